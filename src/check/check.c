@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#include "check/check.h"
+
+#include <string.h>
+
+#define CHECK(name) extern const struct check check_##name;
+#include "check/check.def"
+#undef CHECK
+
+const struct check *const checks[] = {
+#define CHECK(name) &check_##name,
+#include "check/check.def"
+#undef CHECK
+};
+const size_t n_checks = ARRAY_SIZE(checks);
+
+struct finding *judge_finding(
+	struct judgement *j, enum severity severity, enum confidence confidence)
+{
+	static struct finding scratch;
+	struct finding *f = j->n_findings < FINDINGS_MAX ? arena_new(&j->arena, sizeof(*f)) : NULL;
+
+	if (f) {
+		j->finding[j->n_findings++] = f;
+	} else {
+		j->lost_findings++;
+		scratch = (struct finding){ 0 };
+		f = &scratch;
+	}
+	f->id = j->check->id;
+	f->severity = severity;
+	f->confidence = confidence;
+	f->title = f->cause = f->refuted_if = "";
+	return f;
+}
+
+const char *judge_text(struct judgement *j, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	const char *text = arena_vprintf(&j->arena, fmt, ap);
+
+	va_end(ap);
+	return text;
+}
+
+void finding_evidence(struct finding *f, const char *metric, enum unit unit, struct reading value,
+	const char *source, struct reading threshold, const char *why)
+{
+	if (f->n_evidence < EVIDENCE_MAX)
+		f->evidence[f->n_evidence++] = (struct evidence){ .metric = metric,
+			.unit = unit,
+			.value = value,
+			.source = source,
+			.threshold = threshold,
+			.why = why };
+}
+
+void finding_evidence_text(
+	struct finding *f, const char *metric, const char *text, const char *source)
+{
+	if (f->n_evidence < EVIDENCE_MAX)
+		f->evidence[f->n_evidence++] =
+			(struct evidence){ .metric = metric, .text = text, .source = source };
+}
+
+void finding_culprit(struct finding *f, struct entity e)
+{
+	if (f->n_culprits < ENTITIES_MAX)
+		f->culprits[f->n_culprits++] = e;
+}
+
+void finding_victim(struct finding *f, struct entity e)
+{
+	if (f->n_victims < ENTITIES_MAX)
+		f->victims[f->n_victims++] = e;
+	else
+		f->more_victims++;
+}
+
+void finding_todo(struct finding *f, const char *text)
+{
+	if (f->n_todo < TODO_MAX)
+		f->todo[f->n_todo++] = text;
+}
+
+enum verdict judge_unknown_why(struct judgement *j, enum state state, const char *why)
+{
+	j->unknown_state = state;
+	j->unknown_why = why;
+	return VERDICT_UNKNOWN;
+}
+
+enum verdict judge_unknown(struct judgement *j, const struct model *m, enum table_id table)
+{
+	const struct table *t = frame_table(m->now, table);
+
+	if (!t)
+		return judge_unknown_why(j, STATE_ABSENT, "not read");
+	if (t->why[0])
+		return judge_unknown_why(j, t->state, t->why);
+	return judge_unknown_why(j, t->state == STATE_OK ? STATE_ABSENT : t->state,
+		judge_text(j, "%s: %s", t->schema->name, state_name(t->state)));
+}
+
+bool judge_ask(struct judgement *j, const struct model *m, enum table_id table, uint64_t key)
+{
+	if (frame_table(m->now, table))
+		return true;
+	if (j->n_asks < ASKS_MAX)
+		j->ask[j->n_asks++] = (struct ask){ table, key };
+	return false;
+}
+
+const char *severity_name(enum severity s)
+{
+	static const char *const names[] = { "info", "warning", "critical" };
+
+	return names[s];
+}
+
+const char *confidence_name(enum confidence c)
+{
+	static const char *const names[] = { "possible", "likely", "certain" };
+
+	return names[c];
+}
+
+const char *entity_kind_name(enum entity_kind k)
+{
+	static const char *const names[] = { "host", "process", "cgroup", "device", "mount",
+		"listener", "connection", "slab" };
+
+	return names[k];
+}
+
+const char *verdict_name(enum verdict v)
+{
+	static const char *const names[] = { "unknown", "fine", "sad", "young", "ask" };
+
+	return names[v];
+}
+
+bool entity_same(const struct entity *a, const struct entity *b)
+{
+	return a->kind == b->kind && a->pid == b->pid &&
+	       strcmp(a->name ? a->name : "", b->name ? b->name : "") == 0;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The only door to a machine: this one, a tree, or an archive that murphy captured. Paths are
+ * relative to its root ("proc/meminfo", no leading slash). What is not a file has a path of its
+ * own in a capture: proc/PID/fd.count, statfs/MOUNTPOINT, netlink/NETNS/NAME.
+ */
+#ifndef MURPHY_HOST_HOST_H
+#define MURPHY_HOST_HOST_H
+
+#include "base/state.h"
+#include "base/strbuf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct host;
+
+/* This machine. 0 or -errno. */
+int host_open_live(struct host **ret_host);
+
+/*
+ * Another machine: an archive of murphy capture, its unpacked tree, an unpacked sosreport, or any
+ * directory that holds proc/. why, at least 160 bytes, says what was wrong with path.
+ */
+int host_open_root(const char *path, struct host **ret_host, char *why);
+
+void host_free(struct host *h);
+
+bool host_is_live(const struct host *h);
+
+/* Frames that it holds: 1 or 2 for a root, 0 (as many as you like) when live. */
+unsigned int host_frames(const struct host *h);
+
+/* All later reads are of that frame. */
+void host_set_frame(struct host *h, unsigned int frame);
+
+/* Clocks of the machine; of a capture those of its frame. Boottime 0: unknown. */
+uint64_t host_boottime_ns(const struct host *h);
+uint64_t host_walltime_ns(const struct host *h);
+long host_page_size(const struct host *h);
+long host_ticks_per_s(const struct host *h);
+
+/*
+ * The whole file into buf, at most size bytes; more is cut. Returns the length or -errno.
+ * Never follows a link out of a root.
+ */
+ssize_t host_read(struct host *h, const char *path, char *buf, size_t size);
+
+/* The same, growing ret_text (cleared first) up to limit bytes; longer files are cut there. */
+int host_read_all(struct host *h, const char *path, size_t limit, struct strbuf *ret_text);
+
+/*
+ * Names in a directory, without . and .., each followed by NUL, into ret_names (cleared first).
+ * 0 or -errno.
+ */
+int host_list(struct host *h, const char *path, struct strbuf *ret_names);
+
+/* for (const char *name = NULL; (name = host_next_name(&names, name));) */
+const char *host_next_name(const struct strbuf *names, const char *name);
+
+/* Target of a link into buf, NUL-terminated. Length or -errno. */
+ssize_t host_link(struct host *h, const char *path, char *buf, size_t size);
+
+/* Open descriptors of a process: st_size of proc/PID/fd where the kernel tells, else counted. */
+int host_fd_count(struct host *h, uint64_t pid, uint64_t *ret_n);
+
+struct host_space {
+	uint64_t size_bytes, free_bytes, available_bytes, inodes, free_inodes;
+};
+
+/* statfs(2) of a mount point ("/srv"). It may hang for ever: only in a RISKY source. */
+int host_statfs(struct host *h, const char *target, struct host_space *ret_space);
+
+/*
+ * Raw sock_diag answer (netlink messages, back to back) for TCP in a network namespace: 0 is
+ * murphy's own, else the inode, entered through proc/PID/ns/net of pid (only in a RISKY source: the
+ * process stays there). family is AF_INET or AF_INET6. Each chunk goes to each() as it comes, so
+ * that 400,000 sockets need no buffer; each() returns 0 or -errno, which stops.
+ */
+int host_tcp_diag(struct host *h, uint64_t netns, uint64_t pid, int family,
+	int (*each)(void *arg, const char *buf, size_t len), void *arg);
+
+/* The kernel log, oldest first, as /dev/kmsg or dmesg -r/dmesg gives it. */
+int host_kmsg(struct host *h, size_t limit, struct strbuf *ret_text);
+
+/*
+ * Capture: every answer is shown to the tap as it is given. err is 0 or -errno; kind 'f' bytes,
+ * 'd' names, 'l' link target.
+ */
+typedef void host_tap_fn(
+	void *arg, char kind, const char *path, int err, const char *bytes, size_t len);
+void host_set_tap(struct host *h, host_tap_fn *tap, void *arg);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* The tables of one look. Live, captured and recorded frames are the same thing. */
+#ifndef MURPHY_SAMPLE_FRAME_H
+#define MURPHY_SAMPLE_FRAME_H
+
+#include "sample/tables.h"
+
+struct frame {
+	uint64_t boottime_ns, walltime_ns;
+	struct table *at[TABLES]; /* NULL: not needed; else one reference each */
+};
+
+/* A table that somebody wants in a frame. Lists end with TABLE_none. */
+struct need {
+	enum table_id table;
+	bool rate;     /* read in every frame of the look, not only in the last */
+	bool optional; /* a check that lacks it still judges */
+	bool ask;      /* never read by itself: only the keys that a check asks for */
+	bool (*keep)(const void *row); /* at the door: rows that somebody wants; NULL: all */
+};
+
+enum { NEEDS_MAX = 16 };
+
+/* Drop the references; the frame is zero after it. */
+void frame_release(struct frame *f);
+
+/* The table, NULL when it was not needed. */
+static inline const struct table *frame_table(const struct frame *f, enum table_id id)
+{
+	return f ? f->at[id] : NULL;
+}
+
+/* The only row of a one-row table, NULL when there is none. */
+static inline const void *frame_row(const struct frame *f, enum table_id id)
+{
+	return table_only(frame_table(f, id));
+}
+
+#endif

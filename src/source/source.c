@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include "source/source.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#define SOURCE(name) extern const struct source source_##name;
+#include "source/source.def"
+#undef SOURCE
+
+const struct source *const sources[] = {
+#define SOURCE(name) &source_##name,
+#include "source/source.def"
+#undef SOURCE
+};
+const size_t n_sources = ARRAY_SIZE(sources);
+
+struct table *probe_table(struct probe *p, enum table_id id)
+{
+	return p->out[id];
+}
+
+const struct table *probe_used(const struct probe *p, enum table_id id)
+{
+	if (p->out[id] && table_usable(p->out[id]))
+		return p->out[id];
+	const struct table *t = frame_table(p->frame, id);
+
+	return table_usable(t) ? t : NULL;
+}
+
+bool probe_keep(const struct probe *p, enum table_id id, const void *row)
+{
+	for (size_t i = 0; i < p->n_needs; i++) {
+		if (p->needs[i].table != id)
+			continue;
+		if (!p->needs[i].keep || p->needs[i].keep(row))
+			return true;
+	}
+	return false;
+}
+
+bool probe_late(const struct probe *p)
+{
+	struct timespec ts;
+
+	if (p->deadline_ns == 0)
+		return false;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec > p->deadline_ns;
+}
+
+int probe_parse(struct probe *p, enum table_id id, const char *path, size_t limit,
+	int (*parse)(const char *buf, size_t len, struct table *t))
+{
+	struct table *t = probe_table(p, id);
+	auto_strbuf text = { 0 };
+
+	if (!t)
+		return 0;
+	int err = host_read_all(p->host, path, limit, &text);
+
+	if (err < 0) {
+		table_fail(t, state_of_errno(err), "/%s: %s", path, strerror(-err));
+		return 0;
+	}
+	err = parse(text.bytes ? text.bytes : "", text.len, t);
+	if (err == -EINVAL)
+		table_fail(t, STATE_BROKEN, "/%s: not in the form that this murphy knows", path);
+	else if (err == -ENODATA)
+		table_fail(t, STATE_BROKEN, "/%s: lines that every kernel has are missing", path);
+	else if (err < 0)
+		table_fail(t, STATE_BROKEN, "/%s: %s", path, strerror(-err));
+	else
+		t->state = STATE_OK;
+	return 0;
+}

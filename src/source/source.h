@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A source turns the bytes of one interface into rows. One file each, registered by its line in
+ * source.def; its parsers are pure and registered in parser.def.
+ *
+ * Every source runs in a process forked for it (feed/reader.h), so one that hangs, crashes or
+ * changes its namespace harms nobody.
+ */
+#ifndef MURPHY_SOURCE_SOURCE_H
+#define MURPHY_SOURCE_SOURCE_H
+
+#include "host/host.h"
+#include "sample/frame.h"
+
+enum { SOURCE_TABLES_MAX = 8 };
+
+/* What a source works with during one read. */
+struct probe {
+	struct host *host;
+	const struct frame *frame;     /* tables of uses, read before */
+	struct table **out;            /* by table id; use probe_table() */
+	const uint64_t *asked[TABLES]; /* sorted keys that a check asked for */
+	size_t n_asked[TABLES];
+	const struct need *needs; /* all needs of the look, for keep */
+	size_t n_needs;
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC: stop and mark the table LATE */
+};
+
+enum source_cost {
+	COST_CHEAP, /* each look */
+	COST_ASKED, /* only for the keys that a check asks for */
+};
+
+enum source_manner {
+	MANNER_INLINE, /* not known to block: shares a process with its like */
+	MANNER_RISKY,  /* may block or changes its process: one of its own */
+};
+
+struct source {
+	const char *name;
+	enum table_id fills[SOURCE_TABLES_MAX];
+	enum table_id uses[SOURCE_TABLES_MAX];  /* must have been read before */
+	enum table_id after[SOURCE_TABLES_MAX]; /* order only: read later than these */
+	int rank; /* of several that fill a table the lowest that works */
+	enum source_cost cost;
+	enum source_manner manner;
+	uint64_t deadline_ns;
+	const char *denied; /* what lifts STATE_DENIED: "needs CAP_SYSLOG or root" */
+	/*
+	 * 0, or -errno that becomes the state of every table of it that is still ABSENT and has
+	 * no reason of its own.
+	 */
+	int (*read)(struct probe *p);
+};
+
+extern const struct source *const sources[];
+extern const size_t n_sources;
+
+/* The table to fill, NULL when nobody needs it in this frame or memory is out. */
+struct table *probe_table(struct probe *p, enum table_id id);
+
+/* A table of uses, NULL when it could not be read. */
+const struct table *probe_used(const struct probe *p, enum table_id id);
+
+/* True when somebody wants the row to stay. */
+bool probe_keep(const struct probe *p, enum table_id id, const void *row);
+
+/* True once deadline_ns has passed: mark the table LATE and return. Cheap enough for every row. */
+bool probe_late(const struct probe *p);
+
+/*
+ * Read path and hand it to parse with table id. Sets the table's state (OK, or what the error
+ * says, with path in why). limit bounds the file.
+ */
+int probe_parse(struct probe *p, enum table_id id, const char *path, size_t limit,
+	int (*parse)(const char *buf, size_t len, struct table *t));
+
+/* The parsers: PARSER(name, table) in parser.def declares name_parse(). */
+#define PARSER(name, id) int name##_parse(const char *buf, size_t len, struct table *t);
+#include "source/parser.def"
+#undef PARSER
+
+#endif
