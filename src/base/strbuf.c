@@ -2,6 +2,7 @@
 #include "base/strbuf.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -88,43 +89,14 @@ void strbuf_printf(struct strbuf *s, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Length of the valid, printable UTF-8 sequence at p, 0 if there is none. */
-static size_t utf8_printable(const unsigned char *p, size_t left)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-
-	if (p[0] < 0x80)
-		return p[0] >= 0x20 && p[0] != 0x7f;
-	size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-
-	if (p[0] < 0xc2 || p[0] > 0xf4 || n > left)
-		return 0;
-	uint32_t code = p[0] & (0xffu >> (n + 1));
-
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (p[i] & 0x3f);
-	}
-	bool surrogate = code >= 0xd800 && code <= 0xdfff;
-	bool bidi = (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
-
-	/* 0x80..0x9f are C1 controls, 0x2028/9 line separators, bidi marks reorder the line. */
-	if (code < least[n] || code > 0x10ffff || surrogate || bidi || code < 0xa0 ||
-		code == 0x2028 || code == 0x2029)
-		return 0;
-	return n;
-}
-
 void strbuf_add_printable(struct strbuf *s, const char *text, size_t len)
 {
-	const unsigned char *p = (const unsigned char *)text;
-
 	for (size_t i = 0; i < len;) {
-		size_t n = utf8_printable(p + i, len - i);
+		uint32_t code;
+		size_t n = utf8_next(text + i, len - i, &code);
 
-		if (n == 0) {
-			strbuf_printf(s, "\\x%02x", p[i]);
+		if (n == 0 || !utf8_harmless(code)) {
+			strbuf_printf(s, "\\x%02x", (unsigned char)text[i]);
 			i++;
 		} else {
 			strbuf_add(s, text + i, n);
