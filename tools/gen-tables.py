@@ -13,8 +13,14 @@ import sys
 from pathlib import Path
 
 TYPES = {"u32": "uint32_t", "u64": "uint64_t", "s64": "int64_t", "f64": "double", "text": "text_t"}
+# struct stat is the C library's and struct host the door's (host/host.h): their rows get another tag.
+TAGS = {"host": "host_row", "stat": "stat_row"}
 COLUMN = re.compile(r'^COLUMN\((\w+), (\w+), (\w+), (\w+), "((?:[^"\\]|\\.)*)"\)$')
 TABLE = re.compile(r'^TABLE\((\w+), (\w+), "((?:[^"\\]|\\.)*)"\)$')
+
+
+def tag(name):
+    return TAGS.get(name, name)
 
 
 def rows(path, pattern):
@@ -50,7 +56,7 @@ def header(tables):
     o += [f"\tTABLE_{t[0]}," for t in tables] + ["\tTABLES", "};", "",
           "/* By table id. */", "extern const struct schema *const schemas[TABLES];", ""]
     for name, kind, text, columns in tables:
-        o += [f"/* {text} */", f"struct {name} {{", "\thas_t has;"]
+        o += [f"/* {text} */", f"struct {tag(name)} {{", "\thas_t has;"]
         o += [f"\t{TYPES[c[0]]} {c[1]}; /* {c[3].lower()}: {c[4]} */" for c in columns]
         o += ["};", "", "enum {"]
         o += [f"\t{name.upper()}_{c[1]}," for c in columns]
@@ -65,10 +71,10 @@ def source(tables):
         o += [f"static const struct column {name}_columns[] = {{"]
         for type_, col, role, unit, help_ in columns:
             o += [f'\t{{ "{col}", TYPE_{type_}, ROLE_{role}, UNIT_{unit}, '
-                  f'offsetof(struct {name}, {col}), "{help_}" }},']
+                  f'offsetof(struct {tag(name)}, {col}), "{help_}" }},']
         o += ["};", "", f"static const struct schema {name}_schema = {{", f'\t.name = "{name}",',
               f"\t.kind = KIND_{kind},", f'\t.help = "{text}",',
-              f"\t.row_size = sizeof(struct {name}),", f"\t.n_columns = {name.upper()}_COLUMNS,",
+              f"\t.row_size = sizeof(struct {tag(name)}),", f"\t.n_columns = {name.upper()}_COLUMNS,",
               f"\t.columns = {name}_columns,", "};", ""]
     o += ["const struct schema *const schemas[TABLES] = {"]
     o += [f"\t[TABLE_{t[0]}] = &{t[0]}_schema," for t in tables]
