@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: MIT */
+#include "feed/feed.h"
+
+#include "base/mem.h"
+#include "feed/reader.h"
+#include "feed/wire.h"
+#include "source/source.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+enum { SOURCES_MAX = 128, READERS_MAX = 64 };
+
+/* A whole frame, however many sources hang: with the look's 2 s it stays below the 5 s promised. */
+#define FRAME_LIVE_NS 1200000000u
+#define FRAME_ROOT_NS 15000000000u
+/* How much later than the source's own deadline its reader is ended. */
+#define GRACE_NS 100000000u
+#define NO_SOURCE SIZE_MAX
+
+enum progress { IDLE, WAITING, RUNNING, DONE };
+
+struct reader {
+	pid_t pid;
+	int fd;
+	struct strbuf in;
+	size_t source[SOURCES_MAX];
+	size_t n_sources, at; /* sources before at are done */
+	uint64_t deadline_ns; /* of the source it is at */
+};
+
+struct feed {
+	struct host *host;
+	host_tap_fn *tap;
+	void *tap_arg;
+	pid_t stuck[SOURCES_MAX]; /* by source: a reader that was killed and did not die yet */
+};
+
+/* One round of reading: a frame, or the asks of one. */
+struct run {
+	struct feed *feed;
+	struct reader_job job;
+	struct frame *frame;
+	bool wanted[TABLES];
+	enum progress progress[SOURCES_MAX];
+	struct reader *reader[READERS_MAX];
+	size_t n_readers;
+	bool alone; /* something hung: from now on each source has a reader of its own */
+	uint64_t deadline_ns;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+int feed_new(struct host *h, struct feed **ret_feed)
+{
+	struct feed *f = mem_new(1, sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	f->host = h;
+	*ret_feed = f;
+	return 0;
+}
+
+void feed_set_tap(struct feed *f, host_tap_fn *tap, void *arg)
+{
+	f->tap = tap;
+	f->tap_arg = arg;
+}
+
+static void reap(struct feed *f)
+{
+	for (size_t i = 0; i < n_sources; i++) {
+		if (f->stuck[i] > 0 && waitpid(f->stuck[i], NULL, WNOHANG) != 0)
+			f->stuck[i] = 0;
+	}
+}
+
+unsigned int feed_stuck(const struct feed *f)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < n_sources; i++)
+		n += f->stuck[i] > 0;
+	return n;
+}
+
+void feed_free(struct feed *f)
+{
+	if (!f)
+		return;
+	reap(f);
+	free(f);
+}
+
+/* Does the source fill a table of this run? */
+static bool fills_wanted(const struct run *r, const struct source *s)
+{
+	for (size_t i = 0; i < SOURCE_TABLES_MAX && s->fills[i]; i++) {
+		if (r->wanted[s->fills[i]])
+			return true;
+	}
+	return false;
+}
+
+static bool fills(const struct source *s, enum table_id id)
+{
+	for (size_t i = 0; i < SOURCE_TABLES_MAX && s->fills[i]; i++) {
+		if (s->fills[i] == id)
+			return true;
+	}
+	return false;
+}
+
+/* Is a source that fills one of the tables still to come? below: only of a lower rank. */
+static bool pending(const struct run *r, const enum table_id *ids, size_t self, bool below)
+{
+	for (size_t i = 0; i < SOURCE_TABLES_MAX && ids[i]; i++) {
+		for (size_t k = 0; k < n_sources; k++) {
+			bool busy = r->progress[k] == WAITING || r->progress[k] == RUNNING;
+
+			if (k != self && busy && fills(sources[k], ids[i]) &&
+				(!below || sources[k]->rank < sources[self]->rank))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool ready(const struct run *r, size_t k)
+{
+	const struct source *s = sources[k];
+
+	return !pending(r, s->uses, k, false) && !pending(r, s->after, k, false) &&
+	       !pending(r, s->fills, k, true);
+}
+
+/* A better source has filled all that this one could. */
+static bool superfluous(const struct run *r, const struct source *s)
+{
+	if (s->rank == 0)
+		return false;
+	for (size_t i = 0; i < SOURCE_TABLES_MAX && s->fills[i]; i++) {
+		if (r->wanted[s->fills[i]] && !table_usable(r->frame->at[s->fills[i]]))
+			return false;
+	}
+	return true;
+}
+
+static void put_table(struct run *r, size_t source, enum table_id id, struct table *t)
+{
+	struct table *have = r->frame->at[id];
+
+	/* A worse source that failed too does not hide why the better one did. */
+	if (have && have->state != STATE_ABSENT && !table_usable(t)) {
+		table_unref(t);
+		return;
+	}
+	t->method = sources[source]->name;
+	table_unref(have);
+	r->frame->at[id] = t;
+}
+
+/* The tables of a source that did not deliver them. */
+static void fail_source(struct run *r, size_t k, enum state state, const char *why)
+{
+	const struct source *s = sources[k];
+
+	for (size_t i = 0; i < SOURCE_TABLES_MAX && s->fills[i]; i++) {
+		enum table_id id = s->fills[i];
+		struct table *t = r->wanted[id] ? table_new(schemas[id]) : NULL;
+
+		if (!t)
+			continue;
+		table_fail(t, state, "%s %s", s->name, why);
+		t->taken_ns = host_boottime_ns(r->feed->host);
+		put_table(r, k, id, t);
+	}
+	r->progress[k] = DONE;
+}
+
+static void arm(struct reader *reader)
+{
+	const struct source *s = sources[reader->source[reader->at]];
+
+	reader->deadline_ns = now_ns() + s->deadline_ns + GRACE_NS;
+}
+
+static void start(struct run *r, const size_t *list, size_t n)
+{
+	struct reader *reader = r->n_readers < READERS_MAX ? mem_new(1, sizeof(*reader)) : NULL;
+
+	if (reader) {
+		memcpy(reader->source, list, n * sizeof(*list));
+		reader->n_sources = n;
+		r->job.source = reader->source;
+		r->job.n_sources = n;
+		reader->pid = reader_start(&r->job, &reader->fd);
+	}
+	if (!reader || reader->pid < 0) {
+		for (size_t i = 0; i < n; i++)
+			fail_source(r, list[i], STATE_BROKEN, "could not be started: fork failed");
+		free(reader);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		r->progress[list[i]] = RUNNING;
+	arm(reader);
+	r->reader[r->n_readers++] = reader;
+}
+
+/* Start all that may start now. */
+static void launch(struct run *r)
+{
+	size_t shared[SOURCES_MAX], n_shared = 0;
+
+	for (size_t k = 0; k < n_sources; k++) {
+		const struct source *s = sources[k];
+
+		if (r->progress[k] != WAITING)
+			continue;
+		if (r->feed->stuck[k] > 0) {
+			fail_source(r, k, STATE_LATE, "still hangs from an earlier read");
+			continue;
+		}
+		/* Of those that share a reader, order in the list stands for uses and after. */
+		if (s->manner == MANNER_INLINE && !r->alone && s->rank == 0) {
+			shared[n_shared++] = k;
+			continue;
+		}
+		if (!ready(r, k) || n_shared > 0)
+			continue;
+		if (superfluous(r, s))
+			r->progress[k] = DONE;
+		else
+			start(r, &k, 1);
+	}
+	if (n_shared > 0) {
+		start(r, shared, n_shared);
+		launch(r);
+	}
+}
+
+static void drop_reader(struct run *r, size_t i)
+{
+	struct reader *reader = r->reader[i];
+
+	close(reader->fd);
+	strbuf_release(&reader->in);
+	free(reader);
+	r->reader[i] = r->reader[--r->n_readers];
+}
+
+/* End a reader at the source that it is at; what it had not begun waits again. */
+static void give_up(struct run *r, size_t i, enum state state, const char *why)
+{
+	struct reader *reader = r->reader[i];
+	size_t at = reader->source[reader->at];
+
+	kill(reader->pid, SIGKILL);
+	fail_source(r, at, state, why);
+	for (size_t k = reader->at + 1; k < reader->n_sources; k++)
+		r->progress[reader->source[k]] = WAITING;
+	r->alone = true;
+	r->feed->stuck[at] = reader->pid;
+	drop_reader(r, i);
+}
+
+static void take_message(
+	struct run *r, struct reader *reader, const struct wire_head *head, const char *body)
+{
+	struct table *t;
+	enum table_id id;
+
+	switch (head->kind) {
+	case WIRE_TABLE:
+		if (wire_get_table(body, head->len, &id, &t) == 0)
+			put_table(r, head->source, id, t);
+		break;
+	case WIRE_TAP:
+		if (r->feed->tap)
+			wire_get_tap(body, head->len, r->feed->tap, r->feed->tap_arg);
+		break;
+	case WIRE_DONE:
+		r->progress[head->source] = DONE;
+		if (++reader->at < reader->n_sources)
+			arm(reader);
+		break;
+	default:
+		arm(reader);
+	}
+}
+
+/* Take the whole messages that have come. False when the reader has ended. */
+static bool receive(struct run *r, struct reader *reader)
+{
+	struct strbuf *in = &reader->in;
+	size_t from = 0;
+
+	if (strbuf_reserve(in, 256 * 1024) < 0)
+		return false;
+	ssize_t n = read(reader->fd, in->bytes + in->len, in->size - in->len - 1);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	if (n <= 0)
+		return false;
+	in->len += (size_t)n;
+	while (in->len - from >= sizeof(struct wire_head)) {
+		struct wire_head head;
+
+		memcpy(&head, in->bytes + from, sizeof(head));
+		if (head.source >= n_sources)
+			return false;
+		if (in->len - from - sizeof(head) < head.len)
+			break;
+		take_message(r, reader, &head, in->bytes + from + sizeof(head));
+		from += sizeof(head) + head.len;
+	}
+	memmove(in->bytes, in->bytes + from, in->len - from);
+	in->len -= from;
+	return true;
+}
+
+static void ended(struct run *r, size_t i)
+{
+	struct reader *reader = r->reader[i];
+	char why[64] = "ended without an answer";
+	int status;
+
+	if (reader->at == reader->n_sources) {
+		/* It said that it was done and is in exit: wait for its CPU time, but not for ever. */
+		for (int ms = 0; ms < 20 && waitpid(reader->pid, NULL, WNOHANG) == 0; ms++)
+			usleep(1000);
+		drop_reader(r, i);
+		return;
+	}
+	kill(reader->pid, SIGKILL);
+	if (waitpid(reader->pid, &status, WNOHANG) == reader->pid && WIFSIGNALED(status))
+		snprintf(why, sizeof(why), "crashed with signal %d", WTERMSIG(status));
+	give_up(r, i, STATE_BROKEN, why);
+}
+
+/* Wait for readers until one says something or is late. */
+static void wait_for_readers(struct run *r)
+{
+	struct pollfd fds[READERS_MAX];
+	uint64_t now = now_ns(), first = r->deadline_ns;
+
+	for (size_t i = 0; i < r->n_readers; i++) {
+		fds[i] = (struct pollfd){ .fd = r->reader[i]->fd, .events = POLLIN };
+		if (r->reader[i]->deadline_ns < first)
+			first = r->reader[i]->deadline_ns;
+	}
+	int wait_ms = first > now ? (int)((first - now) / 1000000) + 1 : 0;
+
+	if (poll(fds, r->n_readers, wait_ms) < 0 && errno != EINTR)
+		return;
+	now = now_ns();
+	for (size_t i = r->n_readers; i-- > 0;) {
+		struct reader *reader = r->reader[i];
+
+		if (fds[i].revents && !receive(r, reader))
+			ended(r, i);
+		else if (reader->at < reader->n_sources &&
+			 (now > reader->deadline_ns || now > r->deadline_ns))
+			give_up(r, i, STATE_LATE, "gave no answer in time");
+	}
+}
+
+static void run_all(struct run *r)
+{
+	for (launch(r); r->n_readers > 0; launch(r)) {
+		wait_for_readers(r);
+		if (now_ns() < r->deadline_ns)
+			continue;
+		for (size_t k = 0; k < n_sources; k++) {
+			if (r->progress[k] == WAITING)
+				fail_source(r, k, STATE_LATE, "had no time left");
+		}
+	}
+}
+
+static int run_tables(struct run *r)
+{
+	bool live = host_is_live(r->feed->host);
+
+	reap(r->feed);
+	r->deadline_ns = now_ns() + (live ? FRAME_LIVE_NS : FRAME_ROOT_NS);
+	r->job.host = r->feed->host;
+	r->job.frame = r->frame;
+	r->job.wanted = r->wanted;
+	r->job.tap = r->feed->tap != NULL;
+	for (size_t k = 0; k < n_sources; k++) {
+		if (fills_wanted(r, sources[k]))
+			r->progress[k] = WAITING;
+	}
+	run_all(r);
+	for (int id = 1; id < TABLES; id++) {
+		if (!r->wanted[id] || r->frame->at[id])
+			continue;
+		r->frame->at[id] = table_new(schemas[id]);
+		if (!r->frame->at[id])
+			return -ENOMEM;
+		table_fail(r->frame->at[id], STATE_ABSENT, "not built into this murphy");
+	}
+	reap(r->feed);
+	return 0;
+}
+
+int feed_frame(struct feed *f, unsigned int index, bool last, const struct need *needs,
+	size_t n_needs, struct frame *ret_frame)
+{
+	struct frame frame = { 0 };
+	struct run r = { .feed = f, .frame = &frame };
+
+	host_set_frame(f->host, index);
+	frame.boottime_ns = host_boottime_ns(f->host);
+	frame.walltime_ns = host_walltime_ns(f->host);
+	for (size_t i = 0; i < n_needs; i++) {
+		if (!needs[i].ask && (last || needs[i].rate))
+			r.wanted[needs[i].table] = true;
+	}
+	r.job.needs = needs;
+	r.job.n_needs = n_needs;
+	int err = run_tables(&r);
+
+	if (err < 0)
+		frame_release(&frame);
+	else
+		*ret_frame = frame;
+	return err;
+}
+
+int feed_asks(struct feed *f, const struct feed_ask *asks, size_t n, const struct need *needs,
+	size_t n_needs, struct frame *frame)
+{
+	struct run r = { .feed = f, .frame = frame };
+
+	for (size_t i = 0; i < n; i++) {
+		r.wanted[asks[i].table] = true;
+		table_unref(frame->at[asks[i].table]);
+		frame->at[asks[i].table] = NULL;
+	}
+	r.job.asks = asks;
+	r.job.n_asks = n;
+	r.job.needs = needs;
+	r.job.n_needs = n_needs;
+	return run_tables(&r);
+}

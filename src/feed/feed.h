@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A feed makes frames: it runs the sources that fill the needed tables, each in a process forked
+ * for it, with a deadline. What hangs, crashes or lies harms its own tables only. Live hosts,
+ * trees and archives are fed the same way.
+ */
+#ifndef MURPHY_FEED_FEED_H
+#define MURPHY_FEED_FEED_H
+
+#include "host/host.h"
+#include "sample/frame.h"
+
+struct feed;
+
+/* A feed of h, which it does not own. 0 or -ENOMEM. */
+int feed_new(struct host *h, struct feed **ret_feed);
+
+/* Ends what readers are left, without waiting for one that cannot be ended. */
+void feed_free(struct feed *f);
+
+/* Shows everything that is read from now on to tap; NULL ends that. */
+void feed_set_tap(struct feed *f, host_tap_fn *tap, void *arg);
+
+/*
+ * Read frame number index (of a root; live ones only count). All of needs that are not asked are
+ * read, in the last frame; else those with a rate. Always makes a frame: what could not be read
+ * says so in its table. 0 or -ENOMEM.
+ */
+int feed_frame(struct feed *f, unsigned int index, bool last, const struct need *needs,
+	size_t n_needs, struct frame *ret_frame);
+
+/* Keys of one table that checks ask for, sorted, without repetition. */
+struct feed_ask {
+	enum table_id table;
+	const uint64_t *keys;
+	size_t n;
+};
+
+/*
+ * Read what was asked into frame, whose tables the sources may use. A table that was there
+ * already is replaced.
+ */
+int feed_asks(struct feed *f, const struct feed_ask *asks, size_t n, const struct need *needs,
+	size_t n_needs, struct frame *frame);
+
+/* Readers that were given up and have not ended yet. */
+unsigned int feed_stuck(const struct feed *f);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#include "feed/reader.h"
+
+#include "feed/wire.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+struct tap_to {
+	int fd;
+	size_t source;
+};
+
+static uint64_t now_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void send_tap(void *arg, char kind, const char *path, int err, const char *bytes, size_t len)
+{
+	const struct tap_to *to = arg;
+
+	wire_send_tap(to->fd, to->source, kind, path, err, bytes, len);
+}
+
+/* What the source left unsaid about a table of its own. */
+static void complete(struct table *t, const struct source *s, int err, uint64_t taken_ns)
+{
+	if (t->state == STATE_ABSENT && !t->why[0] && err < 0)
+		table_fail(t, state_of_errno(err), "%s: %s", s->name, strerror(-err));
+	if (t->state == STATE_ABSENT && !t->why[0])
+		table_fail(t, STATE_ABSENT, "%s: this machine has none", s->name);
+	if (t->state == STATE_DENIED && s->denied)
+		table_fail(t, STATE_DENIED, "%s", s->denied);
+	if (t->taken_ns == 0)
+		t->taken_ns = taken_ns;
+	table_sort(t);
+}
+
+static void run_source(const struct reader_job *job, struct table **out, size_t index, int fd)
+{
+	const struct source *s = sources[index];
+	uint64_t cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID), taken = host_boottime_ns(job->host);
+	struct probe p = {
+		.host = job->host,
+		.frame = job->frame,
+		.out = out,
+		.needs = job->needs,
+		.n_needs = job->n_needs,
+		.deadline_ns = now_ns(CLOCK_MONOTONIC) + s->deadline_ns,
+	};
+
+	wire_send_mark(fd, WIRE_START, index);
+	for (size_t i = 0; i < job->n_asks; i++) {
+		p.asked[job->asks[i].table] = job->asks[i].keys;
+		p.n_asked[job->asks[i].table] = job->asks[i].n;
+	}
+	for (size_t i = 0; i < SOURCE_TABLES_MAX && s->fills[i]; i++) {
+		enum table_id id = s->fills[i];
+
+		table_unref(out[id]);
+		out[id] = job->wanted[id] ? table_new(schemas[id]) : NULL;
+	}
+	int err = s->read(&p);
+
+	cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	for (size_t i = 0; i < SOURCE_TABLES_MAX && s->fills[i]; i++) {
+		struct table *t = out[s->fills[i]];
+
+		if (!t)
+			continue;
+		complete(t, s, err, taken);
+		t->cost_ns = cpu;
+		cpu = 0; /* the whole source's, once */
+		wire_send_table(fd, index, s->fills[i], t);
+	}
+	wire_send_mark(fd, WIRE_DONE, index);
+}
+
+static _Noreturn void reader_main(const struct reader_job *job, int fd)
+{
+	struct table *out[TABLES] = { 0 };
+	struct tap_to to = { .fd = fd };
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "murphy-reader");
+	signal(SIGPIPE, SIG_DFL);
+	if (job->tap)
+		host_set_tap(job->host, send_tap, &to);
+	for (size_t i = 0; i < job->n_sources; i++) {
+		to.source = job->source[i];
+		run_source(job, out, job->source[i], fd);
+	}
+	_exit(0);
+}
+
+pid_t reader_start(const struct reader_job *job, int *ret_fd)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	fcntl(fds[0], F_SETPIPE_SZ, 1 << 20);
+	pid_t pid = fork();
+
+	if (pid < 0) {
+		int err = -errno;
+
+		close(fds[0]);
+		close(fds[1]);
+		return err;
+	}
+	if (pid == 0) {
+		close(fds[0]);
+		reader_main(job, fds[1]);
+	}
+	close(fds[1]);
+	*ret_fd = fds[0];
+	return pid;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* A reader: a forked process that runs sources one after the other and sends their tables. */
+#ifndef MURPHY_FEED_READER_H
+#define MURPHY_FEED_READER_H
+
+#include "feed/feed.h"
+#include "source/source.h"
+
+#include <sys/types.h>
+
+/* What a reader is to do. Copied into it by fork(): nothing is serialised. */
+struct reader_job {
+	struct host *host;
+	const struct frame *frame; /* tables that its sources may use */
+	const bool *wanted;        /* by table id */
+	const struct feed_ask *asks;
+	size_t n_asks;
+	const struct need *needs;
+	size_t n_needs;
+	const size_t *source; /* indices in sources[], in order */
+	size_t n_sources;
+	bool tap;
+};
+
+/* Fork it. Its pid and a non-blocking pipe to read from, or -errno. */
+pid_t reader_start(const struct reader_job *job, int *ret_fd);
+
+#endif
