@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Quantities for people's eyes, three digits and a unit. By value, so that several fit into one
+ * printf: printf("%s of %s", human_bytes(a).s, human_bytes(b).s).
+ */
+#ifndef MURPHY_BASE_HUMAN_H
+#define MURPHY_BASE_HUMAN_H
+
+#include <stdint.h>
+
+struct human {
+	char s[24];
+};
+
+/* "0 B", "812 KiB", "77 GiB", "1.5 TiB". */
+struct human human_bytes(double bytes);
+
+/* "850 us", "42 ms", "2.5 s", "9 min", "3 h", "12 d". */
+struct human human_ns(double ns);
+
+/* "0", "812", "15 k", "2 M". */
+struct human human_count(double count);
+
+/* 0.0042 is "0.4 %", 0.613 is "61 %". */
+struct human human_ratio(double ratio);
+
+#endif
