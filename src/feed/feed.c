@@ -16,9 +16,7 @@
 
 enum { SOURCES_MAX = 128, READERS_MAX = 64 };
 
-/* A whole frame, however many sources hang: with the look's 2 s it stays below the 5 s promised. */
-#define FRAME_LIVE_NS 1200000000u
-#define FRAME_ROOT_NS 15000000000u
+#define BUDGET_ROOT_NS 15000000000u
 /* How much later than the source's own deadline its reader is ended. */
 #define GRACE_NS 100000000u
 #define NO_SOURCE SIZE_MAX
@@ -38,6 +36,7 @@ struct feed {
 	struct host *host;
 	host_tap_fn *tap;
 	void *tap_arg;
+	uint64_t budget_ns;       /* of a live read */
 	pid_t stuck[SOURCES_MAX]; /* by source: a reader that was killed and did not die yet */
 };
 
@@ -69,6 +68,7 @@ int feed_new(struct host *h, struct feed **ret_feed)
 	if (!f)
 		return -ENOMEM;
 	f->host = h;
+	f->budget_ns = 1000000000;
 	*ret_feed = f;
 	return 0;
 }
@@ -77,6 +77,11 @@ void feed_set_tap(struct feed *f, host_tap_fn *tap, void *arg)
 {
 	f->tap = tap;
 	f->tap_arg = arg;
+}
+
+void feed_set_budget(struct feed *f, uint64_t budget_ns)
+{
+	f->budget_ns = budget_ns;
 }
 
 static void reap(struct feed *f)
@@ -397,7 +402,7 @@ static int run_tables(struct run *r)
 	bool live = host_is_live(r->feed->host);
 
 	reap(r->feed);
-	r->deadline_ns = now_ns() + (live ? FRAME_LIVE_NS : FRAME_ROOT_NS);
+	r->deadline_ns = now_ns() + (live ? r->feed->budget_ns : BUDGET_ROOT_NS);
 	r->job.host = r->feed->host;
 	r->job.frame = r->frame;
 	r->job.wanted = r->wanted;

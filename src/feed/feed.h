@@ -21,6 +21,9 @@ void feed_free(struct feed *f);
 /* Shows everything that is read from now on to tap; NULL ends that. */
 void feed_set_tap(struct feed *f, host_tap_fn *tap, void *arg);
 
+/* How long each later live read may take in all; roots have 15 s. */
+void feed_set_budget(struct feed *f, uint64_t budget_ns);
+
 /*
  * Read frame number index (of a root; live ones only count). All of needs that are not asked are
  * read, in the last frame; else those with a rate. Always makes a frame: what could not be read

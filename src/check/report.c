@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#include "check/report.h"
+
+int report_exit_code(const struct report *r)
+{
+	int code = 0;
+
+	for (size_t i = 0; i < r->n_findings; i++) {
+		if ((int)r->finding[i]->severity > code)
+			code = (int)r->finding[i]->severity;
+	}
+	for (size_t i = 0; i < r->n_results && code == 0; i++) {
+		if (r->result[i].verdict == VERDICT_UNKNOWN && r->result[i].state != STATE_ABSENT &&
+			r->result[i].state != STATE_OK)
+			return 3;
+	}
+	return code;
+}
+
+size_t report_count(const struct report *r, enum verdict verdict)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n_results; i++)
+		n += r->result[i].verdict == verdict;
+	return n;
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+#include "look/look.h"
+
+#include "base/cursor.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+enum { CHECKS_MAX = 128, LOOK_NEEDS_MAX = CHECKS_MAX * 4, ASK_ROUNDS = 2 };
+
+#define DEFAULT_FOR_NS 2000000000u
+/* Live budgets: 2 s + 1.2 s + 2 rounds of 0.5 s answer within 5 s whatever hangs. */
+#define FRAME_NS 1200000000u
+#define ASK_NS 500000000u
+
+struct look {
+	struct host *host;
+	struct feed *feed;
+	struct look_watch watch;
+	uint64_t for_ns;
+	const struct check *check[CHECKS_MAX];
+	size_t n_checks;
+	struct need need[LOOK_NEEDS_MAX];
+	size_t n_needs;
+	bool wants_model[MODELS];
+	void *self[MODELS];
+	struct arena model_arena[MODELS];
+	struct frame frame[2]; /* now is frame[at], was the other */
+	unsigned int at, n_frames;
+	struct model model;
+	struct judgement judgement;
+	struct check_result result[CHECKS_MAX];
+};
+
+static uint64_t now_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* Does the word name the check, or its family? */
+static bool word_names(struct span word, const char *id)
+{
+	size_t family = strcspn(id, ".");
+
+	return span_eq(word, id) || (word.len == family && memcmp(word.at, id, family) == 0);
+}
+
+static bool list_names(const char *list, const char *id)
+{
+	struct cursor c = cursor_of(list, strlen(list));
+	struct span word;
+
+	while (cursor_until(&c, ',', &word)) {
+		if (word_names(word, id))
+			return true;
+	}
+	return word_names((struct span){ c.at, cursor_left(&c) }, id);
+}
+
+bool look_knows(const char *name, size_t len)
+{
+	for (size_t i = 0; i < n_checks; i++) {
+		if (word_names((struct span){ name, len }, checks[i]->id))
+			return true;
+	}
+	return false;
+}
+
+static bool list_known(const char *list)
+{
+	for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+		if (!look_knows(at, strcspn(at, ",")))
+			return false;
+	}
+	return true;
+}
+
+static void add_need(struct look *l, const struct need *n)
+{
+	for (size_t i = 0; i < l->n_needs; i++) {
+		struct need *have = &l->need[i];
+
+		if (have->table == n->table && have->keep == n->keep && have->ask == n->ask) {
+			have->rate |= n->rate;
+			return;
+		}
+	}
+	if (l->n_needs < LOOK_NEEDS_MAX)
+		l->need[l->n_needs++] = *n;
+}
+
+static void collect_needs(struct look *l)
+{
+	for (size_t i = 0; i < l->n_checks; i++) {
+		const struct check *c = l->check[i];
+
+		for (size_t k = 0; k < NEEDS_MAX && c->needs[k].table; k++)
+			add_need(l, &c->needs[k]);
+	}
+	/* All models: vital signs and limits are shown on a healthy machine too. */
+	for (size_t id = 1; id < MODELS; id++) {
+		l->wants_model[id] = true;
+		for (size_t k = 0; k < NEEDS_MAX && model_rows[id]->needs[k].table; k++)
+			add_need(l, &model_rows[id]->needs[k]);
+	}
+	add_need(l, &(struct need){ .table = TABLE_host, .optional = true });
+}
+
+int look_new(struct host *h, const struct look_options *o, const struct look_watch *watch,
+	struct look **ret_look)
+{
+	if ((o->only && !list_known(o->only)) || (o->skip && !list_known(o->skip)))
+		return -EINVAL;
+	struct look *l = mem_new(1, sizeof(*l));
+
+	if (!l)
+		return -ENOMEM;
+	l->host = h;
+	l->for_ns = o->for_ns ? o->for_ns : DEFAULT_FOR_NS;
+	for (size_t i = 0; i < n_checks && l->n_checks < CHECKS_MAX; i++) {
+		if ((!o->only || list_names(o->only, checks[i]->id)) &&
+			(!o->skip || !list_names(o->skip, checks[i]->id)))
+			l->check[l->n_checks++] = checks[i];
+	}
+	collect_needs(l);
+	int err = feed_new(h, &l->feed);
+
+	for (size_t id = 1; id < MODELS && err == 0; id++) {
+		l->self[id] = mem_new(1, model_rows[id]->size);
+		if (!l->self[id])
+			err = -ENOMEM;
+	}
+	if (err < 0) {
+		look_free(l);
+		return err;
+	}
+	if (watch) {
+		l->watch = *watch;
+		feed_set_tap(l->feed, watch->tap, watch->arg);
+	}
+	*ret_look = l;
+	return 0;
+}
+
+void look_free(struct look *l)
+{
+	if (!l)
+		return;
+	feed_free(l->feed);
+	for (size_t id = 1; id < MODELS; id++) {
+		free(l->self[id]);
+		arena_release(&l->model_arena[id]);
+	}
+	frame_release(&l->frame[0]);
+	frame_release(&l->frame[1]);
+	arena_release(&l->judgement.arena);
+	free(l);
+}
+
+/* Read the next frame into frame[at] and fold it into the models. */
+static int next_frame(struct look *l, unsigned int index, bool last)
+{
+	l->at ^= 1;
+	frame_release(&l->frame[l->at]);
+	if (l->watch.begin)
+		l->watch.begin(l->watch.arg, index);
+	feed_set_budget(l->feed, FRAME_NS);
+	int err = feed_frame(l->feed, index, last, l->need, l->n_needs, &l->frame[l->at]);
+
+	if (err < 0)
+		return err;
+	l->n_frames++;
+	l->model.now = &l->frame[l->at];
+	l->model.was = l->n_frames > 1 ? &l->frame[l->at ^ 1] : NULL;
+	for (size_t id = 1; id < MODELS; id++) {
+		arena_release(&l->model_arena[id]);
+		err = model_rows[id]->step(l->self[id], &l->model, &l->model_arena[id]);
+		if (err < 0)
+			return err;
+		*model_slot(&l->model, (enum model_id)id) = l->self[id];
+	}
+	if (!last && l->watch.end)
+		l->watch.end(l->watch.arg, index, &l->frame[l->at]);
+	return 0;
+}
+
+/* The first table that the check cannot do without and that is not there. */
+static const struct need *missing(const struct look *l, const struct check *c, bool partial)
+{
+	for (size_t k = 0; k < NEEDS_MAX && c->needs[k].table; k++) {
+		const struct need *n = &c->needs[k];
+		const struct table *t = frame_table(l->model.now, n->table);
+
+		if (n->optional || n->ask)
+			continue;
+		if (!table_usable(t) || (partial && t->state != STATE_OK))
+			return n;
+	}
+	return NULL;
+}
+
+static void judge(struct look *l, struct check_result *r)
+{
+	struct judgement *j = &l->judgement;
+	size_t before = j->n_findings;
+	const struct need *lack = missing(l, r->check, false);
+
+	j->check = r->check;
+	j->unknown_state = STATE_ABSENT;
+	j->unknown_why = "";
+	r->verdict =
+		lack ? judge_unknown(j, &l->model, lack->table) : r->check->judge(&l->model, j);
+	if (r->verdict == VERDICT_ASK)
+		j->n_findings = before;
+	if (r->verdict == VERDICT_FINE && (lack = missing(l, r->check, true)))
+		r->verdict = judge_unknown(j, &l->model, lack->table);
+	r->state = r->verdict == VERDICT_UNKNOWN ? j->unknown_state : STATE_OK;
+	r->why = r->verdict == VERDICT_UNKNOWN ? j->unknown_why : "";
+}
+
+static int compare_asks(const void *a, const void *b)
+{
+	const struct ask *x = a, *y = b;
+
+	if (x->table != y->table)
+		return x->table < y->table ? -1 : 1;
+	return (x->key > y->key) - (x->key < y->key);
+}
+
+/* Read what was asked. */
+static int grant(struct look *l)
+{
+	struct judgement *j = &l->judgement;
+	struct feed_ask asks[TABLES];
+	size_t n_asks = 0, n_keys = 0;
+	uint64_t *keys = arena_new(&j->arena, (j->n_asks + 1) * sizeof(*keys));
+
+	if (!keys)
+		return -ENOMEM;
+	qsort(j->ask, j->n_asks, sizeof(j->ask[0]), compare_asks);
+	for (size_t i = 0; i < j->n_asks; i++) {
+		const struct ask *a = &j->ask[i];
+
+		if (i > 0 && compare_asks(a, a - 1) == 0)
+			continue;
+		if (n_asks == 0 || asks[n_asks - 1].table != a->table)
+			asks[n_asks++] = (struct feed_ask){ a->table, &keys[n_keys], 0 };
+		keys[n_keys++] = a->key;
+		asks[n_asks - 1].n++;
+	}
+	j->n_asks = 0;
+	feed_set_budget(l->feed, ASK_NS);
+	return feed_asks(l->feed, asks, n_asks, l->need, l->n_needs, &l->frame[l->at]);
+}
+
+static int judge_all(struct look *l)
+{
+	struct judgement *j = &l->judgement;
+	bool asked = false;
+
+	arena_release(&j->arena);
+	*j = (struct judgement){ 0 };
+	for (size_t i = 0; i < l->n_checks; i++) {
+		l->result[i] = (struct check_result){ .check = l->check[i] };
+		judge(l, &l->result[i]);
+		asked |= l->result[i].verdict == VERDICT_ASK;
+	}
+	for (int round = 0; asked && round < ASK_ROUNDS; round++) {
+		int err = grant(l);
+
+		if (err < 0)
+			return err;
+		asked = false;
+		for (size_t i = 0; i < l->n_checks; i++) {
+			if (l->result[i].verdict == VERDICT_ASK)
+				judge(l, &l->result[i]);
+			asked |= l->result[i].verdict == VERDICT_ASK;
+		}
+	}
+	for (size_t i = 0; i < l->n_checks; i++) {
+		if (l->result[i].verdict != VERDICT_ASK)
+			continue;
+		l->result[i].verdict = VERDICT_UNKNOWN;
+		l->result[i].state = STATE_ABSENT;
+		l->result[i].why = "asked for more than one look can read";
+	}
+	return 0;
+}
+
+static void sleep_until(uint64_t when_ns)
+{
+	struct timespec ts = { .tv_sec = (time_t)(when_ns / 1000000000u),
+		.tv_nsec = (long)(when_ns % 1000000000u) };
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
+		;
+}
+
+static uint64_t cpu_of(int who)
+{
+	struct rusage u;
+
+	getrusage(who, &u);
+	return (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000000u +
+	       (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000u;
+}
+
+static uint64_t peak_of(int who)
+{
+	struct rusage u;
+
+	getrusage(who, &u);
+	return (uint64_t)u.ru_maxrss * 1024u;
+}
+
+/* The frames of one look: of a root all that it has, live the interval's end and, once, its start. */
+static int read_frames(struct look *l, uint64_t start_ns)
+{
+	unsigned int have = host_frames(l->host);
+	int err = 0;
+
+	if (have > 0) {
+		for (unsigned int i = 0; i < have && err == 0; i++)
+			err = next_frame(l, i, i + 1 == have);
+		return err;
+	}
+	if (l->n_frames == 0)
+		err = next_frame(l, 0, false);
+	if (err == 0) {
+		sleep_until(start_ns + l->for_ns);
+		err = next_frame(l, l->n_frames, true);
+	}
+	return err;
+}
+
+int look_next(struct look *l, struct report *ret_report)
+{
+	struct judgement *j = &l->judgement;
+	uint64_t start = now_ns(CLOCK_MONOTONIC);
+	int err = read_frames(l, start);
+
+	if (err == 0)
+		err = judge_all(l);
+	if (err < 0)
+		return err;
+	if (l->watch.end)
+		l->watch.end(l->watch.arg, l->n_frames - 1, l->model.now);
+	rank_findings(j->finding, j->n_findings);
+	uint64_t self = peak_of(RUSAGE_SELF), readers = peak_of(RUSAGE_CHILDREN);
+
+	*ret_report = (struct report){
+		.model = &l->model,
+		.finding = j->finding,
+		.n_findings = j->n_findings,
+		.lost_findings = j->lost_findings,
+		.result = l->result,
+		.n_results = l->n_checks,
+		.looked_ns =
+			l->model.was ? l->model.now->boottime_ns - l->model.was->boottime_ns : 0,
+		.wall_ns = now_ns(CLOCK_MONOTONIC) - start,
+		.cpu_ns = cpu_of(RUSAGE_SELF) + cpu_of(RUSAGE_CHILDREN),
+		.peak_bytes = self > readers ? self : readers,
+		.stuck = feed_stuck(l->feed),
+	};
+	return 0;
+}

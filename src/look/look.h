@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The loop: needs -> feed -> models -> checks -> asks, and the report that comes of it. Every face
+ * of murphy (command line, recorder, web page) stands around one of these.
+ */
+#ifndef MURPHY_LOOK_LOOK_H
+#define MURPHY_LOOK_LOOK_H
+
+#include "check/report.h"
+#include "feed/feed.h"
+
+struct look;
+
+struct look_options {
+	uint64_t for_ns; /* between the two frames of a live look; 0: 2 s */
+	const char *only,
+		*skip; /* comma-separated families ("mem") or ids ("mem.oom"); NULL: none */
+};
+
+/* Somebody who watches what is read: murphy capture. */
+struct look_watch {
+	host_tap_fn *tap;
+	void (*begin)(void *arg, unsigned int index);
+	void (*end)(
+		void *arg, unsigned int index, const struct frame *f); /* granted asks included */
+	void *arg;
+};
+
+/* A look at h, which it does not own. watch may be NULL. 0, -EINVAL unknown name in only or skip. */
+int look_new(struct host *h, const struct look_options *o, const struct look_watch *watch,
+	struct look **ret_look);
+void look_free(struct look *l);
+
+/* Look once. A live look takes for_ns and at most 3 s more. 0 or -ENOMEM. */
+int look_next(struct look *l, struct report *ret_report);
+
+/* Is name, of length len, a family or an id of a check? */
+bool look_knows(const char *name, size_t len);
+
+/* Nest what is explained below what explains it, then rank. Pure; called by look_next(). */
+void rank_findings(struct finding **finding, size_t n);
+
+#endif
