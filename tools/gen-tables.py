@@ -13,8 +13,7 @@ import sys
 from pathlib import Path
 
 TYPES = {"u32": "uint32_t", "u64": "uint64_t", "s64": "int64_t", "f64": "double", "text": "text_t"}
-# struct stat is the C library's and struct host the door's (host/host.h): their rows get another tag.
-TAGS = {"host": "host_row", "stat": "stat_row"}
+TAGS = {"host": "host_row"}  # struct host is the door's (host/host.h)
 COLUMN = re.compile(r'^COLUMN\((\w+), (\w+), (\w+), (\w+), "((?:[^"\\]|\\.)*)"\)$')
 TABLE = re.compile(r'^TABLE\((\w+), (\w+), "((?:[^"\\]|\\.)*)"\)$')
 

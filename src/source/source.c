@@ -51,21 +51,16 @@ bool probe_late(const struct probe *p)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec > p->deadline_ns;
 }
 
-int probe_parse(struct probe *p, enum table_id id, const char *path, size_t limit,
+void probe_bytes(struct table *t, const char *path, int err, const struct strbuf *text,
 	int (*parse)(const char *buf, size_t len, struct table *t))
 {
-	struct table *t = probe_table(p, id);
-	auto_strbuf text = { 0 };
-
 	if (!t)
-		return 0;
-	int err = host_read_all(p->host, path, limit, &text);
-
+		return;
 	if (err < 0) {
 		table_fail(t, state_of_errno(err), "/%s: %s", path, strerror(-err));
-		return 0;
+		return;
 	}
-	err = parse(text.bytes ? text.bytes : "", text.len, t);
+	err = parse(text->bytes ? text->bytes : "", text->len, t);
 	if (err == -EINVAL)
 		table_fail(t, STATE_BROKEN, "/%s: not in the form that this murphy knows", path);
 	else if (err == -ENODATA)
@@ -74,5 +69,17 @@ int probe_parse(struct probe *p, enum table_id id, const char *path, size_t limi
 		table_fail(t, STATE_BROKEN, "/%s: %s", path, strerror(-err));
 	else
 		t->state = STATE_OK;
+}
+
+int probe_parse(struct probe *p, enum table_id id, const char *path, size_t limit,
+	int (*parse)(const char *buf, size_t len, struct table *t))
+{
+	auto_strbuf text = { 0 };
+
+	if (probe_table(p, id)) {
+		int err = host_read_all(p->host, path, limit, &text);
+
+		probe_bytes(probe_table(p, id), path, err, &text, parse);
+	}
 	return 0;
 }

@@ -75,6 +75,13 @@ bool probe_late(const struct probe *p);
 int probe_parse(struct probe *p, enum table_id id, const char *path, size_t limit,
 	int (*parse)(const char *buf, size_t len, struct table *t));
 
+/*
+ * The same for text that was read already, with the error of reading it: for files that fill
+ * several tables. t may be NULL.
+ */
+void probe_bytes(struct table *t, const char *path, int err, const struct strbuf *text,
+	int (*parse)(const char *buf, size_t len, struct table *t));
+
 /* The parsers: PARSER(name, table) in parser.def declares name_parse(). */
 #define PARSER(name, id) int name##_parse(const char *buf, size_t len, struct table *t);
 #include "source/parser.def"

@@ -81,6 +81,12 @@ void table_drop_last(struct table *t)
 		t->n--;
 }
 
+void table_cut(struct table *t, size_t n)
+{
+	if (t->n > n)
+		t->n = n;
+}
+
 static uint32_t text_hash(const char *s, size_t len)
 {
 	uint32_t h = 2166136261u;

@@ -99,6 +99,9 @@ void *table_add(struct table *t) MUST_USE;
 /* Take back the row that was added last. */
 void table_drop_last(struct table *t);
 
+/* Take back every row from n on: what a parser that failed half-way had appended. */
+void table_cut(struct table *t, size_t n);
+
 /* Intern len bytes; 0 for empty text or when memory is out. Equal texts have equal values. */
 text_t table_intern(struct table *t, const char *s, size_t len);
 
