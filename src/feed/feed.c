@@ -397,6 +397,26 @@ static void run_all(struct run *r)
 	}
 }
 
+/* What a source uses is read too, whether or not somebody else wants it. */
+static void want_uses(struct run *r)
+{
+	for (bool more = true; more;) {
+		more = false;
+		for (size_t k = 0; k < n_sources; k++) {
+			const enum table_id *uses = sources[k]->uses;
+
+			for (size_t i = 0;
+				fills_wanted(r, sources[k]) && i < SOURCE_TABLES_MAX && uses[i];
+				i++) {
+				if (r->wanted[uses[i]] || r->frame->at[uses[i]])
+					continue;
+				r->wanted[uses[i]] = true;
+				more = true;
+			}
+		}
+	}
+}
+
 static int run_tables(struct run *r)
 {
 	bool live = host_is_live(r->feed->host);
@@ -407,6 +427,7 @@ static int run_tables(struct run *r)
 	r->job.frame = r->frame;
 	r->job.wanted = r->wanted;
 	r->job.tap = r->feed->tap != NULL;
+	want_uses(r);
 	for (size_t k = 0; k < n_sources; k++) {
 		if (fills_wanted(r, sources[k]))
 			r->progress[k] = WAITING;

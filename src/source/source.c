@@ -32,13 +32,16 @@ const struct table *probe_used(const struct probe *p, enum table_id id)
 
 bool probe_keep(const struct probe *p, enum table_id id, const void *row)
 {
+	bool needed = false; /* else only another source uses it, and gets all */
+
 	for (size_t i = 0; i < p->n_needs; i++) {
 		if (p->needs[i].table != id)
 			continue;
 		if (!p->needs[i].keep || p->needs[i].keep(row))
 			return true;
+		needed = true;
 	}
-	return false;
+	return !needed;
 }
 
 bool probe_late(const struct probe *p)

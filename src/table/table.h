@@ -68,7 +68,11 @@ typedef uint64_t has_t;
 struct table {
 	const struct schema *schema;
 	enum state state;    /* of the table as a whole; LATE may still have rows */
-	char why[120];       /* "needs CAP_SYSLOG"; empty when OK */
+	/*
+	 * "needs CAP_SYSLOG". OK with lost > 0: the rows that are there are good, those of others
+	 * are known to be missing, and why says the reason; otherwise OK has an empty why.
+	 */
+	char why[120];
 	const char *method;  /* the source that filled it, static */
 	uint8_t cell[64];    /* per column: enum state of the cells without a has-bit */
 	uint64_t taken_ns;   /* boottime when it was read */

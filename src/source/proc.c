@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include "source/proc.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { PROC_FILE_MAX = 48 };
+
+const char *proc_path(char *buf, uint64_t pid, const char *file)
+{
+	char digits[24], *d = digits + sizeof(digits);
+	char *at = buf;
+	size_t len = strnlen(file, PROC_FILE_MAX);
+
+	do {
+		*--d = (char)('0' + pid % 10);
+		pid /= 10;
+	} while (pid > 0);
+	size_t n_digits = (size_t)(digits + sizeof(digits) - d);
+
+	memcpy(at, "proc/", 5);
+	at += 5;
+	memcpy(at, d, n_digits);
+	at += n_digits;
+	*at++ = '/';
+	memcpy(at, file, len);
+	at[len] = '\0';
+	return buf;
+}
+
+bool proc_is_pid(const char *name, uint64_t *ret_pid)
+{
+	uint64_t pid = 0;
+	size_t i;
+
+	for (i = 0; name[i] >= '0' && name[i] <= '9' && i < 18; i++)
+		pid = pid * 10 + (uint64_t)(name[i] - '0');
+	if (i == 0 || name[i] != '\0' || pid == 0)
+		return false;
+	*ret_pid = pid;
+	return true;
+}
+
+uint64_t proc_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+bool tally_count(struct tally *a, int err)
+{
+	enum state state = state_of_errno(err);
+
+	if (state == STATE_ABSENT)
+		return false;
+	a->tried++;
+	if (state == STATE_DENIED) {
+		a->denied++;
+	} else if (state != STATE_OK) {
+		a->failed++;
+		a->err = err;
+	}
+	return state == STATE_OK;
+}
+
+/* What a negative errno means to people here. */
+static const char *wrong(int err)
+{
+	return err == -EINVAL ? "not in the form that this murphy knows" : strerror(-err);
+}
+
+/* n with a comma at each thousand, into buf of 32 bytes. */
+static const char *grouped(char *buf, uint64_t n)
+{
+	char *at = buf + 31;
+
+	*at = '\0';
+	for (int i = 0; i == 0 || n > 0; i++) {
+		if (i > 0 && i % 3 == 0)
+			*--at = ',';
+		*--at = (char)('0' + n % 10);
+		n /= 10;
+	}
+	return at;
+}
+
+void tally_close(const struct tally *a, struct table *t, const char *denied)
+{
+	char bad[32], all[32];
+	uint64_t lost = a->denied + a->failed;
+
+	t->lost += lost;
+	if (lost == 0)
+		t->state = STATE_OK;
+	else if (a->denied == a->tried)
+		table_fail(t, STATE_DENIED, "%s", denied);
+	else if (a->failed == a->tried)
+		table_fail(t, STATE_BROKEN, "%s", wrong(a->err));
+	else if (a->failed == 0)
+		table_fail(t, STATE_OK, "%s of %s processes denied: %s", grouped(bad, a->denied),
+			grouped(all, a->tried), denied);
+	else
+		table_fail(t, STATE_OK, "%s of %s processes could not be read: %s",
+			grouped(bad, lost), grouped(all, a->tried), wrong(a->err));
+}
+
+void proc_late(struct table *t, uint64_t done, uint64_t all, uint64_t since_ns)
+{
+	char part[32], whole[32];
+
+	t->lost += all - done;
+	table_fail(t, STATE_LATE, "%s of %s processes in %.1f s", grouped(part, done),
+		grouped(whole, all), (double)(proc_now_ns() - since_ns) / 1e9);
+}
