@@ -1,0 +1,7 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# cover.sh BUILD: coverage of the tests that ran there: BUILD/coverage.txt and BUILD/coverage.html.
+set -eu
+gcovr -r . -f src/ -e src/lab/ --exclude-unreachable-branches --txt "$1/coverage.txt" \
+	--html-details "$1/coverage.html" "$1"
+grep '^TOTAL' "$1/coverage.txt"

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# The steps of ./test. Each writes what it found to the file $results (tools/count-results.py),
+# and never ends the script: what comes after it still runs.
+# shellcheck disable=SC2154 # results is set by ./test
+
+# record pass|fail|skip STEP NAME [REASON]
+record()
+{
+	echo "$*" >>"$results"
+}
+
+# Two jobs at a time: a build must leave the machine usable.
+jobs=$(nproc 2>/dev/null || echo 2)
+[ "$jobs" -le 2 ] || jobs=2
+
+# configure STEP DIR [MESON OPTIONS]: from nothing when the options changed.
+configure()
+{
+	configure_step=$1
+	configure_dir=$2
+	shift 2
+	if [ -f "$configure_dir/build.ninja" ]; then
+		meson configure "$configure_dir" "$@" >"$configure_dir.log" 2>&1
+	else
+		rm -rf "$configure_dir"
+		meson setup "$@" "$configure_dir" >"$configure_dir.log" 2>&1
+	fi && return
+	tail -n 20 "$configure_dir.log"
+	record fail "$configure_step" configure
+	return 1
+}
+
+# build STEP DIR [TARGET]: recorded as one result.
+build()
+{
+	if ninja -j "$jobs" -C "$2" ${3:+"$3"} >"$2.log" 2>&1; then
+		record pass "$1" build
+		return
+	fi
+	grep -vE '^\[[0-9]+/[0-9]+\]|^ninja: Entering' "$2.log" | head -n 80
+	record fail "$1" build
+	return 1
+}
+
+# run_tests STEP DIR [MESON TEST OPTIONS]: each test is counted from meson's log.
+run_tests()
+{
+	tests_step=$1
+	tests_dir=$2
+	shift 2
+	rm -f "$tests_dir/meson-logs/testlog.json"
+	# Failures are counted from the log.
+	meson test -C "$tests_dir" --no-rebuild --print-errorlogs --num-processes "$jobs" "$@" || true
+	echo "meson $tests_step $tests_dir/meson-logs/testlog.json" >>"$results"
+}
+
+# gate STEP NAME COMMAND...: exit code 77 means skipped, the last line says why.
+gate()
+{
+	gate_step=$1
+	gate_name=$2
+	shift 2
+	gate_code=0
+	gate_output=$("$@" 2>&1) || gate_code=$?
+	case $gate_code in
+	0)
+		record pass "$gate_step" "$gate_name"
+		echo "  ok    $gate_name"
+		;;
+	77)
+		record skip "$gate_step" "$gate_name" "$(echo "$gate_output" | tail -n 1)"
+		echo "  skip  $gate_name"
+		;;
+	*)
+		record fail "$gate_step" "$gate_name"
+		echo "  FAIL  $gate_name"
+		echo "$gate_output" | tail -n 100
+		;;
+	esac
+}
+
+# need STEP COMMAND: or the step is skipped.
+need()
+{
+	command -v "$2" >/dev/null 2>&1 && return
+	record skip "$1" "$1" "no $2 here"
+	return 1
+}
+
+step_gcc()
+{
+	need gcc gcc || return 0
+	CC=gcc configure gcc build-gcc -Dwerror=true -Dtests=enabled || return 0
+	build gcc build-gcc || return 0
+	run_tests gcc build-gcc
+}
+
+step_asan()
+{
+	need asan clang || return 0
+	CC=clang configure asan build-asan -Dwerror=true -Dtests=enabled \
+		-Db_sanitize=address,undefined -Db_lundef=false || return 0
+	build asan build-asan || return 0
+	run_tests asan build-asan --timeout-multiplier 3
+}
+
+step_fuzzers()
+{
+	need fuzzers clang || return 0
+	CC=clang configure fuzzers build-fuzz -Dfuzz=true -Dtests=disabled -Db_lundef=false || return 0
+	build fuzzers build-fuzz || return 0
+	gate fuzzers replay tools/fuzz.sh 0
+}
+
+step_analyzer()
+{
+	need lint gcc || return 0
+	CC=gcc configure analyzer build-analyzer -Dwerror=true -Dtests=disabled \
+		-Dc_args=-fanalyzer || return 0
+	build analyzer build-analyzer
+}
+
+step_lint()
+{
+	# The compile commands of both compilers.
+	[ -f build-gcc/build.ninja ] || CC=gcc configure lint build-gcc -Dwerror=true \
+		-Dtests=enabled || return 0
+	ninja -C build-gcc src/sample/tables.h src/sample/tables.c >/dev/null 2>&1 || true
+	gate lint layers tools/check-layers.py
+	gate lint layers-self-test tools/check-layers.py --self-test
+	gate lint length tools/check-length.py
+	gate lint headers tools/check-headers.sh build-gcc
+	gate lint format tools/check-format.sh
+	gate lint docs tools/check-docs.py
+	gate lint shell tools/check-shell.sh
+	gate lint cppcheck tools/check-cppcheck.sh build-gcc
+	gate lint tidy tools/check-tidy.sh build-gcc
+	step_analyzer || true
+}
+
+step_cover()
+{
+	need cover gcc || return 0
+	CC=gcc configure cover build-cover -Dtests=enabled -Dfault=true -Db_coverage=true || return 0
+	build cover build-cover || return 0
+	run_tests cover build-cover --timeout-multiplier 3
+	need cover gcovr || return 0
+	gate cover report tools/cover.sh build-cover
+	tail -n 3 build-cover/coverage.txt 2>/dev/null || true
+}
+
+step_labs()
+{
+	gate labs matrix tools/check-labs.sh build-gcc
+}
