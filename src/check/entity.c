@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include "check/entity.h"
+
+#include "model/process.h"
+
+enum { FAMILY_IPV6 = 10 };
+
+struct entity entity_host(void)
+{
+	return (struct entity){ .kind = ENTITY_HOST, .name = "" };
+}
+
+static const char *comm_of(const struct model *m, uint64_t pid)
+{
+	const struct process_facts *p = process_find(m->process, pid);
+	const struct table *t = frame_table(m->now, TABLE_process);
+	const struct process *row = p ? NULL : table_find(t, pid);
+
+	return p ? p->comm : row ? table_text(t, row->comm) : "";
+}
+
+static const char *cgroup_of(const struct model *m, uint64_t pid)
+{
+	const struct table *t = frame_table(m->now, TABLE_process_cgroup);
+	const struct process_cgroup *row = table_find(t, pid);
+
+	return row && row_has(row->has, PROCESS_CGROUP_path) ? table_text(t, row->path) : NULL;
+}
+
+struct entity entity_process(struct judgement *j, const struct model *m, uint64_t pid)
+{
+	const char *cgroup = cgroup_of(m, pid);
+
+	return (struct entity){ .kind = ENTITY_PROCESS,
+		.name = judge_text(j, "%s", comm_of(m, pid)),
+		.pid = pid,
+		.cgroup = cgroup ? judge_text(j, "%s", cgroup) : NULL };
+}
+
+struct entity entity_cgroup(struct judgement *j, const char *path)
+{
+	return (struct entity){ .kind = ENTITY_CGROUP, .name = judge_text(j, "%s", path) };
+}
+
+static const char *endpoint(
+	struct judgement *j, const struct table *t, uint32_t family, text_t address, uint32_t port)
+{
+	return judge_text(
+		j, family == FAMILY_IPV6 ? "[%s]:%u" : "%s:%u", table_text(t, address), port);
+}
+
+struct entity entity_listener(
+	struct judgement *j, const struct table *t, const struct tcp_socket *s, uint64_t pid)
+{
+	return (struct entity){ .kind = ENTITY_LISTENER,
+		.name = endpoint(j, t, s->family, s->local, s->local_port),
+		.pid = pid };
+}
+
+struct entity entity_connection(
+	struct judgement *j, const struct table *t, const struct tcp_socket *s, uint64_t pid)
+{
+	const char *local = endpoint(j, t, s->family, s->local, s->local_port);
+	const char *peer = endpoint(j, t, s->family, s->peer, s->peer_port);
+
+	return (struct entity){
+		.kind = ENTITY_CONNECTION, .name = judge_text(j, "%s %s", local, peer), .pid = pid
+	};
+}
+
+const char *process_label(struct judgement *j, const struct model *m, uint64_t pid)
+{
+	const char *comm = comm_of(m, pid);
+
+	if (!comm[0])
+		return judge_text(j, "pid %llu", (unsigned long long)pid);
+	return judge_text(j, "%s (pid %llu)", comm, (unsigned long long)pid);
+}

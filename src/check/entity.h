@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Culprits and victims made of rows. All text is copied into the judgement's arena. */
+#ifndef MURPHY_CHECK_ENTITY_H
+#define MURPHY_CHECK_ENTITY_H
+
+#include "check/check.h"
+
+struct entity entity_host(void);
+
+/*
+ * The process of the last frame with that pid: comm and cgroup as far as they are known, "" and
+ * NULL when it is gone. Wants MODEL_process, or the tables process and process_cgroup.
+ */
+struct entity entity_process(struct judgement *j, const struct model *m, uint64_t pid);
+
+/* path: of a control group. */
+struct entity entity_cgroup(struct judgement *j, const char *path);
+
+/* "0.0.0.0:80" and "10.0.0.1:80 10.0.0.2:4711", "[::1]:80" for IPv6. s is a row of t. */
+struct entity entity_listener(
+	struct judgement *j, const struct table *t, const struct tcp_socket *s, uint64_t pid);
+struct entity entity_connection(
+	struct judgement *j, const struct table *t, const struct tcp_socket *s, uint64_t pid);
+
+/* "nginx (pid 4121)", and "pid 4121" when its name is unknown. */
+const char *process_label(struct judgement *j, const struct model *m, uint64_t pid);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* What the CPUs did over the look, and who had to wait for one. */
+#ifndef MURPHY_MODEL_CPU_H
+#define MURPHY_MODEL_CPU_H
+
+#include "model/model.h"
+
+/* All ratios are of the time that all CPUs had together; absent without two frames. */
+struct cpu_model {
+	enum state state;   /* of the cpu table */
+	uint64_t cpus;      /* online; 0: unknown */
+	uint64_t looked_ns; /* 0: only one frame */
+	struct reading user, nice, system, irq, softirq, steal, iowait, idle;
+	struct reading busy;    /* neither idle nor waiting for I/O; stolen time is not busy */
+	struct reading busiest; /* busy of the busiest CPU */
+	int64_t busiest_cpu;
+	struct reading runnable; /* tasks, the lower of the frames; murphy's own are in it */
+	struct reading load_1m;
+	/*
+	 * Share of the look in which at least one task waited for a CPU (PSI). Cgroup throttling
+	 * counts as waiting here, so it says little without busy.
+	 */
+	struct reading stalled;
+	struct reading stalled_10s; /* the kernel's own average, for one frame */
+};
+
+#endif

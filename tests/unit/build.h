@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* Frames made of rows by hand, models stepped over them, one check judged. Include after unit.h. */
+#ifndef MURPHY_TESTS_BUILD_H
+#define MURPHY_TESTS_BUILD_H
+
+#include "check/check.h"
+#include "tests/unit/unit.h"
+
+#define SECOND UINT64_C(1000000000)
+
+/* The table of f, made OK and empty when it is not there. */
+static inline struct table *build_table(struct frame *f, enum table_id id)
+{
+	if (!f->at[id]) {
+		f->at[id] = table_new(schemas[id]);
+		assert_non_null(f->at[id]);
+		f->at[id]->state = STATE_OK;
+		f->at[id]->taken_ns = f->boottime_ns;
+	}
+	return f->at[id];
+}
+
+/* A new row in which every column has a value: 0, until the test writes another. */
+static inline void *build_row(struct frame *f, enum table_id id)
+{
+	struct table *t = build_table(f, id);
+	has_t *row = table_add(t);
+
+	assert_non_null(row);
+	*row = t->schema->n_columns == 64 ? UINT64_MAX : ((has_t)1 << t->schema->n_columns) - 1;
+	return row;
+}
+
+/* The cell has no value. */
+static inline void build_unset(void *row, unsigned int column)
+{
+	*(has_t *)row &= ~((has_t)1 << column);
+}
+
+static inline text_t build_text(struct frame *f, enum table_id id, const char *text)
+{
+	return table_intern(build_table(f, id), text, strlen(text));
+}
+
+/* Two frames two seconds apart, and what is made of them. Zeroed, then scene_start(). */
+struct scene {
+	struct frame was, now;
+	struct model model;
+	void *self[MODELS];
+	struct arena arena;
+	struct judgement judgement;
+};
+
+static inline void scene_start(struct scene *s)
+{
+	*s = (struct scene){ 0 };
+	s->was.boottime_ns = 1000 * SECOND;
+	s->now.boottime_ns = 1002 * SECOND;
+}
+
+/* All models, in their order; again after rows were added. */
+static inline void scene_step(struct scene *s)
+{
+	for (int i = 0; i < TABLES; i++) {
+		if (s->was.at[i])
+			assert_int_equal(table_sort(s->was.at[i]), 0);
+		if (s->now.at[i])
+			assert_int_equal(table_sort(s->now.at[i]), 0);
+	}
+	s->model = (struct model){ .now = &s->now, .was = &s->was };
+	for (int i = MODEL_none + 1; i < MODELS; i++) {
+		free(s->self[i]);
+		s->self[i] = calloc(1, model_rows[i]->size);
+		assert_non_null(s->self[i]);
+		assert_int_equal(model_rows[i]->step(s->self[i], &s->model, &s->arena), 0);
+		*model_slot(&s->model, (enum model_id)i) = s->self[i];
+	}
+}
+
+/* As the look does: a need that is missing and not optional is UNKNOWN without a question. */
+static inline enum verdict scene_judge(struct scene *s, const struct check *check)
+{
+	arena_release(&s->judgement.arena);
+	s->judgement = (struct judgement){ .check = check };
+	scene_step(s);
+	for (size_t i = 0; i < NEEDS_MAX && check->needs[i].table; i++) {
+		const struct need *n = &check->needs[i];
+
+		if (!n->optional && !n->ask && !table_usable(frame_table(&s->now, n->table)))
+			return judge_unknown(&s->judgement, &s->model, n->table);
+	}
+	return check->judge(&s->model, &s->judgement);
+}
+
+static inline void scene_end(struct scene *s)
+{
+	for (int i = 0; i < MODELS; i++)
+		free(s->self[i]);
+	arena_release(&s->arena);
+	arena_release(&s->judgement.arena);
+	frame_release(&s->was);
+	frame_release(&s->now);
+}
+
+#endif
