@@ -2,6 +2,7 @@
 #include "host/host.h"
 
 #include "base/mem.h"
+#include "host/door.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -95,8 +96,12 @@ void host_set_tap(struct host *h, host_tap_fn *tap, void *arg)
 	h->tap_arg = arg;
 }
 
-static void show(
-	struct host *h, char kind, const char *path, int err, const char *bytes, size_t len)
+bool host_tapped(const struct host *h)
+{
+	return h->tap != NULL;
+}
+
+void host_show(struct host *h, char kind, const char *path, int err, const char *bytes, size_t len)
 {
 	if (h->tap)
 		h->tap(h->tap_arg, kind, path, err, bytes, len);
@@ -141,7 +146,7 @@ ssize_t host_read(struct host *h, const char *path, char *buf, size_t size)
 	auto_close fd = open_below(h, path, O_RDONLY);
 	ssize_t n = fd < 0 ? fd : read_whole(fd, buf, size);
 
-	show(h, 'f', path, n < 0 ? (int)n : 0, buf, n < 0 ? 0 : (size_t)n);
+	host_show(h, 'f', path, n < 0 ? (int)n : 0, buf, n < 0 ? 0 : (size_t)n);
 	return n;
 }
 
@@ -169,7 +174,7 @@ int host_read_all(struct host *h, const char *path, size_t limit, struct strbuf 
 	}
 	if (err < 0)
 		strbuf_clear(ret_text);
-	show(h, 'f', path, err, ret_text->bytes, ret_text->len);
+	host_show(h, 'f', path, err, ret_text->bytes, ret_text->len);
 	return err;
 }
 
@@ -193,7 +198,7 @@ int host_list(struct host *h, const char *path, struct strbuf *ret_names)
 		closedir(dir);
 	if (ret_names->failed)
 		err = -ENOMEM;
-	show(h, 'd', path, err, ret_names->bytes, ret_names->len);
+	host_show(h, 'd', path, err, ret_names->bytes, ret_names->len);
 	return err;
 }
 
@@ -213,7 +218,7 @@ ssize_t host_link(struct host *h, const char *path, char *buf, size_t size)
 		n = -errno;
 	if (n >= 0)
 		buf[n] = '\0';
-	show(h, 'l', path, n < 0 ? (int)n : 0, buf, n < 0 ? 0 : (size_t)n);
+	host_show(h, 'l', path, n < 0 ? (int)n : 0, buf, n < 0 ? 0 : (size_t)n);
 	return n;
 }
 
@@ -239,7 +244,7 @@ int host_fd_count(struct host *h, uint64_t pid, uint64_t *ret_n)
 	snprintf(path, sizeof(path), "proc/%llu/fd.count", (unsigned long long)pid);
 	int len = snprintf(text, sizeof(text), "%llu\n", (unsigned long long)n);
 
-	show(h, 'f', path, err, text, err < 0 ? 0 : (size_t)len);
+	host_show(h, 'f', path, err, text, err < 0 ? 0 : (size_t)len);
 	if (err == 0)
 		*ret_n = n;
 	return err;

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* TCP sockets by NETLINK_SOCK_DIAG: net/ipv4/inet_diag.c. */
+#include "base/mem.h"
+#include "host/door.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+
+/* The kernel fills at most 32 KiB a message; what is shown to a tap ends at the second. */
+enum { CHUNK = 65536, TAP_LIMIT = 64 << 20 };
+/* TCP_ESTABLISHED to TCP_CLOSING: sockets that are only bound have a bit above these. */
+enum { ALL_STATES = 0xfff };
+enum { SILENCE_S = 1 };
+
+typedef int each_fn(void *arg, const char *buf, size_t len);
+
+static int netlink_socket(void)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * A socket belongs to the namespace in which it was made, for ever: go there, make it, come back.
+ * The inode is compared because pid may be another process by now.
+ */
+static int socket_in(uint64_t netns, uint64_t pid)
+{
+	char path[64];
+	struct stat st;
+
+	if (netns == 0)
+		return netlink_socket();
+	snprintf(path, sizeof(path), "/proc/%llu/ns/net", (unsigned long long)pid);
+	auto_close there = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (there < 0)
+		return -errno;
+	auto_close here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	if (here < 0 || fstat(there, &st) < 0)
+		return -errno;
+	if (st.st_ino != netns)
+		return -ESRCH;
+	if (setns(there, CLONE_NEWNET) < 0)
+		return -errno;
+	int fd = netlink_socket();
+
+	if (setns(here, CLONE_NEWNET) < 0) {
+		int err = -errno;
+
+		/* Lost in the other namespace: "own" would be a lie from now on. */
+		if (fd >= 0)
+			close(fd);
+		return err == -EPERM ? -EIO : err;
+	}
+	return fd;
+}
+
+static int send_request(int fd, int family)
+{
+	struct {
+		struct nlmsghdr head;
+		struct inet_diag_req_v2 req;
+	} ask = {
+		.head = { .nlmsg_len = sizeof(ask),
+			.nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+		.req = { .sdiag_family = (uint8_t)family,
+			.sdiag_protocol = IPPROTO_TCP,
+			.idiag_ext = 1 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_SKMEMINFO - 1),
+			.idiag_states = ALL_STATES },
+	};
+	struct timeval patience = { .tv_sec = SILENCE_S };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
+		return -errno;
+	ssize_t n;
+
+	do {
+		n = send(fd, &ask, sizeof(ask), 0);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+/* Does the dump end in this chunk? 0 goes on, 1 ended well, else -errno. */
+static int chunk_end(const char *buf, size_t len)
+{
+	while (len >= sizeof(struct nlmsghdr)) {
+		struct nlmsghdr head;
+		int err = 0;
+
+		memcpy(&head, buf, sizeof(head));
+		if (head.nlmsg_len < sizeof(head) || head.nlmsg_len > len)
+			return -EBADMSG;
+		/* Both begin with an errno; old kernels end a dump without one. */
+		if (head.nlmsg_len >= sizeof(head) + sizeof(err))
+			memcpy(&err, buf + sizeof(head), sizeof(err));
+		if (head.nlmsg_type == NLMSG_DONE)
+			return err < 0 ? err : 1;
+		if (head.nlmsg_type == NLMSG_ERROR)
+			return err < 0 ? err : -EBADMSG;
+		size_t step = NLMSG_ALIGN((size_t)head.nlmsg_len);
+
+		if (step >= len)
+			break;
+		buf += step;
+		len -= step;
+	}
+	return 0;
+}
+
+/* One datagram into buf. Its length or -errno. */
+static ssize_t receive(int fd, char *buf)
+{
+	struct iovec iov = { .iov_base = buf, .iov_len = CHUNK };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n;
+
+	do {
+		n = recvmsg(fd, &msg, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? -ETIMEDOUT : -errno;
+	if (msg.msg_flags & MSG_TRUNC)
+		return -EMSGSIZE;
+	return n == 0 ? -EBADMSG : n;
+}
+
+/* Hand each chunk of the answer to each(), and to all while there is room. */
+static int dump(int fd, each_fn *each, void *arg, bool keep, struct strbuf *all)
+{
+	auto_free char *buf = mem_new(1, CHUNK);
+	bool dropped = false;
+	int end = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	while (end == 0) {
+		ssize_t n = receive(fd, buf);
+
+		/* Some of the answer is gone, the rest still comes: take it, and say so. */
+		if (n == -ENOBUFS && !dropped) {
+			dropped = true;
+			continue;
+		}
+		if (n < 0)
+			return (int)n;
+		end = chunk_end(buf, (size_t)n);
+		if (end < 0)
+			return end;
+		keep = keep && all->len + (size_t)n <= TAP_LIMIT;
+		if (keep)
+			strbuf_add(all, buf, (size_t)n);
+		int err = each(arg, buf, (size_t)n);
+
+		if (err < 0)
+			return err;
+	}
+	return dropped ? -ENOBUFS : 0;
+}
+
+static int dump_live(struct host *h, const char *path, uint64_t netns, uint64_t pid, int family,
+	each_fn *each, void *arg)
+{
+	auto_strbuf all = { 0 };
+	auto_close fd = socket_in(netns, pid);
+	int err = fd < 0 ? fd : send_request(fd, family);
+
+	if (err == 0)
+		err = dump(fd, each, arg, host_tapped(h), &all);
+	host_show(h, 'f', path, err, all.bytes, all.len);
+	return err;
+}
+
+int host_tcp_diag(struct host *h, uint64_t netns, uint64_t pid, int family,
+	int (*each)(void *arg, const char *buf, size_t len), void *arg)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "netlink/%llu/tcp%c.bin", (unsigned long long)netns,
+		family == AF_INET ? '4' : '6');
+	if (host_is_live(h))
+		return dump_live(h, path, netns, pid, family, each, arg);
+
+	auto_strbuf all = { 0 };
+	int err = host_read_all(h, path, TAP_LIMIT, &all);
+
+	if (err < 0 || all.len == 0)
+		return err;
+	return each(arg, all.bytes, all.len);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+#include "source/source.h"
+#include "source/tcp_diag.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* Bounds for hosts beyond reason; what is beyond them is counted as lost. */
+enum { NETNS_MAX = 64, ROWS_MAX = 250000 };
+
+/* Both tables get the same state: they come from the same dumps. */
+struct tcp_read {
+	struct probe *probe;
+	enum state state;
+	const char *why;
+	uint64_t lost; /* namespaces that were not read */
+};
+
+/* The dumps of one namespace. */
+struct dump {
+	struct probe *probe;
+	struct table *sockets; /* NULL: only totals are needed */
+	uint64_t netns;
+	uint64_t count[TCP_STATES]; /* by state, both families */
+	bool interrupted;
+};
+
+static int take_socket(struct dump *d, struct tcp_diag *diag)
+{
+	struct table *t = d->sockets;
+
+	d->count[diag->row.state]++;
+	d->interrupted |= diag->interrupted;
+	/* In TIME_WAIT there is no socket left to say anything about: only their number matters. */
+	if (!t || diag->row.state == TCP_STATE_TIME_WAIT)
+		return 0;
+	t->seen++;
+	row_put(t->schema, &diag->row, TCP_SOCKET_netns, d->netns);
+	if (!probe_keep(d->probe, TABLE_tcp_socket, &diag->row))
+		return 0;
+	if (t->n >= ROWS_MAX) {
+		t->lost++;
+		return 0;
+	}
+	return tcp_diag_add(t, diag);
+}
+
+static int take_chunk(void *arg, const char *buf, size_t len)
+{
+	struct cursor c = cursor_of(buf, len);
+	struct dump *d = arg;
+	struct tcp_diag diag;
+	int more;
+
+	if (probe_late(d->probe))
+		return -ETIME;
+	while ((more = tcp_diag_next(&c, &diag)) > 0) {
+		int err = take_socket(d, &diag);
+
+		if (err < 0)
+			return err;
+	}
+	return more;
+}
+
+/* The first reason is kept: it is the nearest to the cause. */
+static void say(struct tcp_read *r, enum state state, const char *why)
+{
+	if (r->state == STATE_OK && (state != STATE_OK || !r->why)) {
+		r->state = state;
+		r->why = why;
+	}
+}
+
+static int add_totals(struct table *t, const struct dump *d)
+{
+	for (uint32_t state = 0; t && state < TCP_STATES; state++) {
+		if (d->count[state] == 0)
+			continue;
+		struct tcp_total *row = table_add(t);
+
+		if (!row)
+			return -ENOMEM;
+		row_put(t->schema, row, TCP_TOTAL_netns, d->netns);
+		row_put(t->schema, row, TCP_TOTAL_state, state);
+		row_put(t->schema, row, TCP_TOTAL_sockets, d->count[state]);
+	}
+	return 0;
+}
+
+/* Both families of a namespace. What came before an error stays. */
+static int dump_netns(struct tcp_read *r, uint64_t netns, uint64_t pid)
+{
+	struct dump d = { .probe = r->probe,
+		.sockets = probe_table(r->probe, TABLE_tcp_socket),
+		.netns = netns };
+	struct host *h = r->probe->host;
+	int err = host_tcp_diag(h, netns, pid, AF_INET, take_chunk, &d);
+
+	if (err == 0)
+		err = host_tcp_diag(h, netns, pid, AF_INET6, take_chunk, &d);
+	if (d.interrupted)
+		say(r, STATE_OK, "the kernel's socket table changed while it was read");
+	int added = add_totals(probe_table(r->probe, TABLE_tcp_total), &d);
+
+	if (added < 0)
+		return added;
+	if (err == -ETIME || err == -ETIMEDOUT)
+		say(r, STATE_LATE, "not all sockets were read in time");
+	else if (err == -ENOBUFS)
+		say(r, STATE_LATE, "the kernel dropped part of its answer");
+	else if (err == -EINVAL || err == -EBADMSG)
+		say(r, STATE_BROKEN, "sock_diag: not in the form that this murphy knows");
+	else
+		return err;
+	return 0;
+}
+
+static int read_others(struct tcp_read *r)
+{
+	size_t n = 0;
+
+	for (table_each(const struct netns, ns, probe_used(r->probe, TABLE_netns))) {
+		int err = 0;
+
+		if (ns->netns == 0 || r->state != STATE_OK)
+			continue;
+		if (++n < NETNS_MAX) {
+			err = dump_netns(r, ns->netns, ns->pid);
+		} else {
+			say(r, STATE_OK, "more network namespaces than are read");
+			r->lost++;
+		}
+		/* Its last process may have gone; so did the namespace. */
+		if (err == 0 || err == -ENOENT || err == -ESRCH)
+			continue;
+		if (err == -ENOMEM)
+			return err;
+		r->lost++;
+		say(r, STATE_OK,
+			err == -EPERM || err == -EACCES
+				? "other network namespaces need CAP_SYS_ADMIN and CAP_SYS_PTRACE"
+				: strerror(-err));
+	}
+	return 0;
+}
+
+static int read_tcp(struct probe *p)
+{
+	static const enum table_id ids[] = { TABLE_tcp_socket, TABLE_tcp_total };
+	struct tcp_read r = { .probe = p, .state = STATE_OK };
+	/* An error here: no modules inet_diag and tcp_diag, or a tree without their answer. */
+	int err = dump_netns(&r, 0, 0);
+
+	if (err == 0)
+		err = read_others(&r);
+	if (err < 0)
+		return err;
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		struct table *t = probe_table(p, ids[i]);
+
+		if (!t)
+			continue;
+		table_fail(t, r.state, "%s", r.why ? r.why : "");
+		t->lost += r.lost;
+	}
+	return 0;
+}
+
+const struct source source_tcp = {
+	.name = "tcp",
+	.fills = { TABLE_tcp_socket, TABLE_tcp_total },
+	.uses = { TABLE_netns },
+	.manner = MANNER_RISKY,
+	.deadline_ns = 700000000,
+	.read = read_tcp,
+};

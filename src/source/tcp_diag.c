@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+#include "source/tcp_diag.h"
+
+#include "source/source.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <linux/tcp.h>
+#include <string.h>
+
+/* tcpi_rcv_wnd follows tcpi_snd_wnd since 6.2: newer than the headers this may be built with. */
+enum { RCV_WND_OFFSET = offsetof(struct tcp_info, tcpi_snd_wnd) + sizeof(uint32_t) };
+
+#define INFO(column, field, scale)                                                       \
+	{                                                                                \
+		TCP_SOCKET_##column, offsetof(struct tcp_info, tcpi_##field),            \
+			sizeof(((struct tcp_info *)NULL)->tcpi_##field), scale, NO_MARK, \
+	}
+#define NO_MARK UINT64_MAX
+
+/* Columns from struct tcp_info. It only ever grew at its end. */
+static const struct {
+	uint8_t column;
+	uint16_t offset;
+	uint8_t width;
+	uint32_t scale;
+	uint64_t unset; /* this value says that there is none */
+} infos[] = {
+	INFO(retransmits, retransmits, 1),
+	INFO(probes, probes, 1),
+	INFO(backoff, backoff, 1),
+	INFO(unacked, unacked, 1),
+	INFO(send_mss, snd_mss, 1),
+	INFO(receive_mss, rcv_mss, 1),
+	INFO(last_sent_ns, last_data_sent, 1000000),
+	INFO(last_received_ns, last_data_recv, 1000000),
+	INFO(last_ack_ns, last_ack_recv, 1000000),
+	INFO(rtt_ns, rtt, 1000),
+	INFO(cwnd, snd_cwnd, 1),
+	INFO(notsent_bytes, notsent_bytes, 1),
+	INFO(acked_bytes, bytes_acked, 1),
+	INFO(received_bytes, bytes_received, 1),
+	INFO(total_retransmits, total_retrans, 1),
+	INFO(busy_ns, busy_time, 1000),
+	INFO(rwnd_limited_ns, rwnd_limited, 1000),
+	INFO(sndbuf_limited_ns, sndbuf_limited, 1000),
+	INFO(send_window_bytes, snd_wnd, 1),
+	{ TCP_SOCKET_receive_window_bytes, RCV_WND_OFFSET, 4, 1, NO_MARK },
+	{ TCP_SOCKET_min_rtt_ns, offsetof(struct tcp_info, tcpi_min_rtt), 4, 1000, UINT32_MAX },
+};
+
+static void take_info(struct tcp_socket *s, const char *info, size_t len)
+{
+	/* A listener's has queues where others have segments. */
+	if (s->state == TCP_STATE_LISTEN)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(infos); i++) {
+		uint64_t value = 0;
+		uint32_t narrow;
+
+		if (infos[i].offset + (size_t)infos[i].width > len)
+			continue;
+		if (infos[i].width == 1) {
+			value = (uint8_t)info[infos[i].offset];
+		} else if (infos[i].width == 4) {
+			memcpy(&narrow, info + infos[i].offset, sizeof(narrow));
+			value = narrow;
+		} else {
+			memcpy(&value, info + infos[i].offset, sizeof(value));
+		}
+		if (value == infos[i].unset ||
+			__builtin_mul_overflow(value, infos[i].scale, &value))
+			continue;
+		row_put(schemas[TABLE_tcp_socket], s, infos[i].column, value);
+	}
+}
+
+static void take_memory(struct tcp_socket *s, const char *info, size_t len)
+{
+	static const struct {
+		uint8_t column, index;
+	} cells[] = {
+		{ TCP_SOCKET_receive_memory_bytes, SK_MEMINFO_RMEM_ALLOC },
+		{ TCP_SOCKET_receive_buffer_bytes, SK_MEMINFO_RCVBUF },
+		{ TCP_SOCKET_drops, SK_MEMINFO_DROPS },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cells); i++) {
+		uint32_t value;
+
+		if ((cells[i].index + 1u) * sizeof(value) > len)
+			continue;
+		memcpy(&value, info + cells[i].index * sizeof(value), sizeof(value));
+		row_put(schemas[TABLE_tcp_socket], s, cells[i].column, value);
+	}
+}
+
+static int take_attributes(struct tcp_socket *s, struct cursor c)
+{
+	while (cursor_left(&c) >= sizeof(struct nlattr)) {
+		struct nlattr a;
+
+		memcpy(&a, c.at, sizeof(a));
+		if (a.nla_len < sizeof(a) || a.nla_len > cursor_left(&c))
+			return -EINVAL;
+		const char *data = c.at + sizeof(a);
+		size_t len = a.nla_len - sizeof(a), step = NLA_ALIGN((size_t)a.nla_len);
+
+		if ((a.nla_type & NLA_TYPE_MASK) == INET_DIAG_INFO)
+			take_info(s, data, len);
+		else if ((a.nla_type & NLA_TYPE_MASK) == INET_DIAG_SKMEMINFO)
+			take_memory(s, data, len);
+		c.at += step < cursor_left(&c) ? step : cursor_left(&c);
+	}
+	return 0;
+}
+
+static has_t bits(unsigned int column)
+{
+	return (has_t)1 << column;
+}
+
+static void take_message(struct tcp_diag *d, const struct inet_diag_msg *m)
+{
+	struct tcp_socket *s = &d->row;
+
+	s->cookie = (uint64_t)m->id.idiag_cookie[1] << 32 | m->id.idiag_cookie[0];
+	s->inode = m->idiag_inode;
+	s->state = m->idiag_state;
+	s->family = m->idiag_family;
+	s->local_port = ntohs(m->id.idiag_sport);
+	s->peer_port = ntohs(m->id.idiag_dport);
+	s->uid = m->idiag_uid;
+	s->receive_queue = m->idiag_rqueue;
+	s->send_queue = m->idiag_wqueue;
+	s->timer = m->idiag_timer;
+	s->timer_retransmits = m->idiag_retrans;
+	s->has = bits(TCP_SOCKET_cookie) | bits(TCP_SOCKET_inode) | bits(TCP_SOCKET_state) |
+		 bits(TCP_SOCKET_family) | bits(TCP_SOCKET_local_port) |
+		 bits(TCP_SOCKET_peer_port) | bits(TCP_SOCKET_uid) |
+		 bits(TCP_SOCKET_receive_queue) | bits(TCP_SOCKET_send_queue) |
+		 bits(TCP_SOCKET_timer) | bits(TCP_SOCKET_timer_retransmits);
+	if (m->idiag_timer) {
+		s->timer_ns = (uint64_t)m->idiag_expires * 1000000;
+		row_set(&s->has, TCP_SOCKET_timer_ns);
+	}
+	memcpy(d->local, m->id.idiag_src, sizeof(d->local));
+	memcpy(d->peer, m->id.idiag_dst, sizeof(d->peer));
+}
+
+int tcp_diag_next(struct cursor *c, struct tcp_diag *ret_diag)
+{
+	while (!cursor_end(c)) {
+		struct nlmsghdr head;
+		struct inet_diag_msg m;
+
+		if (cursor_left(c) < sizeof(head))
+			return -EINVAL;
+		memcpy(&head, c->at, sizeof(head));
+		if (head.nlmsg_len < sizeof(head) || head.nlmsg_len > cursor_left(c))
+			return -EINVAL;
+		struct cursor body = cursor_of(c->at + sizeof(head), head.nlmsg_len - sizeof(head));
+		size_t step = NLMSG_ALIGN((size_t)head.nlmsg_len);
+
+		c->at += step < cursor_left(c) ? step : cursor_left(c);
+		if (head.nlmsg_type != SOCK_DIAG_BY_FAMILY)
+			continue;
+		if (cursor_left(&body) < sizeof(m))
+			return -EINVAL;
+		memcpy(&m, body.at, sizeof(m));
+		if (m.idiag_state >= TCP_STATES ||
+			(m.idiag_family != AF_INET && m.idiag_family != AF_INET6))
+			return -EINVAL;
+		*ret_diag = (struct tcp_diag){ .interrupted = head.nlmsg_flags & NLM_F_DUMP_INTR };
+		take_message(ret_diag, &m);
+		/* NLMSG_ALIGN: the attributes begin at a multiple of 4, where inet_diag_msg ends. */
+		body.at += sizeof(m);
+		int err = take_attributes(&ret_diag->row, body);
+
+		return err < 0 ? err : 1;
+	}
+	return 0;
+}
+
+/* ::ffff:a.b.c.d is written a.b.c.d, so that both ends of a connection read the same. */
+static text_t address(struct table *t, uint32_t family, const uint8_t *bytes)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	char text[INET6_ADDRSTRLEN];
+
+	if (family == AF_INET6 && memcmp(bytes, mapped, sizeof(mapped)) == 0) {
+		family = AF_INET;
+		bytes += sizeof(mapped);
+	}
+	if (!inet_ntop((int)family, bytes, text, sizeof(text)))
+		return 0;
+	return table_intern(t, text, strlen(text));
+}
+
+int tcp_diag_add(struct table *t, const struct tcp_diag *d)
+{
+	struct tcp_socket *s = table_add(t);
+
+	if (!s)
+		return -ENOMEM;
+	*s = d->row;
+	s->local = address(t, s->family, d->local);
+	s->peer = address(t, s->family, d->peer);
+	if (!s->local || !s->peer) {
+		table_drop_last(t);
+		return -ENOMEM;
+	}
+	row_set(&s->has, TCP_SOCKET_local);
+	row_set(&s->has, TCP_SOCKET_peer);
+	return 0;
+}
+
+/*
+ * Parse an answer of sock_diag. Pure: the fuzzer calls it directly.
+ *
+ * Shape:  netlink messages: inet_diag_msg, then attributes INET_DIAG_INFO and _SKMEMINFO.
+ * Units:  the kernel's ms and us become ns.
+ * Errors: -EINVAL a length that does not fit, -ENOMEM.
+ * Source: net/ipv4/inet_diag.c, inet_sk_diag_fill(); net/ipv4/tcp.c, tcp_get_info().
+ */
+int tcp_diag_parse(const char *buf, size_t len, struct table *t)
+{
+	struct cursor c = cursor_of(buf, len);
+	struct tcp_diag d;
+	int more;
+
+	while ((more = tcp_diag_next(&c, &d)) > 0) {
+		int err = d.row.state == TCP_STATE_TIME_WAIT ? 0 : tcp_diag_add(t, &d);
+
+		if (err < 0)
+			return err;
+	}
+	return more;
+}

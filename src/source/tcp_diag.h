@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* TCP sockets as sock_diag sends them, decoded one by one. */
+#ifndef MURPHY_SOURCE_TCP_DIAG_H
+#define MURPHY_SOURCE_TCP_DIAG_H
+
+#include "base/cursor.h"
+#include "sample/tables.h"
+
+/* net/tcp_states.h */
+enum {
+	TCP_STATE_TIME_WAIT = 6,
+	TCP_STATE_LISTEN = 10,
+	TCP_STATES = 16, /* more than there are */
+};
+
+struct tcp_diag {
+	struct tcp_socket row; /* without its two addresses, which need a table, and netns */
+	uint8_t local[16], peer[16];
+	bool interrupted; /* the kernel says that its table changed while it was read */
+};
+
+/*
+ * The next socket of netlink messages back to back; other messages are skipped. 1, 0 at the end, or
+ * -EINVAL malformed. Attributes that a kernel does not send yet leave their cells absent.
+ */
+int tcp_diag_next(struct cursor *c, struct tcp_diag *ret_diag);
+
+/* Append its row to t, addresses and all. 0 or -ENOMEM. */
+int tcp_diag_add(struct table *t, const struct tcp_diag *d);
+
+#endif
