@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/disks.h"
+
+#include <errno.h>
+#include <string.h>
+
+const struct disk_load *disks_find(const struct disks_model *dm, uint64_t dev)
+{
+	for (size_t i = 0; dm && i < dm->n; i++) {
+		if (dm->disk[i].row->dev == dev)
+			return &dm->disk[i];
+	}
+	return NULL;
+}
+
+const struct disk_load *disks_named(const struct disks_model *dm, const char *name)
+{
+	static const char dev[] = "/dev/";
+
+	if (strncmp(name, dev, sizeof(dev) - 1) == 0)
+		name += sizeof(dev) - 1;
+	for (size_t i = 0; dm && i < dm->n; i++) {
+		if (strcmp(dm->disk[i].name, name) == 0)
+			return &dm->disk[i];
+	}
+	return NULL;
+}
+
+/* Mean time of one request of those that completed over the look. */
+static struct reading mean_wait(
+	const struct model *m, const struct disk *d, unsigned int wait, unsigned int count)
+{
+	struct reading ns = model_delta(m, TABLE_disk, d, wait);
+	struct reading n = model_delta(m, TABLE_disk, d, count);
+
+	if (!reading_ok(ns) || !reading_ok(n))
+		return reading_none(STATE_ABSENT);
+	return ratio_of(ns.value, n.value);
+}
+
+static struct reading per_time(const struct model *m, const struct disk *d, unsigned int column)
+{
+	struct reading rate = model_rate(m, TABLE_disk, d, column);
+
+	return reading_ok(rate) ? reading_of(rate.value / 1e9) : rate;
+}
+
+static struct disk_load load_of(const struct model *m, const struct table *t, const struct disk *d)
+{
+	struct reading reads = model_delta(m, TABLE_disk, d, DISK_reads);
+	struct reading writes = model_delta(m, TABLE_disk, d, DISK_writes);
+	struct disk_load l = {
+		.row = d,
+		.name = table_text(t, d->name),
+		.partition = d->partition,
+		.read_bytes_per_s = model_rate(m, TABLE_disk, d, DISK_read_bytes),
+		.written_bytes_per_s = model_rate(m, TABLE_disk, d, DISK_written_bytes),
+		.read_wait_ns = mean_wait(m, d, DISK_read_wait_ns, DISK_reads),
+		.write_wait_ns = mean_wait(m, d, DISK_write_wait_ns, DISK_writes),
+		.busy_ratio = per_time(m, d, DISK_busy_ns),
+		.queue = per_time(m, d, DISK_queue_ns),
+	};
+
+	if (reading_ok(reads) && reading_ok(writes))
+		l.completed = reading_of(reads.value + writes.value);
+	if (reading_ok(l.busy_ratio) && l.busy_ratio.value > 1)
+		l.busy_ratio.value = 1;
+	l.quiet = reading_ok(l.completed) && l.completed.value == 0 && d->in_flight == 0;
+	return l;
+}
+
+/* Stacked on other block devices, so that their bytes would count twice. */
+static bool stacked(const char *name)
+{
+	return strncmp(name, "loop", 4) == 0 || strncmp(name, "dm-", 3) == 0 ||
+	       strncmp(name, "md", 2) == 0 || strncmp(name, "drbd", 4) == 0;
+}
+
+static void add(struct reading *total, struct reading part)
+{
+	if (reading_ok(part))
+		*total = reading_of((reading_ok(*total) ? total->value : 0) + part.value);
+}
+
+static double wait_of(const struct disk_load *l)
+{
+	double r = reading_ok(l->read_wait_ns) ? l->read_wait_ns.value : 0;
+	double w = reading_ok(l->write_wait_ns) ? l->write_wait_ns.value : 0;
+
+	return r > w ? r : w;
+}
+
+static void fold_whole(struct disks_model *dm, const struct disk_load *l)
+{
+	if (l->partition)
+		return;
+	if (!stacked(l->name)) {
+		add(&dm->read_bytes_per_s, l->read_bytes_per_s);
+		add(&dm->written_bytes_per_s, l->written_bytes_per_s);
+	}
+	if (wait_of(l) > 0 && (!dm->slowest || wait_of(l) > wait_of(dm->slowest)))
+		dm->slowest = l;
+	if (reading_ok(l->busy_ratio) && l->busy_ratio.value > 0 &&
+		(!dm->busiest || l->busy_ratio.value > dm->busiest->busy_ratio.value))
+		dm->busiest = l;
+}
+
+static int step(void *self, const struct model *m, struct arena *a)
+{
+	struct disks_model *dm = self;
+	const struct table *t = frame_table(m->now, TABLE_disk);
+
+	*dm = (struct disks_model){ .state = t ? t->state : STATE_ABSENT };
+	if (!table_usable(t) || t->n == 0)
+		return 0;
+	dm->disk = arena_new(a, t->n * sizeof(*dm->disk));
+	if (!dm->disk)
+		return -ENOMEM;
+	for (table_each(const struct disk, d, t))
+		dm->disk[dm->n++] = load_of(m, t, d);
+	for (size_t i = 0; i < dm->n; i++)
+		fold_whole(dm, &dm->disk[i]);
+	return 0;
+}
+
+const struct model_row model_disks = {
+	.name = "disks",
+	.needs = { { .table = TABLE_disk, .rate = true, .optional = true } },
+	.size = sizeof(struct disks_model),
+	.step = step,
+};

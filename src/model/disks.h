@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* Block devices over the look: what they did and how long it took. */
+#ifndef MURPHY_MODEL_DISKS_H
+#define MURPHY_MODEL_DISKS_H
+
+#include "model/model.h"
+
+struct disk_load {
+	const struct disk *row; /* of the frame's disk table */
+	const char *name;
+	bool partition;
+	bool quiet;               /* nothing completed over the look and nothing in flight */
+	struct reading completed; /* requests over the look, reads and writes */
+	struct reading read_bytes_per_s, written_bytes_per_s;
+	struct reading read_wait_ns, write_wait_ns; /* mean time of one; absent: there was none */
+	struct reading busy_ratio;                  /* time with a request in flight */
+	struct reading queue;                       /* mean requests in flight */
+};
+
+struct disks_model {
+	struct disk_load *disk; /* in the order of the table */
+	size_t n;
+	enum state state;
+	/* Whole devices, loops and maps left out: their bytes are those of what lies below. */
+	struct reading read_bytes_per_s, written_bytes_per_s;
+	const struct disk_load *slowest; /* longest mean wait of those that did something; NULL */
+	const struct disk_load *busiest; /* highest busy_ratio; NULL */
+};
+
+/* The load of device dev (major << 32 | minor), NULL when there is none. dm may be NULL. */
+const struct disk_load *disks_find(const struct disks_model *dm, uint64_t dev);
+
+/* The same by name: "sda1", "/dev/sda1". */
+const struct disk_load *disks_named(const struct disks_model *dm, const char *name);
+
+#endif
