@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The parsers of /proc/PID files, and the sources live on this very machine. */
 #include "source/proc.h"
+#include "tests/unit/run_source.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -239,28 +240,6 @@ static void paths(void **state UNUSED)
 	assert_false(proc_is_pid("99999999999999999999", &pid));
 }
 
-/* Run the source called name on h for these tables. out must be zero. */
-static void run(struct host *h, const char *name, struct table **out, const enum table_id *ids)
-{
-	struct need needs[8] = { 0 };
-	struct frame none = { 0 };
-	struct probe p = { .host = h, .frame = &none, .out = out, .needs = needs };
-
-	for (; ids[p.n_needs]; p.n_needs++) {
-		needs[p.n_needs].table = ids[p.n_needs];
-		if (!out[ids[p.n_needs]])
-			out[ids[p.n_needs]] = table_new(schemas[ids[p.n_needs]]);
-	}
-	for (size_t i = 0; i < n_sources; i++) {
-		if (strcmp(sources[i]->name, name) == 0)
-			assert_int_equal(sources[i]->read(&p), 0);
-	}
-	for (int id = 0; id < TABLES; id++) {
-		if (out[id])
-			assert_int_equal(table_sort(out[id]), 0);
-	}
-}
-
 /* This test finds itself, under a name that is an attack. */
 static void live(void **state UNUSED)
 {
@@ -274,7 +253,7 @@ static void live(void **state UNUSED)
 
 	prctl(PR_SET_NAME, ") R 1 (\nx", 0, 0, 0);
 	assert_int_equal(host_open_live(&h), 0);
-	run(h, "process", out, first);
+	run_source(h, "process", out, first, NULL, 0);
 	assert_int_equal(out[TABLE_process]->state, STATE_OK);
 	const struct process *self = table_find(out[TABLE_process], pid);
 
@@ -282,7 +261,7 @@ static void live(void **state UNUSED)
 	assert_string_equal(table_text(out[TABLE_process], self->comm), ") R 1 (\nx");
 	assert_int_equal(self->ppid, getppid());
 	assert_int_equal(self->threads, 1);
-	run(h, "process_detail", out, more);
+	run_source(h, "process_detail", out, more, NULL, 0);
 	for (size_t i = 0; more[i]; i++) {
 		assert_int_equal(out[more[i]]->state, STATE_OK);
 		assert_non_null(table_find(out[more[i]], pid));
@@ -294,8 +273,7 @@ static void live(void **state UNUSED)
 	assert_int_equal(s->uid, geteuid());
 	assert_int_equal(l->fd_soft, sysconf(_SC_OPEN_MAX));
 	assert_in_range(f->open, 1, l->fd_soft);
-	for (int id = 0; id < TABLES; id++)
-		table_unref(out[id]);
+	drop_tables(out);
 	host_free(h);
 }
 
