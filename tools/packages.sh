@@ -50,6 +50,7 @@ debootstrap=debootstrap
 qemu-system-x86=qemu-system-x86_64
 busybox-static=busybox
 cpio=cpio
+kmod=depmod
 sysstat=pidstat'
 
 # Ordinary users often lack sbin, where bpftool and nginx are.

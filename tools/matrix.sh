@@ -1,0 +1,80 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# matrix.sh: what ./test --all runs: compilers x (plain, sanitized) x (tests, labs), failing calls,
+# fuzzers for a while, the guest, a clean Debian. Writes tests/MATRIX.md. Seconds that each fuzzer
+# gets: FUZZ=30.
+set -eu
+
+cd "$(dirname "$0")/.."
+# shellcheck source=tools/packages.sh
+. tools/packages.sh
+# shellcheck source=tools/steps.sh
+. tools/steps.sh
+
+mkdir -p build-results
+results=$PWD/build-results/matrix
+: >"$results"
+table=$PWD/build-results/matrix.table
+: >"$table"
+
+# cell NAME FUNCTION ARGS: runs it and adds a row to the table with what was counted for it.
+cell()
+{
+	cell_name=$1
+	shift
+	echo "== $cell_name"
+	before=$(wc -l <"$results")
+	started=$(date +%s)
+	"$@"
+	tail -n "+$((before + 1))" "$results" >"$results.cell"
+	echo "| $cell_name | $(python3 tools/count-results.py "$results.cell" | tail -n 1) |" \
+		"$(($(date +%s) - started)) s |" >>"$table"
+}
+
+# tree NAME COMPILER [MESON OPTIONS]: its tests, then its labs.
+tree()
+{
+	tree_name=$1
+	tree_cc=$2
+	shift 2
+	dir=build-matrix-$tree_name
+	CC=$tree_cc configure "$tree_name" "$dir" -Dtests=enabled -Dwerror=true "$@" || return 0
+	build "$tree_name" "$dir" || return 0
+	run_tests "$tree_name" "$dir" --timeout-multiplier 3
+	gate "$tree_name" labs tools/check-labs.sh "$dir"
+}
+
+sanitize='-Db_sanitize=address,undefined -Db_lundef=false'
+cell 'gcc' tree gcc gcc
+cell 'clang' tree clang clang
+# shellcheck disable=SC2086 # a list
+cell 'gcc, ASan + UBSan' tree gcc-asan gcc $sanitize
+# shellcheck disable=SC2086
+cell 'clang, ASan + UBSan' tree clang-asan clang $sanitize
+cell 'gcc, -O3, LTO' tree gcc-lto gcc -Doptimization=3 -Db_lto=true
+cell 'gcc, no optional library' tree gcc-bare gcc -Dauto_features=disabled
+cell 'gates' step_lint
+cell 'failing calls, coverage' step_cover
+cell "fuzzers, ${FUZZ:-30} s each" gate fuzz run tools/fuzz.sh "${FUZZ:-30}"
+cell 'guest: Debian cloud kernel, cgroup v2' gate guest run tests/guest/run.sh build-matrix-gcc
+cell 'clean Debian: ./run, ./test' gate clean run tests/clean/debootstrap.sh
+
+{
+	echo '# The long matrix'
+	echo
+	echo 'Written by `./test --all`; do not edit.'
+	echo
+	echo "- $(date -u '+%Y-%m-%d %H:%M UTC'), commit $(git rev-parse --short HEAD 2>/dev/null || echo none)"
+	echo "- Linux $(uname -r), $(uname -m), $(nproc) CPUs"
+	echo "- $(gcc --version | head -n 1); $(clang --version | head -n 1)"
+	echo "- the guest's: Linux $(sed -n 's/^GUEST kernel \([^ ]*\).*/\1/p' build-matrix-gcc/guest/console 2>/dev/null || echo '-')"
+	echo
+	echo '| what | result | took |'
+	echo '|---|---|---|'
+	cat "$table"
+	echo
+	echo '```'
+	python3 tools/count-results.py "$results" || true
+	echo '```'
+} >tests/MATRIX.md
+python3 tools/count-results.py "$results"
