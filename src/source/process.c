@@ -12,6 +12,7 @@ enum {
 	STAT_MAX = 4096,    /* about 350 bytes in practice */
 	TICK_NS = 10000000, /* USER_HZ is 100 on every architecture that Debian has */
 	PAGE_BYTES = 4096,
+	NICE_FIELD = 19,
 };
 
 #define PF_KTHREAD 0x00200000u /* include/linux/sched.h; the same bit since 2.6.27 */
@@ -30,18 +31,21 @@ static const struct {
 	uint64_t unit;
 } fields[] = {
 	{ 4, PROCESS_ppid, 1 },
+	{ 6, PROCESS_session, 1 },
 	{ 10, PROCESS_minor_faults, 1 },
 	{ 12, PROCESS_major_faults, 1 },
 	{ 14, PROCESS_user_ns, TICK_NS },
 	{ 15, PROCESS_system_ns, TICK_NS },
+	{ 19, PROCESS_nice, 1 },
 	{ 20, PROCESS_threads, 1 },
 	{ 22, PROCESS_start_ns, TICK_NS },
 	{ 23, PROCESS_virtual_bytes, 1 },
 	{ 24, PROCESS_resident_bytes, PAGE_BYTES },
+	{ 41, PROCESS_policy, 1 },
 	{ 42, PROCESS_block_delay_ns, TICK_NS },
 };
 
-/* Everything after "pid (comm) S". Negative numbers occur only in fields that nobody wants. */
+/* Everything after "pid (comm) S". Of the fields that somebody wants only nice is negative. */
 static int parse_fields(struct cursor *c, struct process *p)
 {
 	size_t next = 0;
@@ -56,6 +60,15 @@ static int parse_fields(struct cursor *c, struct process *p)
 			return field > 24 ? 0 : -ENODATA;
 		if (field != fields[next].field && field != 9)
 			continue;
+		if (field == NICE_FIELD) {
+			int64_t nice;
+
+			if (!cursor_s64(&was, &nice) || was.at != c->at)
+				return -EINVAL;
+			row_put(schemas[TABLE_process], p, PROCESS_nice, (uint64_t)nice);
+			next++;
+			continue;
+		}
 		if (!cursor_u64(&was, &value) || was.at != c->at)
 			return -EINVAL;
 		if (field == 9) {

@@ -17,7 +17,7 @@
 	" 8774 8774 4112 0 -1 4194304 97 3 2 1 7 9 0 0 20 0 5 0 155390 3133440 362"             \
 	" 18446744073709551615 94919734775808 94919734795689 140726043666592 0 0 0 0 0 0 0 0 0" \
 	" 17 1 0 0 11 0 0 94919734811696 94919734813312 94920193712128 140726043675273\n"
-#define KTHREAD_TAIL " 2 0 0 0 -1 2129984 0 0 0 0 0 4 0 0 20 0 1 0 7 0 0 18446744073709551615 0 0\n"
+#define KTHREAD_TAIL " 2 0 0 0 -1 2129984 0 0 0 0 0 4 0 0 0 -20 1 0 7 0 0 18446744073709551615 0 0\n"
 
 static void stat_fields(void **state UNUSED)
 {
@@ -36,12 +36,16 @@ static void stat_fields(void **state UNUSED)
 	assert_int_equal(p->user_ns, 70000000);
 	assert_int_equal(p->system_ns, 90000000);
 	assert_int_equal(p->threads, 5);
+	assert_int_equal(p->session, 4112);
+	assert_int_equal(p->nice, 0);
+	assert_true(row_has(p->has, PROCESS_policy));
 	assert_int_equal(p->start_ns, 1553900000000);
 	assert_int_equal(p->virtual_bytes, 3133440);
 	assert_int_equal(p->resident_bytes, 362 * 4096);
 	assert_int_equal(p->block_delay_ns, 110000000);
 	ASSERT_PARSE(process, "9 (kworker/0:0H-events_highpri) I" KTHREAD_TAIL, t, 0);
 	assert_int_equal(((struct process *)table_at(t, 1))->kthread, 1);
+	assert_int_equal(((struct process *)table_at(t, 1))->nice, -20);
 	assert_false(row_has(((struct process *)table_at(t, 1))->has, PROCESS_block_delay_ns));
 	table_unref(t);
 }
