@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/version.h"
+#include "cmd/command.h"
 
-int main(void)
+int main(int argc, char **argv)
 {
-	printf("murphy %s\n", murphy_version);
-	for (size_t i = 0; i < n_features; i++)
-		printf("%s %s: %s\n", features[i].present ? "with" : "without", features[i].name,
-			features[i].purpose);
-	return 0;
+	return murphy_run(argc, argv);
 }

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmd/command.h"
+
+#include "base/cursor.h"
+#include "base/strbuf.h"
+#include "base/version.h"
+#include "cmd/help.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define COMMAND(name) extern const struct command command_##name;
+#include "cmd/command.def"
+#undef COMMAND
+
+const struct command *const commands[] = {
+#define COMMAND(name) &command_##name,
+#include "cmd/command.def"
+#undef COMMAND
+};
+const size_t n_commands = ARRAY_SIZE(commands);
+
+void log_error(const char *fmt, ...)
+{
+	auto_strbuf line = { 0 };
+	va_list ap;
+
+	strbuf_puts(&line, "murphy: ");
+	va_start(ap, fmt);
+	strbuf_vprintf(&line, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "%s\n", line.bytes ? line.bytes : "murphy: out of memory");
+}
+
+int usage_error(const struct command *c, const char *fmt, ...)
+{
+	auto_strbuf line = { 0 };
+	va_list ap;
+
+	va_start(ap, fmt);
+	strbuf_vprintf(&line, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "murphy %s: %s\nmurphy %s --help says what it takes\n", c->name,
+		line.bytes ? line.bytes : "", c->name);
+	return EXIT_USAGE;
+}
+
+int print_all(const char *bytes, size_t len)
+{
+	if ((len && fwrite(bytes, 1, len, stdout) != len) || fflush(stdout) != 0) {
+		if (errno == EPIPE)
+			return 0;
+		return errno ? -errno : -EIO;
+	}
+	return 0;
+}
+
+const char *args_get(const struct args *a, const char *name)
+{
+	for (size_t i = 0; a->command->options[i].name; i++) {
+		if (strcmp(a->command->options[i].name, name) == 0)
+			return a->value[i];
+	}
+	return NULL;
+}
+
+bool args_seconds(
+	const struct args *a, const char *name, double min, double max, double *ret_seconds)
+{
+	const char *text = args_get(a, name);
+	struct cursor c = cursor_of(text, strlen(text));
+	double seconds;
+
+	if (!cursor_f64(&c, &seconds) || !cursor_end(&c) || seconds < min || seconds > max) {
+		usage_error(
+			a->command, "--%s takes %g to %g seconds, not '%s'", name, min, max, text);
+		return false;
+	}
+	*ret_seconds = seconds;
+	return true;
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < n_commands; i++) {
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	}
+	return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+	log_error("'%s' is not one of its commands", name);
+	fputs("murphy has", stderr);
+	for (size_t i = 0; i < n_commands; i++)
+		fprintf(stderr, "%s %s", i ? "," : "", commands[i]->name);
+	fputs("; murphy --help says more\n", stderr);
+	return EXIT_USAGE;
+}
+
+enum { OPTION_HELP = 1000, OPTION_VERSION };
+
+static void fill_getopt(const struct command *c, struct option *longs, char *letters)
+{
+	size_t i = 0, n = 0;
+
+	letters[n++] = ':';
+	letters[n++] = 'h';
+	for (; c->options[i].name; i++) {
+		const struct option_row *o = &c->options[i];
+
+		longs[i] = (struct option){ o->name, o->value ? required_argument : no_argument,
+			NULL, (int)i };
+		if (o->letter)
+			letters[n++] = o->letter;
+		if (o->letter && o->value)
+			letters[n++] = ':';
+	}
+	longs[i++] = (struct option){ "help", no_argument, NULL, OPTION_HELP };
+	longs[i++] = (struct option){ "version", no_argument, NULL, OPTION_VERSION };
+	longs[i] = (struct option){ 0 };
+	letters[n] = '\0';
+}
+
+static int index_of_letter(const struct command *c, int letter)
+{
+	for (int i = 0; c->options[i].name; i++) {
+		if (c->options[i].letter == letter)
+			return i;
+	}
+	return -1;
+}
+
+/* -1: parsed, run it; else an exit code. */
+static int parse(struct args *a, int argc, char **argv)
+{
+	const struct command *c = a->command;
+	struct option longs[OPTIONS_MAX + 3];
+	char letters[2 * OPTIONS_MAX + 4];
+	int got;
+
+	fill_getopt(c, longs, letters);
+	opterr = 0;
+	optind = 1;
+	while ((got = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+		if (got == OPTION_HELP || got == 'h')
+			return help_print(c);
+		if (got == OPTION_VERSION)
+			return version_print();
+		if (got == ':')
+			return usage_error(c, "%s needs a value", argv[optind - 1]);
+		if (got == '?' && optopt >= 0 && optopt < OPTION_HELP && optopt < 256 &&
+			optopt > 31)
+			return usage_error(c, "no option -%c", optopt);
+		if (got == '?')
+			return usage_error(c, "no option %s", argv[optind - 1]);
+		int i = got >= 32 ? index_of_letter(c, got) : got;
+
+		a->value[i] = optarg ? optarg : "";
+	}
+	a->operand = argv + optind;
+	a->n_operands = argc - optind;
+	return -1;
+}
+
+int murphy_run(int argc, char **argv)
+{
+	struct args a = { .command = commands[0] };
+
+	if (argc > 1 && strcmp(argv[1], "--help") == 0)
+		return help_print(NULL);
+	if (argc > 1 && strcmp(argv[1], "--version") == 0)
+		return version_print();
+	if (argc > 1 && argv[1][0] != '-') {
+		a.command = find_command(argv[1]);
+		if (!a.command && strcmp(argv[1], "help") != 0)
+			return unknown_command(argv[1]);
+		if (!a.command)
+			return help_print(argc > 2 ? find_command(argv[2]) : NULL);
+		argc--;
+		argv++;
+	}
+	a.all = argv;
+	a.n_all = argc;
+	int code = a.command->raw ? -1 : parse(&a, argc, argv);
+
+	if (code >= 0)
+		return code;
+	if (!a.command->operands && a.n_operands > 0)
+		return usage_error(a.command, "'%s': it takes no operands", a.operand[0]);
+	return a.command->run(&a);
+}

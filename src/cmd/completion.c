@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmd/help.h"
+
+static int run(const struct args *a)
+{
+	auto_strbuf out = { 0 };
+
+	if (a->n_operands != 1 || !help_completion(a->operand[0], &out))
+		return usage_error(a->command, "it takes one of bash, zsh, fish");
+	if (out.failed || print_all(out.bytes, out.len) < 0) {
+		log_error("could not print");
+		return EXIT_INTERNAL;
+	}
+	return EXIT_NOTHING;
+}
+
+const struct command command_completion = {
+	.name = "completion",
+	.operands = "bash|zsh|fish",
+	.help = "print the completions of a shell",
+	.options = (const struct option_row[]){ { 0 } },
+	.run = run,
+};

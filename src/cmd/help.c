@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmd/help.h"
+
+#include "base/version.h"
+#include "check/check.h"
+
+#include <string.h>
+
+static const char exit_codes[] = "0 nothing wrong, 1 a warning, 2 something critical, 3 nothing "
+				 "found but a check was denied, "
+				 "late or broken, 64 wrong usage, 70 internal error.";
+
+static int show(const struct strbuf *text)
+{
+	if (text->failed || print_all(text->bytes, text->len) < 0) {
+		log_error("could not print");
+		return EXIT_INTERNAL;
+	}
+	return EXIT_NOTHING;
+}
+
+static void put_option(struct strbuf *out, const struct option_row *o)
+{
+	auto_strbuf name = { 0 };
+
+	if (o->letter)
+		strbuf_printf(&name, "-%c, ", o->letter);
+	strbuf_printf(&name, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+	strbuf_printf(out, "  %-24s %s\n", name.bytes, o->help);
+}
+
+static void help_of(const struct command *c, struct strbuf *out)
+{
+	strbuf_printf(out, "murphy %s%s%s%s\n  %s\n", c->name,
+		c->options && c->options[0].name ? " [OPTIONS]" : "", c->operands ? " " : "",
+		c->operands ? c->operands : "", c->help);
+	if (c->text)
+		strbuf_printf(out, "\n%s\n", c->text);
+	if (c->options && c->options[0].name)
+		strbuf_puts(out, "\n");
+	for (size_t i = 0; c->options && c->options[i].name; i++)
+		put_option(out, &c->options[i]);
+}
+
+static void help_all(struct strbuf *out)
+{
+	strbuf_puts(out, "murphy tells what is wrong with this machine. It only reads: it changes"
+			 " nothing,\nopens no port, and has a deadline for everything.\n\n");
+	for (size_t i = 0; i < n_commands; i++) {
+		auto_strbuf name = { 0 };
+
+		strbuf_printf(&name, "%s%s%s", commands[i]->name, commands[i]->operands ? " " : "",
+			commands[i]->operands ? commands[i]->operands : "");
+		strbuf_printf(
+			out, "  murphy %-26s %s\n", i == 0 ? "" : name.bytes, commands[i]->help);
+	}
+	strbuf_puts(out, "\n");
+	for (size_t i = 0; commands[0]->options[i].name; i++)
+		put_option(out, &commands[0]->options[i]);
+	strbuf_printf(
+		out, "\nmurphy COMMAND --help tells more of one.\nExit status: %s\n", exit_codes);
+}
+
+int help_print(const struct command *c)
+{
+	auto_strbuf out = { 0 };
+
+	if (c)
+		help_of(c, &out);
+	else
+		help_all(&out);
+	return show(&out);
+}
+
+int version_print(void)
+{
+	auto_strbuf out = { 0 };
+
+	strbuf_printf(&out, "murphy %s\n", murphy_version);
+	for (size_t i = 0; i < n_features; i++)
+		strbuf_printf(&out, "%s %s: %s\n", features[i].present ? "with   " : "without",
+			features[i].name, features[i].purpose);
+	return show(&out);
+}
+
+/* Text for roff: backslashes and leading dots must not be commands. */
+static void man_text(struct strbuf *out, const char *text)
+{
+	bool start = true;
+
+	for (; *text; text++) {
+		if (start && (*text == '.' || *text == '\''))
+			strbuf_puts(out, "\\&");
+		if (*text == '\\')
+			strbuf_puts(out, "\\e");
+		else if (*text == '-')
+			strbuf_puts(out, "\\-");
+		else if (text[0] == '\n' && text[1] == '\n')
+			strbuf_puts(out, "\n.PP");
+		else
+			strbuf_putc(out, *text);
+		start = *text == '\n';
+	}
+	strbuf_putc(out, '\n');
+}
+
+static void man_command(struct strbuf *out, const struct command *c)
+{
+	strbuf_puts(out, ".SS murphy");
+	strbuf_printf(
+		out, " %s%s%s\n", c->name, c->operands ? " " : "", c->operands ? c->operands : "");
+	man_text(out, c->help);
+	if (c->text) {
+		strbuf_puts(out, ".PP\n");
+		man_text(out, c->text);
+	}
+	for (size_t i = 0; c->options && c->options[i].name; i++) {
+		const struct option_row *o = &c->options[i];
+		auto_strbuf name = { 0 };
+
+		if (o->letter)
+			strbuf_printf(&name, "-%c, ", o->letter);
+		strbuf_printf(&name, "--%s", o->name);
+		strbuf_puts(out, ".TP\n\\fB");
+		if (name.len)
+			name.bytes[name.len] = '\0';
+		for (const char *p = name.bytes; p && *p; p++)
+			strbuf_printf(out, *p == '-' ? "\\%c" : "%c", *p);
+		strbuf_printf(out, "\\fR%s%s%s\n", o->value ? " \\fI" : "",
+			o->value ? o->value : "", o->value ? "\\fR" : "");
+		man_text(out, o->help);
+	}
+}
+
+void help_man(struct strbuf *out)
+{
+	strbuf_printf(out, ".TH MURPHY 1 \"\" \"murphy %s\" \"User Commands\"\n", murphy_version);
+	strbuf_puts(out, ".SH NAME\nmurphy \\- tell what is wrong with this machine\n"
+			 ".SH SYNOPSIS\n.B murphy\n[\\fICOMMAND\\fR] [\\fIOPTIONS\\fR]\n"
+			 ".SH DESCRIPTION\n");
+	man_text(out,
+		"murphy looks at this machine for two seconds and prints a short ranked list of "
+		"what is wrong with it: each finding with its evidence, its cause, what to do, "
+		"and what would prove it wrong. It only reads: it changes nothing, opens no "
+		"port, and has a deadline for everything. Without privileges it sees less and "
+		"says what.");
+	strbuf_puts(out, ".SH COMMANDS\n");
+	for (size_t i = 0; i < n_commands; i++)
+		man_command(out, commands[i]);
+	strbuf_puts(out, ".SH FINDINGS\n");
+	for (size_t i = 0; i < n_checks; i++) {
+		strbuf_puts(out, ".TP\n.B ");
+		man_text(out, checks[i]->id);
+		man_text(out, checks[i]->question);
+	}
+	strbuf_puts(out, ".SH EXIT STATUS\n");
+	man_text(out, exit_codes);
+	strbuf_puts(out, ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nNo colour when set and not empty.\n"
+			 ".TP\n.B COLUMNS\nWidth of the report when it is not a terminal.\n"
+			 ".SH SECURITY\n");
+	man_text(out,
+		"A capture holds what the machine says of itself, command lines and addresses "
+		"included: murphy capture --redact replaces them.");
+}
+
+static void bash_words(struct strbuf *out, const struct command *c)
+{
+	for (size_t i = 0; c->options && c->options[i].name; i++)
+		strbuf_printf(out, "--%s ", c->options[i].name);
+	strbuf_puts(out, "--help");
+	if (strcmp(c->name, "explain") == 0) {
+		for (size_t i = 0; i < n_checks; i++)
+			strbuf_printf(out, " %s", checks[i]->id);
+	}
+}
+
+static void complete_bash(struct strbuf *out)
+{
+	strbuf_puts(out,
+		"# bash completion of murphy\n_murphy()\n{\n\tlocal words command=diagnose\n"
+		"\tlocal word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
+		"\tcase ${COMP_WORDS[1]} in\n\t-*|'') ;;\n"
+		"\t*) [ \"$COMP_CWORD\" -gt 1 ] && command=${COMP_WORDS[1]} ;;\n\tesac\n"
+		"\tcase $before in\n\t--root|capture)\n"
+		"\t\tCOMPREPLY=($(compgen -f -- \"$word\"))\n\t\treturn ;;\n\t--only|--skip)\n"
+		"\t\tCOMPREPLY=($(compgen -W \"");
+	for (size_t i = 0; i < n_checks; i++)
+		strbuf_printf(out, "%s%s", i ? " " : "", checks[i]->id);
+	strbuf_puts(out, "\" -- \"$word\"))\n\t\treturn ;;\n\tesac\n\tcase $command in\n");
+	for (size_t i = 0; i < n_commands; i++) {
+		strbuf_printf(out, "\t%s) words='", commands[i]->name);
+		bash_words(out, commands[i]);
+		strbuf_puts(out, "' ;;\n");
+	}
+	strbuf_puts(out, "\tesac\n\t[ \"$COMP_CWORD\" -eq 1 ] && words=\"$words");
+	for (size_t i = 0; i < n_commands; i++)
+		strbuf_printf(out, " %s", commands[i]->name);
+	strbuf_puts(out, "\"\n\tCOMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\n"
+			 "complete -F _murphy murphy\n");
+}
+
+/* Inside single quotes of a shell. */
+static void quoted(struct strbuf *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '\'')
+			strbuf_puts(out, "'\\''");
+		else if (*text == '[' || *text == ']' || *text == ':')
+			strbuf_printf(out, "\\%c", *text);
+		else
+			strbuf_putc(out, *text);
+	}
+}
+
+static void complete_zsh(struct strbuf *out)
+{
+	strbuf_puts(out, "#compdef murphy\nlocal -a commands=(\n");
+	for (size_t i = 0; i < n_commands; i++) {
+		strbuf_printf(out, "\t'%s:", commands[i]->name);
+		quoted(out, commands[i]->help);
+		strbuf_puts(out, "'\n");
+	}
+	strbuf_puts(out, ")\nlocal command=diagnose\n"
+			 "(( CURRENT > 2 )) && [[ $words[2] != -* ]] && command=$words[2]\n"
+			 "(( CURRENT == 2 )) && _describe command commands\ncase $command in\n");
+	for (size_t i = 0; i < n_commands; i++) {
+		const struct command *c = commands[i];
+
+		strbuf_printf(out, "%s) _arguments", c->name);
+		for (size_t k = 0; c->options && c->options[k].name; k++) {
+			strbuf_printf(out, " \\\n\t'--%s%s[", c->options[k].name,
+				c->options[k].value ? "=" : "");
+			quoted(out, c->options[k].help);
+			strbuf_puts(out, "]");
+			if (c->options[k].value)
+				strbuf_printf(out, ":%s:%s", c->options[k].value,
+					strcmp(c->options[k].name, "root") == 0 ? "_files" : "");
+			strbuf_puts(out, "'");
+		}
+		strbuf_printf(out, " \\\n\t'*:%s:%s' ;;\n", c->operands ? "operand" : "",
+			strcmp(c->name, "capture") == 0 ? "_files" : "");
+	}
+	strbuf_puts(out, "esac\n");
+}
+
+static void complete_fish(struct strbuf *out)
+{
+	strbuf_puts(out, "# fish completion of murphy\n");
+	for (size_t i = 0; i < n_commands; i++) {
+		const struct command *c = commands[i];
+
+		strbuf_printf(
+			out, "complete -c murphy -n __fish_use_subcommand -a %s -d '", c->name);
+		quoted(out, c->help);
+		strbuf_puts(out, "'\n");
+		for (size_t k = 0; c->options && c->options[k].name; k++) {
+			strbuf_printf(out, "complete -c murphy -n '%s%s' -l %s%s -d '",
+				i == 0 ? "__fish_use_subcommand; or __fish_seen_subcommand_from "
+				       : "__fish_seen_subcommand_from ",
+				c->name, c->options[k].name, c->options[k].value ? " -r" : "");
+			quoted(out, c->options[k].help);
+			strbuf_puts(out, "'\n");
+		}
+	}
+}
+
+bool help_completion(const char *shell, struct strbuf *out)
+{
+	if (strcmp(shell, "bash") == 0)
+		complete_bash(out);
+	else if (strcmp(shell, "zsh") == 0)
+		complete_zsh(out);
+	else if (strcmp(shell, "fish") == 0)
+		complete_fish(out);
+	else
+		return false;
+	return true;
+}

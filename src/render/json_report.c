@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include "render/json_report.h"
+
+#include "base/json.h"
+#include "base/version.h"
+
+#include <stdio.h>
+#include <time.h>
+
+static struct json begin(struct strbuf *out, const char *kind)
+{
+	struct json j = json_to(out);
+
+	json_begin_object(&j);
+	json_key(&j, "schema_version");
+	json_u64(&j, JSON_SCHEMA_VERSION);
+	json_key(&j, "kind");
+	json_string(&j, kind);
+	return j;
+}
+
+static void end(struct json *j)
+{
+	json_end_object(j);
+	json_end_line(j);
+}
+
+static void member(struct json *j, const char *name, const char *text)
+{
+	json_key(j, name);
+	json_string(j, text);
+}
+
+static void member_u64(struct json *j, const char *name, uint64_t value)
+{
+	json_key(j, name);
+	json_u64(j, value);
+}
+
+static void put_reading(struct json *j, struct reading r)
+{
+	if (reading_ok(r))
+		json_double(j, r.value);
+	else
+		json_null(j);
+}
+
+static void put_time(struct json *j, uint64_t wall_ns)
+{
+	time_t s = (time_t)(wall_ns / 1000000000u);
+	struct tm tm;
+	char text[32];
+
+	if (wall_ns == 0 || !gmtime_r(&s, &tm)) {
+		json_null(j);
+		return;
+	}
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	json_string(j, text);
+}
+
+static void put_evidence(struct json *j, const struct evidence *e)
+{
+	json_begin_object(j);
+	member(j, "metric", e->metric);
+	json_key(j, "value");
+	if (e->text)
+		json_string(j, e->text);
+	else
+		put_reading(j, e->value);
+	member(j, "unit", e->text ? "text" : unit_name(e->unit));
+	if (!e->text && !reading_ok(e->value))
+		member(j, "state", state_name(e->value.state));
+	member(j, "source", e->source);
+	json_key(j, "threshold");
+	put_reading(j, e->threshold);
+	if (e->why)
+		member(j, "why", e->why);
+	json_end_object(j);
+}
+
+static void put_entities(struct json *j, const char *name, const struct entity *e, size_t n)
+{
+	json_key(j, name);
+	json_begin_array(j);
+	for (size_t i = 0; i < n; i++) {
+		json_begin_object(j);
+		member(j, "kind", entity_kind_name(e[i].kind));
+		member(j, "name", e[i].name ? e[i].name : "");
+		if (e[i].pid)
+			member_u64(j, "pid", e[i].pid);
+		if (e[i].cgroup)
+			member(j, "cgroup", e[i].cgroup);
+		if (e[i].detail)
+			member(j, "detail", e[i].detail);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+void json_finding(const struct finding *f, const struct model *m, bool gone, struct strbuf *out)
+{
+	struct json j = begin(out, "finding");
+	uint64_t boot = m->now->boottime_ns, wall = m->now->walltime_ns;
+
+	member(&j, "id", f->id);
+	if (gone) {
+		json_key(&j, "gone");
+		json_bool(&j, true);
+	}
+	member(&j, "severity", severity_name(f->severity));
+	member(&j, "confidence", confidence_name(f->confidence));
+	member(&j, "title", f->title);
+	json_key(&j, "evidence");
+	json_begin_array(&j);
+	for (size_t i = 0; i < f->n_evidence; i++)
+		put_evidence(&j, &f->evidence[i]);
+	json_end_array(&j);
+	member(&j, "cause", f->cause);
+	put_entities(&j, "culprits", f->culprits, f->n_culprits);
+	put_entities(&j, "victims", f->victims, f->n_victims);
+	member_u64(&j, "more_victims", f->more_victims);
+	json_key(&j, "do");
+	json_begin_array(&j);
+	for (size_t i = 0; i < f->n_todo; i++)
+		json_string(&j, f->todo[i]);
+	json_end_array(&j);
+	member(&j, "refuted_if", f->refuted_if);
+	json_key(&j, "since");
+	put_time(&j, f->since_ns && boot > f->since_ns ? wall - (boot - f->since_ns) : 0);
+	member(&j, "under", f->parent ? f->parent->id : NULL);
+	end(&j);
+}
+
+static void put_host(const struct report *r, struct strbuf *out)
+{
+	const struct frame *f = r->model->now;
+	const struct table *t = frame_table(f, TABLE_host);
+	const struct host_row *h = table_only(t);
+	const struct meminfo *m = frame_row(f, TABLE_meminfo);
+	struct json j = begin(out, "host");
+
+	member(&j, "murphy", murphy_version);
+	json_key(&j, "time");
+	put_time(&j, f->walltime_ns);
+	if (h) {
+		member(&j, "name", table_text(t, h->name));
+		member(&j, "kernel", table_text(t, h->release));
+		member(&j, "boot_id", table_text(t, h->boot_id));
+		member(&j, "os", table_text(t, h->os));
+		member(&j, "machine", table_text(t, h->machine));
+		member_u64(&j, "cpus", h->cpus_online);
+		member_u64(&j, "uptime_ns", h->uptime_ns);
+	}
+	if (m)
+		member_u64(&j, "memory_bytes", m->total_bytes);
+	end(&j);
+}
+
+static void put_check(const struct check_result *c, struct strbuf *out)
+{
+	struct json j = begin(out, "check");
+
+	member(&j, "id", c->check->id);
+	member(&j, "question", c->check->question);
+	member(&j, "verdict", verdict_name(c->verdict));
+	if (c->verdict == VERDICT_UNKNOWN) {
+		member(&j, "state", state_name(c->state));
+		member(&j, "why", c->why);
+	}
+	end(&j);
+}
+
+static void put_source(const struct table *t, uint64_t now_ns, struct strbuf *out)
+{
+	struct json j = begin(out, "source");
+
+	member(&j, "table", t->schema->name);
+	member(&j, "method", t->method);
+	member(&j, "state", state_name(t->state));
+	if (t->why[0])
+		member(&j, "why", t->why);
+	member_u64(&j, "rows", t->n);
+	member_u64(&j, "seen", t->seen);
+	member_u64(&j, "lost", t->lost);
+	member_u64(&j, "age_ns", now_ns > t->taken_ns ? now_ns - t->taken_ns : 0);
+	member_u64(&j, "cost_ns", t->cost_ns);
+	end(&j);
+}
+
+static void put_summary(const struct report *r, struct strbuf *out)
+{
+	struct json j = begin(out, "summary");
+
+	member_u64(&j, "findings", r->n_findings);
+	member_u64(&j, "findings_lost", r->lost_findings);
+	member_u64(&j, "checks", r->n_results);
+	member_u64(&j, "sad", report_count(r, VERDICT_SAD));
+	member_u64(&j, "fine", report_count(r, VERDICT_FINE));
+	member_u64(&j, "young", report_count(r, VERDICT_YOUNG));
+	member_u64(&j, "unknown", report_count(r, VERDICT_UNKNOWN));
+	member_u64(&j, "exit_code", (uint64_t)report_exit_code(r));
+	member_u64(&j, "looked_ns", r->looked_ns);
+	member_u64(&j, "wall_ns", r->wall_ns);
+	member_u64(&j, "cost_cpu_ns", r->cpu_ns);
+	member_u64(&j, "cost_peak_bytes", r->peak_bytes);
+	member_u64(&j, "readers_stuck", r->stuck);
+	end(&j);
+}
+
+void json_report(const struct report *r, struct strbuf *out)
+{
+	put_host(r, out);
+	for (size_t i = 0; i < r->n_findings; i++)
+		json_finding(r->finding[i], r->model, false, out);
+	for (size_t i = 0; i < r->n_results; i++)
+		put_check(&r->result[i], out);
+	for (int id = 1; id < TABLES; id++) {
+		const struct table *t = frame_table(r->model->now, (enum table_id)id);
+
+		if (t)
+			put_source(t, r->model->now->boottime_ns, out);
+	}
+	put_summary(r, out);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* A report as JSON lines: the contract is docs/json.md. */
+#ifndef MURPHY_RENDER_JSON_REPORT_H
+#define MURPHY_RENDER_JSON_REPORT_H
+
+#include "base/strbuf.h"
+#include "check/report.h"
+
+/* Fields are only added within a version. */
+enum { JSON_SCHEMA_VERSION = 1 };
+
+/* kinds host, finding, check, source, summary; one object a line. */
+void json_report(const struct report *r, struct strbuf *out);
+
+/* One finding; gone: it was there in the look before and is not any more (--watch). */
+void json_finding(const struct finding *f, const struct model *m, bool gone, struct strbuf *out);
+
+#endif

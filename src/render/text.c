@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+#include "render/text.h"
+
+#include "base/version.h"
+#include "render/words.h"
+#include "view/vitals.h"
+
+#include <string.h>
+
+enum { LABEL = 13, METRIC_MAX = 44, WIDTH_MIN = 40, CHECK_COLUMNS = 23 };
+
+#define BOLD "\033[1m"
+#define DIM "\033[2m"
+#define PLAIN "\033[0m"
+
+static const char *const severity_colour[] = { "\033[1;34m", "\033[1;33m", "\033[1;31m" };
+static const char *const severity_word[] = { "INFO", "WARNING", "CRITICAL" };
+
+static size_t width_of(const struct text_style *style)
+{
+	return style->width < WIDTH_MIN ? WIDTH_MIN : style->width;
+}
+
+static void paint(struct strbuf *out, const struct text_style *style, const char *colour)
+{
+	if (style->colour)
+		strbuf_puts(out, colour);
+}
+
+static void label(struct strbuf *out, const struct text_style *style, const char *name)
+{
+	paint(out, style, DIM);
+	strbuf_printf(out, "  %-*s", LABEL - 2, name);
+	paint(out, style, PLAIN);
+}
+
+static void paragraph(
+	struct strbuf *out, const struct text_style *style, const char *name, const char *text)
+{
+	if (!text || !*text)
+		return;
+	label(out, style, name);
+	words_wrap(out, text, LABEL, LABEL, width_of(style));
+}
+
+static size_t metric_columns(const struct finding *f)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < f->n_evidence; i++) {
+		size_t n = words_columns(f->evidence[i].metric);
+
+		if (n > most && n <= METRIC_MAX)
+			most = n;
+	}
+	return most;
+}
+
+static void evidence_value(
+	struct strbuf *text, const struct text_style *style, const struct evidence *e)
+{
+	if (e->text)
+		strbuf_puts(text, e->text);
+	else
+		strbuf_printf(text, "%-9s", words_quantity(e->unit, e->value).s);
+	if (reading_ok(e->threshold) && e->why)
+		strbuf_printf(
+			text, " (limit %s: %s)", words_quantity(e->unit, e->threshold).s, e->why);
+	else if (reading_ok(e->threshold))
+		strbuf_printf(text, " (limit %s)", words_quantity(e->unit, e->threshold).s);
+	else if (e->why)
+		strbuf_printf(text, " (%s)", e->why);
+	if (style->verbose && e->source)
+		strbuf_printf(text, "  [%s]", e->source);
+}
+
+static void put_evidence(
+	struct strbuf *out, const struct text_style *style, const struct finding *f)
+{
+	size_t metric = metric_columns(f);
+
+	for (size_t i = 0; i < f->n_evidence; i++) {
+		const struct evidence *e = &f->evidence[i];
+		auto_strbuf text = { 0 };
+		size_t name = words_columns(e->metric);
+		size_t gap = name < metric ? metric - name + 2 : 2;
+
+		label(out, style, i == 0 ? "evidence" : "");
+		strbuf_add_printable(out, e->metric, strlen(e->metric));
+		words_pad(out, gap);
+		evidence_value(&text, style, e);
+		words_wrap(out, text.bytes ? text.bytes : "", LABEL + name + gap, LABEL + 4,
+			width_of(style));
+	}
+}
+
+static void put_entities(struct strbuf *out, const struct text_style *style, const char *name,
+	const struct entity *e, size_t n, size_t more)
+{
+	auto_strbuf text = { 0 };
+
+	if (n == 0)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			strbuf_puts(&text, "; ");
+		words_entity(&e[i], &text);
+	}
+	if (more > 0)
+		strbuf_printf(&text, "; and %zu more", more);
+	paragraph(out, style, name, text.bytes);
+}
+
+/* "words:  command": a long one stands on a line of its own, whole, for copying. */
+static void put_todo(struct strbuf *out, const struct text_style *style, const struct finding *f)
+{
+	for (size_t i = 0; i < f->n_todo; i++) {
+		const char *text = f->todo[i], *command = strstr(text, ":  ");
+		const char *name = i == 0 ? "do" : "";
+		auto_strbuf words = { 0 };
+
+		if (!command || LABEL + words_columns(text) <= width_of(style)) {
+			paragraph(out, style, name, text);
+			continue;
+		}
+		strbuf_add(&words, text, (size_t)(command - text) + 1);
+		paragraph(out, style, name, words.bytes);
+		words_pad(out, LABEL + 2);
+		strbuf_add_printable(out, command + 3, strlen(command + 3));
+		strbuf_putc(out, '\n');
+	}
+}
+
+/* The title from column at on, its id at the right edge, on a line of its own if need be. */
+static void put_title(
+	struct strbuf *out, const struct text_style *style, const struct finding *f, size_t at)
+{
+	size_t width = width_of(style), id = words_columns(f->id);
+	auto_strbuf title = { 0 };
+
+	paint(out, style, BOLD);
+	words_wrap(&title, f->title, at, at, width);
+	if (title.len > 0)
+		title.bytes[--title.len] = '\0';
+	const char *last = title.bytes ? strrchr(title.bytes, '\n') : NULL;
+	size_t end = last ? words_columns(last + 1) : at + words_columns(title.bytes);
+
+	strbuf_add(out, title.bytes, title.len);
+	paint(out, style, PLAIN);
+	if (end + 2 + id > width) {
+		strbuf_putc(out, '\n');
+		end = 0;
+	}
+	words_pad(out, width > end + id ? width - end - id : 0);
+	strbuf_printf(out, "%s\n", f->id);
+}
+
+void text_finding(const struct finding *f, const struct text_style *style, struct strbuf *out)
+{
+	paint(out, style, severity_colour[f->severity]);
+	strbuf_printf(out, "%-8s  ", severity_word[f->severity]);
+	paint(out, style, PLAIN);
+	put_title(out, style, f, 10);
+	put_evidence(out, style, f);
+	paragraph(out, style, "cause", f->cause);
+	put_entities(out, style, f->n_culprits == 1 ? "culprit" : "culprits", f->culprits,
+		f->n_culprits, 0);
+	put_entities(out, style, "victims", f->victims, f->n_victims, f->more_victims);
+	put_todo(out, style, f);
+	paragraph(out, style, "refuted if", f->refuted_if);
+	label(out, style, "more");
+	strbuf_printf(out, "murphy explain %s  (%s)\n", f->id, confidence_name(f->confidence));
+}
+
+static void put_nested(struct strbuf *out, const struct text_style *style, const struct finding *f)
+{
+	label(out, style, "brings");
+	strbuf_printf(out, "%-8s  ", severity_word[f->severity]);
+	put_title(out, style, f, LABEL + 10);
+}
+
+static void put_header(const struct report *r, const struct text_style *style, struct strbuf *out)
+{
+	const struct table *t = frame_table(r->model->now, TABLE_host);
+	const struct host_row *h = table_only(t);
+	const struct meminfo *m = frame_row(r->model->now, TABLE_meminfo);
+	auto_strbuf line = { 0 };
+
+	strbuf_printf(&line, "murphy %s", murphy_version);
+	if (h)
+		strbuf_printf(
+			&line, "  %s  Linux %s", table_text(t, h->name), table_text(t, h->release));
+	if (h && row_has(h->has, HOST_cpus_online))
+		strbuf_printf(&line, "  %llu CPUs", (unsigned long long)h->cpus_online);
+	if (m)
+		strbuf_printf(&line, "  %s", human_bytes((double)m->total_bytes).s);
+	if (r->looked_ns)
+		strbuf_printf(&line, "  looked for %s,", human_ns((double)r->looked_ns).s);
+	strbuf_printf(&line, "  cost %s CPU, %s", human_ns((double)r->cpu_ns).s,
+		human_bytes((double)r->peak_bytes).s);
+	words_wrap(out, line.bytes ? line.bytes : "", 0, 2, width_of(style));
+	strbuf_putc(out, '\n');
+}
+
+static void put_vitals(const struct report *r, const struct text_style *style, struct strbuf *out)
+{
+	struct vitals v = { 0 };
+
+	vitals_make(r->model, &v);
+	for (size_t i = 0; i < v.n; i++) {
+		paint(out, style, DIM);
+		strbuf_printf(out, "%-*s", LABEL, v.line[i].name);
+		paint(out, style, PLAIN);
+		words_wrap(out, v.line[i].text, LABEL, LABEL, width_of(style));
+	}
+	arena_release(&v.arena);
+	strbuf_putc(out, '\n');
+}
+
+static void put_checks(const struct report *r, const struct text_style *style, struct strbuf *out)
+{
+	size_t young = report_count(r, VERDICT_YOUNG), unknown = report_count(r, VERDICT_UNKNOWN);
+
+	strbuf_printf(out, "%zu checks: %zu found something, %zu fine", r->n_results,
+		report_count(r, VERDICT_SAD), report_count(r, VERDICT_FINE));
+	if (young)
+		strbuf_printf(out, ", %zu need%s history", young, young == 1 ? "s" : "");
+	if (unknown)
+		strbuf_printf(out, ", %zu could not look", unknown);
+	strbuf_putc(out, '\n');
+	for (size_t i = 0; i < r->n_results; i++) {
+		const struct check_result *c = &r->result[i];
+
+		if (c->verdict != VERDICT_UNKNOWN && !style->verbose)
+			continue;
+		strbuf_printf(out, "  %-20s ", c->check->id);
+		words_wrap(out, c->verdict == VERDICT_UNKNOWN ? c->why : verdict_name(c->verdict),
+			CHECK_COLUMNS, CHECK_COLUMNS, width_of(style));
+	}
+}
+
+/* Tables that did not come whole, or all of them when verbose. */
+static void put_sources(const struct report *r, const struct text_style *style, struct strbuf *out)
+{
+	for (int id = 1; id < TABLES; id++) {
+		const struct table *t = frame_table(r->model->now, (enum table_id)id);
+		auto_strbuf text = { 0 };
+
+		if (!t || (!style->verbose && t->state != STATE_LATE && t->state != STATE_BROKEN))
+			continue;
+		strbuf_puts(&text, state_name(t->state));
+		if (t->state == STATE_OK)
+			strbuf_printf(&text, ", %zu rows", t->n);
+		if (t->why[0])
+			strbuf_printf(&text, ": %s", t->why);
+		if (style->verbose && t->cost_ns)
+			strbuf_printf(&text, " (%s CPU)", human_ns((double)t->cost_ns).s);
+		strbuf_printf(out, "  %-20s ", t->schema->name);
+		words_wrap(out, text.bytes, CHECK_COLUMNS, CHECK_COLUMNS, width_of(style));
+	}
+	if (r->stuck)
+		strbuf_printf(out,
+			"  %u of murphy's readers hang in the kernel and end when it lets go\n",
+			r->stuck);
+}
+
+static void put_findings(const struct report *r, const struct text_style *style, struct strbuf *out)
+{
+	for (size_t i = 0; i < r->n_findings; i++) {
+		const struct finding *f = r->finding[i];
+
+		if (f->parent && !style->verbose)
+			put_nested(out, style, f);
+		else
+			text_finding(f, style, out);
+		if (i + 1 == r->n_findings || !r->finding[i + 1]->parent || style->verbose)
+			strbuf_putc(out, '\n');
+	}
+	if (r->lost_findings)
+		strbuf_printf(out, "%zu more findings are not shown\n\n", r->lost_findings);
+}
+
+void text_report(const struct report *r, const struct text_style *style, struct strbuf *out)
+{
+	int code = report_exit_code(r);
+
+	put_header(r, style, out);
+	put_findings(r, style, out);
+	if (code == 0 || code == 3) {
+		strbuf_printf(out, "Nothing wrong%s.\n\n",
+			code == 3 ? " in what could be looked at" : "");
+		put_vitals(r, style, out);
+	}
+	put_checks(r, style, out);
+	put_sources(r, style, out);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* A report as text for a person: ranked findings, or on a healthy machine its vital signs. */
+#ifndef MURPHY_RENDER_TEXT_H
+#define MURPHY_RENDER_TEXT_H
+
+#include "base/strbuf.h"
+#include "check/report.h"
+
+struct text_style {
+	unsigned int width; /* columns; at least 40 are used */
+	bool colour;
+	bool verbose; /* nested findings whole, every source, every check */
+};
+
+void text_report(const struct report *r, const struct text_style *style, struct strbuf *out);
+
+/* One finding with its evidence, without what follows from it. */
+void text_finding(const struct finding *f, const struct text_style *style, struct strbuf *out);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#include "render/words.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct human words_quantity(enum unit unit, struct reading value)
+{
+	struct human h;
+
+	if (!reading_ok(value)) {
+		snprintf(h.s, sizeof(h.s), "%s", state_name(value.state));
+		return h;
+	}
+	switch (unit) {
+	case UNIT_BYTES:
+		return human_bytes(value.value);
+	case UNIT_NS:
+		return human_ns(value.value);
+	case UNIT_RATIO:
+		return human_ratio(value.value);
+	case UNIT_PER_S:
+		snprintf(h.s, sizeof(h.s), "%.16s/s", human_count(value.value).s);
+		return h;
+	case UNIT_BYTES_PER_S:
+		snprintf(h.s, sizeof(h.s), "%.16s/s", human_bytes(value.value).s);
+		return h;
+	case UNIT_HZ:
+		snprintf(h.s, sizeof(h.s), "%.2f GHz", value.value / 1e9);
+		return h;
+	case UNIT_NONE:
+		snprintf(h.s, sizeof(h.s), "%.0f", value.value);
+		return h;
+	default:
+		return human_count(value.value);
+	}
+}
+
+void words_entity(const struct entity *e, struct strbuf *out)
+{
+	const char *name = e->name ? e->name : "";
+
+	if (e->kind == ENTITY_HOST)
+		strbuf_puts(out, "this machine");
+	else if (e->kind == ENTITY_PROCESS)
+		strbuf_printf(out, "%s (pid %llu)", name, (unsigned long long)e->pid);
+	else
+		strbuf_printf(out, "%s %s", entity_kind_name(e->kind), name);
+	if (e->kind != ENTITY_PROCESS && e->pid)
+		strbuf_printf(out, " (pid %llu)", (unsigned long long)e->pid);
+	if (e->detail && *e->detail)
+		strbuf_printf(out, ", %s", e->detail);
+}
+
+size_t words_columns(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text; text++)
+		n += ((unsigned char)*text & 0xc0) != 0x80;
+	return n;
+}
+
+void words_pad(struct strbuf *out, size_t columns)
+{
+	while (columns-- > 0)
+		strbuf_putc(out, ' ');
+}
+
+void words_wrap(struct strbuf *out, const char *text, size_t at, size_t indent, size_t width)
+{
+	auto_strbuf clean = { 0 };
+	bool first = true;
+
+	strbuf_add_printable(&clean, text, strlen(text));
+	for (const char *word = clean.bytes; word && *word;) {
+		size_t gap = strspn(word, " "), len = strcspn(word + gap, " "), columns = 0;
+
+		for (size_t i = 0; i < len; i++)
+			columns += ((unsigned char)word[gap + i] & 0xc0) != 0x80;
+		word += gap;
+		if (!first && len > 0 && at + gap + columns > width) {
+			strbuf_putc(out, '\n');
+			words_pad(out, indent);
+			at = indent;
+			gap = 0;
+		}
+		words_pad(out, len > 0 ? gap : 0);
+		strbuf_add(out, word, len);
+		at += gap + columns;
+		word += len;
+		first = false;
+	}
+	strbuf_putc(out, '\n');
+}
