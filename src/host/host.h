@@ -2,7 +2,7 @@
 /*
  * The only door to a machine: this one, a tree, or an archive that murphy captured. Paths are
  * relative to its root ("proc/meminfo", no leading slash). What is not a file has a path of its
- * own in a capture: proc/PID/fd.count, statfs/MOUNTPOINT, netlink/NETNS/NAME.
+ * own in a capture: proc/PID/fd.count, statfs/MOUNTPOINT, netlink/NETNS/NAME (docs/capture.md).
  */
 #ifndef MURPHY_HOST_HOST_H
 #define MURPHY_HOST_HOST_H
@@ -30,11 +30,27 @@ void host_free(struct host *h);
 
 bool host_is_live(const struct host *h);
 
-/* Frames that it holds: 1 or 2 for a root, 0 (as many as you like) when live. */
+/* Frames that it holds: 1 or more for a root, 0 (as many as you like) when live. */
 unsigned int host_frames(const struct host *h);
 
-/* All later reads are of that frame. */
-void host_set_frame(struct host *h, unsigned int frame);
+/* All later reads are of that frame. 0, or -errno when the capture is damaged there. */
+int host_set_frame(struct host *h, unsigned int frame);
+
+/* What a capture keeps of a table as it was read there: table_write_tsv()'s header line. */
+struct host_note {
+	enum state state;
+	char method[64], why[120];
+	uint64_t taken_ns, cost_ns, seen, lost;
+};
+
+/* 0, or -ENOENT: no capture, or the table was not needed. */
+int host_table_note(struct host *h, const char *table, struct host_note *ret_note);
+
+/*
+ * The rows of a table in the form of table/tsv.h, where a capture holds rows instead of bytes:
+ * then its source need not and cannot run. 0, or -ENOENT: run the source.
+ */
+int host_rows(struct host *h, const char *table, struct strbuf *ret_text);
 
 /* Clocks of the machine; of a capture those of its frame. Boottime 0: unknown. */
 uint64_t host_boottime_ns(const struct host *h);
@@ -87,7 +103,7 @@ int host_kmsg(struct host *h, size_t limit, struct strbuf *ret_text);
 
 /*
  * Capture: every answer is shown to the tap as it is given. err is 0 or -errno; kind 'f' bytes,
- * 'd' names, 'l' link target.
+ * 'd' names, 'l' link target. path is where a root will be asked for it.
  */
 typedef void host_tap_fn(
 	void *arg, char kind, const char *path, int err, const char *bytes, size_t len);

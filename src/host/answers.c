@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers that are no files on a live machine and have a path of their own in a capture. */
+#include "host/host_private.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A name that is one piece of a path: '/', '%', controls become %XX. */
+static int statfs_path(const char *target, char *path, size_t size)
+{
+	size_t len = (size_t)snprintf(path, size, "statfs/");
+
+	for (const char *p = target; *p; p++) {
+		bool plain = *p != '/' && *p != '%' && (unsigned char)*p > ' ' && *p != 0x7f;
+		int n = snprintf(
+			path + len, size - len, plain ? "%c" : "%%%02X", (unsigned char)*p);
+
+		len += (size_t)n;
+		if (len >= size)
+			return -ENAMETOOLONG;
+	}
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	size_t offset;
+} spaces[] = {
+	{ "size_bytes", offsetof(struct host_space, size_bytes) },
+	{ "free_bytes", offsetof(struct host_space, free_bytes) },
+	{ "available_bytes", offsetof(struct host_space, available_bytes) },
+	{ "inodes", offsetof(struct host_space, inodes) },
+	{ "free_inodes", offsetof(struct host_space, free_inodes) },
+};
+
+/* "size_bytes 123\n" and so on, all of them. */
+static int parse_space(const struct strbuf *text, struct host_space *ret_space)
+{
+	struct cursor c = cursor_of(text->bytes, text->len), line;
+	struct host_space space = { 0 };
+	size_t seen = 0;
+
+	while (cursor_line(&c, &line)) {
+		struct span name;
+		uint64_t value;
+
+		if (!cursor_word(&line, &name) || !cursor_u64(&line, &value))
+			return -EINVAL;
+		for (size_t i = 0; i < ARRAY_SIZE(spaces); i++) {
+			if (!span_eq(name, spaces[i].name))
+				continue;
+			memcpy((char *)&space + spaces[i].offset, &value, sizeof(value));
+			seen |= (size_t)1 << i;
+		}
+	}
+	if (seen + 1 != (size_t)1 << ARRAY_SIZE(spaces))
+		return -EINVAL;
+	*ret_space = space;
+	return 0;
+}
+
+static int root_statfs(struct host *h, const char *path, struct host_space *ret_space)
+{
+	auto_strbuf text = { 0 };
+	int err = host_get(h, path, 4096, &text);
+
+	return err < 0 ? err : parse_space(&text, ret_space);
+}
+
+int host_statfs(struct host *h, const char *target, struct host_space *ret_space)
+{
+	char path[3 * PATH_MAX];
+	auto_strbuf text = { 0 };
+	struct host_space space;
+	int err = statfs_path(target, path, sizeof(path));
+
+	if (err < 0)
+		return err;
+	err = h->live ? live_statfs(target, &space) : root_statfs(h, path, &space);
+	for (size_t i = 0; err == 0 && i < ARRAY_SIZE(spaces); i++) {
+		uint64_t value;
+
+		memcpy(&value, (char *)&space + spaces[i].offset, sizeof(value));
+		strbuf_printf(&text, "%s %llu\n", spaces[i].name, (unsigned long long)value);
+	}
+	host_show(h, 'f', path, err, text.bytes, text.len);
+	if (err == 0)
+		*ret_space = space;
+	return err;
+}
+
+/* A line of the file "tables": name, state, method, taken_ns, cost_ns, seen, lost, why. */
+static bool read_note(struct cursor *line, struct span *ret_name, struct host_note *ret_note)
+{
+	struct span state, method;
+	struct host_note n = { 0 };
+	char text[16];
+
+	if (!cursor_until(line, '\t', ret_name) || !cursor_until(line, '\t', &state) ||
+		!cursor_until(line, '\t', &method) || !cursor_u64(line, &n.taken_ns) ||
+		!cursor_lit(line, "\t") || !cursor_u64(line, &n.cost_ns) ||
+		!cursor_lit(line, "\t") || !cursor_u64(line, &n.seen) || !cursor_lit(line, "\t") ||
+		!cursor_u64(line, &n.lost) || !cursor_lit(line, "\t"))
+		return false;
+	span_copy(state, text, sizeof(text));
+	if (!state_parse(text, &n.state))
+		return false;
+	span_copy(method, n.method, sizeof(n.method));
+	span_copy((struct span){ line->at, cursor_left(line) }, n.why, sizeof(n.why));
+	*ret_note = n;
+	return true;
+}
+
+int host_table_note(struct host *h, const char *table, struct host_note *ret_note)
+{
+	auto_strbuf text = { 0 };
+
+	if (h->live || !h->capture)
+		return -ENOENT;
+	int err = host_get(h, "tables", 1 << 20, &text);
+
+	if (err < 0)
+		return err;
+	struct cursor c = cursor_of(text.bytes, text.len), line;
+
+	while (cursor_line(&c, &line)) {
+		struct host_note note;
+		struct span name;
+
+		if (cursor_end(&line) || *line.at == '#')
+			continue;
+		if (!read_note(&line, &name, &note))
+			return -EBADMSG;
+		if (span_eq(name, table)) {
+			*ret_note = note;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+int host_rows(struct host *h, const char *table, struct strbuf *ret_text)
+{
+	char path[128];
+
+	strbuf_clear(ret_text);
+	if (h->live || !h->capture)
+		return -ENOENT;
+	snprintf(path, sizeof(path), "rows/%s.tsv", table);
+	return host_get(h, path, 1 << 30, ret_text);
+}

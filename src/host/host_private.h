@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* What only the files of host/ know of each other. */
+#ifndef MURPHY_HOST_PRIVATE_H
+#define MURPHY_HOST_PRIVATE_H
+
+#include "base/cursor.h"
+#include "host/door.h"
+
+enum { HOST_FRAMES_MAX = 64 };
+
+/* Clock of a frame, from the file "clock" of a capture or from the frame's own /proc. */
+struct host_clock {
+	uint64_t boottime_ns, walltime_ns;
+	long page_size, ticks_per_s;
+};
+
+/* "path TAB value" lines of a frame, sorted by path. text owns the bytes. */
+struct notes {
+	struct strbuf text;
+	struct note {
+		const char *path;
+		struct span value; /* unescaped; a NUL follows; TABs have become NULs */
+	} * note;
+	size_t n;
+};
+
+struct host {
+	bool live;
+	int root_fd; /* live: "/"; tree: the frame's directory; archive: -1 */
+	struct archive *archive;
+	int base_fd;      /* tree: the directory that was named; else -1 */
+	bool capture;     /* has notes, rows and clock of murphy's own */
+	bool frame_dirs;  /* frames are the directories 0, 1, ... */
+	char prefix[256]; /* archive: what stands before a frame's paths, with its '/' */
+	size_t base_prefix;
+	unsigned int n_frames, frame;
+	struct host_clock clock[HOST_FRAMES_MAX];
+	struct notes errors, links, dirs; /* of the frame */
+	host_tap_fn *tap;
+	void *tap_arg;
+};
+
+/* Open path below root_fd; in a tree only regular files and directories, never out of it. */
+int live_open(const struct host *h, const char *path, int flags);
+int tree_open(int root_fd, const char *path, int flags);
+
+uint64_t live_clock_ns(int clock_id);
+int live_statfs(const char *target, struct host_space *ret_space);
+
+/* A file, its bytes owned by the archive; a directory; a link. -ENOENT, -EISDIR, -ELOOP... */
+int archive_open(const char *path, struct archive **ret_archive, char *why);
+void archive_free(struct archive *a);
+int archive_file(
+	const struct archive *a, const char *root, const char *path, struct span *ret_bytes);
+int archive_list(const struct archive *a, const char *root, const char *path, struct strbuf *names);
+int archive_link(
+	const struct archive *a, const char *root, const char *path, struct span *ret_target);
+
+/* The one directory that everything is in, with its '/', or "". */
+const char *archive_top(const struct archive *a);
+
+/* As host_read_all(), but nobody is told, and text is appended to. */
+int host_get(struct host *h, const char *path, size_t limit, struct strbuf *text);
+
+/* Go to h->frame: its directory, its notes. */
+int root_enter(struct host *h);
+
+int notes_load(struct host *h, const char *path, struct notes *n);
+void notes_release(struct notes *n);
+const struct note *notes_find(const struct notes *n, const char *path);
+
+#endif

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* Another machine: which form of one it is, its frames and their clocks. docs/capture.md */
+#include "host/host_private.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { WHY_SIZE = 160 };
+
+static bool has_dir(struct host *h, const char *path)
+{
+	auto_strbuf names = { 0 };
+
+	if (h->archive)
+		return archive_list(h->archive, h->prefix, path, &names) == 0;
+	auto_close fd = tree_open(h->root_fd, path, O_RDONLY | O_DIRECTORY);
+
+	return fd >= 0;
+}
+
+static bool has_file(struct host *h, const char *path)
+{
+	struct span bytes;
+
+	if (h->archive)
+		return archive_file(h->archive, h->prefix, path, &bytes) == 0;
+	auto_close fd = tree_open(h->root_fd, path, O_RDONLY);
+
+	return fd >= 0;
+}
+
+int root_enter(struct host *h)
+{
+	char dir[16] = ".";
+
+	if (h->frame_dirs)
+		snprintf(dir, sizeof(dir), "%u", h->frame);
+	if (h->archive) {
+		h->prefix[h->base_prefix] = '\0';
+		if (h->frame_dirs)
+			snprintf(h->prefix + h->base_prefix, sizeof(h->prefix) - h->base_prefix,
+				"%u/", h->frame);
+	} else {
+		int fd = tree_open(h->base_fd, dir, O_RDONLY | O_DIRECTORY);
+
+		if (fd < 0)
+			return fd;
+		if (h->root_fd >= 0)
+			close(h->root_fd);
+		h->root_fd = fd;
+	}
+	if (!h->capture)
+		return 0;
+	int err = notes_load(h, "errors", &h->errors);
+
+	if (err == 0)
+		err = notes_load(h, "links", &h->links);
+	if (err == 0)
+		err = notes_load(h, "dirs", &h->dirs);
+	return err;
+}
+
+static uint64_t number_after(const struct strbuf *text, const char *key)
+{
+	const char *at = text->bytes ? strstr(text->bytes, key) : NULL;
+	uint64_t value;
+
+	if (!at)
+		return 0;
+	at += strlen(key);
+	struct cursor c = cursor_of(at, strlen(at));
+
+	return cursor_u64(&c, &value) ? value : 0;
+}
+
+/* sosreport runs uptime(1): " 12:01:00 up 3 days,  2:05,  1 user", or "up 5 min". */
+static uint64_t uptime_of_text(const struct strbuf *text)
+{
+	const char *up = text->bytes ? strstr(text->bytes, " up ") : NULL;
+	uint64_t days = 0, hours = 0, minutes = 0;
+
+	if (!up)
+		return 0;
+	struct cursor c = cursor_of(up + 4, strlen(up + 4)), t = c;
+
+	if (cursor_u64(&t, &days) && cursor_lit(&t, " day")) {
+		cursor_lit(&t, "s");
+		cursor_lit(&t, ",");
+		c = t;
+	} else {
+		days = 0;
+	}
+	t = c;
+	if (cursor_u64(&t, &minutes) && cursor_lit(&t, ":")) {
+		hours = minutes;
+		cursor_u64(&t, &minutes);
+	} else if (!cursor_lit(&t, " min")) {
+		minutes = 0;
+	}
+	if (days > 100000 || hours > 23 || minutes > 59)
+		return 0;
+	return ((days * 24 + hours) * 60 + minutes) * 60000000000u;
+}
+
+/* A frame that murphy did not capture: proc/uptime, to 10 ms, and btime of proc/stat. */
+static void clock_of_proc(struct host *h, struct host_clock *clock)
+{
+	auto_strbuf text = { 0 };
+	struct cursor c;
+	double seconds;
+
+	*clock = (struct host_clock){ .page_size = 4096, .ticks_per_s = 100 };
+	if (host_get(h, "proc/uptime", 4096, &text) < 0) {
+		if (host_get(h, "sos_commands/host/uptime", 4096, &text) < 0)
+			return;
+		clock->boottime_ns = uptime_of_text(&text);
+	} else {
+		c = cursor_of(text.bytes ? text.bytes : "", text.len);
+		if (!cursor_f64(&c, &seconds) || seconds < 0 || seconds > 1e9)
+			return;
+		clock->boottime_ns = (uint64_t)(seconds * 100 + 0.5) * 10000000u;
+	}
+	strbuf_clear(&text);
+	/* intr may be long, and btime comes after it. */
+	if (host_get(h, "proc/stat", 4 << 20, &text) < 0)
+		return;
+	uint64_t btime = number_after(&text, "\nbtime ");
+
+	if (btime > 0 && btime < UINT64_MAX / 2000000000u)
+		clock->walltime_ns = btime * 1000000000u + clock->boottime_ns;
+}
+
+/* A line "FRAME boottime_ns walltime_ns page_size ticks_per_s" of the file "clock". */
+static bool read_clock_line(struct cursor *line, unsigned int *ret_frame, struct host_clock *ret)
+{
+	uint64_t frame, page_size, ticks;
+	struct host_clock clock;
+
+	if (!cursor_u64(line, &frame) || !cursor_u64(line, &clock.boottime_ns) ||
+		!cursor_u64(line, &clock.walltime_ns) || !cursor_u64(line, &page_size) ||
+		!cursor_u64(line, &ticks))
+		return false;
+	if (frame >= HOST_FRAMES_MAX || page_size == 0 || page_size > 1 << 24 || ticks == 0 ||
+		ticks > 1000000)
+		return false;
+	clock.page_size = (long)page_size;
+	clock.ticks_per_s = (long)ticks;
+	*ret_frame = (unsigned int)frame;
+	*ret = clock;
+	return true;
+}
+
+static int read_clock(struct host *h, char *why)
+{
+	auto_strbuf text = { 0 };
+	struct cursor c, line;
+	int err = host_get(h, "clock", 65536, &text);
+
+	if (err < 0 || !text.bytes)
+		return 0; /* made by hand: clock_of_proc() has spoken */
+	c = cursor_of(text.bytes, text.len);
+	while (cursor_line(&c, &line)) {
+		struct host_clock clock;
+		unsigned int frame;
+
+		if (cursor_end(&line) || *line.at == '#')
+			continue;
+		if (!read_clock_line(&line, &frame, &clock)) {
+			snprintf(why, WHY_SIZE, "its file \"clock\" makes no sense");
+			return -EBADMSG;
+		}
+		h->clock[frame] = clock;
+	}
+	return 0;
+}
+
+/* Which form it is; h->root_fd or h->prefix is its top. */
+static int detect(struct host *h, char *why)
+{
+	h->frame_dirs = has_dir(h, "0");
+	h->capture = has_file(h, "murphy-capture") || has_file(h, "clock") || h->frame_dirs;
+	h->n_frames = 1;
+	if (h->frame_dirs) {
+		char dir[16];
+
+		for (; h->n_frames < HOST_FRAMES_MAX; h->n_frames++) {
+			snprintf(dir, sizeof(dir), "%u", h->n_frames);
+			if (!has_dir(h, dir))
+				break;
+		}
+		return 0;
+	}
+	if (h->capture || has_dir(h, "proc"))
+		return 0;
+	snprintf(why, WHY_SIZE,
+		"it is neither a capture of murphy (clock, 0/), nor an unpacked sosreport, nor a "
+		"directory with proc/");
+	return -EINVAL;
+}
+
+static int check_manifest(struct host *h, char *why)
+{
+	auto_strbuf text = { 0 };
+
+	if (host_get(h, "murphy-capture", 65536, &text) < 0)
+		return 0;
+	uint64_t format = number_after(&text, "format\t");
+
+	if (format == 1)
+		return 0;
+	snprintf(why, WHY_SIZE, "it is a capture of format %llu; this murphy reads format 1",
+		(unsigned long long)format);
+	return -EPROTO;
+}
+
+static int open_parts(struct host *h, const char *path, char *why)
+{
+	struct stat st;
+	int err = 0;
+
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (!S_ISDIR(st.st_mode)) {
+		err = archive_open(path, &h->archive, why);
+		if (err == 0) {
+			snprintf(h->prefix, sizeof(h->prefix), "%s", archive_top(h->archive));
+			h->base_prefix = strlen(h->prefix);
+		}
+	} else {
+		h->base_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (h->base_fd < 0)
+			return -errno;
+		h->root_fd = dup(h->base_fd);
+		if (h->root_fd < 0)
+			return -errno;
+	}
+	if (err == 0)
+		err = detect(h, why);
+	if (err == 0)
+		err = check_manifest(h, why);
+	if (err < 0)
+		return err;
+	struct host_clock top[HOST_FRAMES_MAX];
+
+	err = read_clock(h, why);
+	memcpy(top, h->clock, sizeof(top));
+	for (h->frame = h->n_frames; err == 0 && h->frame-- > 0;) {
+		err = root_enter(h);
+		if (err == 0 && top[h->frame].page_size == 0)
+			clock_of_proc(h, &h->clock[h->frame]);
+		if (h->frame == 0)
+			break;
+	}
+	return err;
+}
+
+int host_open_root(const char *path, struct host **ret_host, char *why)
+{
+	struct host *h = mem_new(1, sizeof(*h));
+	char what[WHY_SIZE] = "";
+
+	if (!h) {
+		snprintf(why, WHY_SIZE, "memory is out");
+		return -ENOMEM;
+	}
+	h->root_fd = h->base_fd = -1;
+	int err = open_parts(h, path, what);
+
+	if (err < 0) {
+		snprintf(why, WHY_SIZE, "%s", what[0] ? what : strerror(-err));
+		host_free(h);
+		return err;
+	}
+	*ret_host = h;
+	return 0;
+}
