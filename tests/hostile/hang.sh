@@ -1,0 +1,76 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What hangs, fails or babbles harms its own table only, and murphy answers in time.
+# hang.sh MURPHY HANGFS: in a mount namespace of its own, files of /proc are replaced one set after
+# the other by files that never answer a read, fail it, or give noise.
+set -u
+if [ "${1:-}" != inside ]; then
+	[ "$(id -u)" -eq 0 ] || { echo "skipped: needs root for a mount namespace"; exit 77; }
+	[ -c /dev/fuse ] || { echo "skipped: no /dev/fuse"; exit 77; }
+	exec unshare --mount --propagation private sh "$0" inside "$@"
+fi
+murphy=$2 hangfs=$3 dir=$(mktemp -d) failed=0
+"$hangfs" "$dir" >"$dir.ready" 2>&1 &
+pid=$!
+# Ending the server frees every reader that hangs in it.
+trap 'kill -9 $pid 2>/dev/null; umount -l "$dir" 2>/dev/null; rmdir "$dir"; rm -f "$dir".*' EXIT
+i=0
+while ! grep -q ready "$dir.ready"; do
+	i=$((i + 1))
+	kill -0 $pid 2>/dev/null && [ $i -lt 50 ] || { cat "$dir.ready"; echo "skipped: no hangfs"; exit 77; }
+	sleep 0.1
+done
+
+# try NAME FILE PATH...: run murphy while PATHs are FILE; the report goes to $dir.out
+try() {
+	name=$1 file=$2
+	shift 2
+	for path; do
+		mount --bind "$dir/$file" "$path" || exit 1
+	done
+	timeout -s KILL 30 "$murphy" --json >"$dir.out" 2>"$dir.err"
+	code=$?
+	for path; do
+		umount -l "$path"
+	done
+	case $code in
+	0 | 1 | 2 | 3) ;;
+	*) echo "FAIL $name: exit $code: $(head -c 300 "$dir.err")"; failed=1 ;;
+	esac
+	grep -q '"kind":"summary"' "$dir.out" || { echo "FAIL $name: no summary"; failed=1; }
+	wall=$(sed -n 's/.*"kind":"summary".*"wall_ns":\([0-9]*\).*/\1/p' "$dir.out")
+	# The contract is 5 s, whatever hangs; it is checked here and nowhere else.
+	[ "${wall:-9999999999}" -le 5000000000 ] || { echo "FAIL $name: took $wall ns"; failed=1; }
+	echo "$name: exit $code in $((${wall:-0} / 1000000)) ms"
+}
+
+# state TABLE WANTED: what the report says of a table
+state() {
+	grep -q "\"kind\":\"source\",\"table\":\"$1\".*\"state\":\"$2\"" "$dir.out" || {
+		echo "FAIL $name: $1 is not $2: $(grep "\"table\":\"$1\"" "$dir.out")"
+		failed=1
+	}
+}
+
+try eio eio /proc/meminfo /proc/vmstat
+state meminfo broken
+state vmstat broken
+state cpu ok
+try noise noise /proc/meminfo /proc/stat /proc/diskstats /proc/zoneinfo
+state meminfo broken
+state cpu broken
+state vmstat ok
+try one-hangs hang /proc/meminfo
+state meminfo late
+state vmstat ok
+state process ok
+# The readers of that round still hang: murphy starts afresh and must not mind.
+try many-hang hang /proc/meminfo /proc/vmstat /proc/stat /proc/diskstats /proc/loadavg \
+	/proc/pressure/memory /proc/zoneinfo /proc/buddyinfo /proc/slabinfo
+state meminfo late
+state vmstat late
+state disk late
+state process ok
+try none-hangs eio
+state meminfo ok
+exit $failed

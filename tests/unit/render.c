@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#include "render/text.h"
+#include "render/words.h"
+#include "tests/unit/unit.h"
+
+static void wraps_at_the_width(void **state UNUSED)
+{
+	struct strbuf out = { 0 };
+
+	words_wrap(&out, "one two three", 4, 6, 11);
+	assert_string_equal(out.bytes, "one two\n      three\n");
+	strbuf_clear(&out);
+	/* A word that fits nowhere is not cut: it may be a path to copy. */
+	words_wrap(&out, "a /very/long/path/name", 2, 2, 10);
+	assert_string_equal(out.bytes, "a\n  /very/long/path/name\n");
+	strbuf_release(&out);
+}
+
+static void names_cannot_steer_the_terminal(void **state UNUSED)
+{
+	struct finding f = { .id = "x.y",
+		.title = "\033[2Jevil\nCRITICAL  forged",
+		.cause = "",
+		.refuted_if = "",
+		.culprits = { { .kind = ENTITY_PROCESS, .name = ") \n\xff", .pid = 7 } },
+		.n_culprits = 1 };
+	struct text_style style = { .width = 100 };
+	struct strbuf out = { 0 };
+
+	text_finding(&f, &style, &out);
+	assert_null(strchr(out.bytes, '\033'));
+	assert_null(strstr(out.bytes, "\nCRITICAL"));
+	assert_non_null(strstr(out.bytes, "\\x1b[2Jevil\\x0aCRITICAL  forged"));
+	assert_non_null(strstr(out.bytes, ") \\x0a\\xff (pid 7)"));
+	strbuf_release(&out);
+}
+
+static void commands_stay_whole(void **state UNUSED)
+{
+	struct finding f = { .id = "x.y",
+		.title = "t",
+		.cause = "",
+		.refuted_if = "",
+		.todo = { "see who:  ss --tcp --processes --numeric state close-wait" },
+		.n_todo = 1 };
+	struct text_style style = { .width = 40 };
+	struct strbuf out = { 0 };
+
+	text_finding(&f, &style, &out);
+	assert_non_null(strstr(out.bytes,
+		"  do         see who:\n               ss --tcp --processes --numeric state "
+		"close-wait\n"));
+	strbuf_release(&out);
+}
+
+static void absent_is_not_zero(void **state UNUSED)
+{
+	assert_string_equal(words_quantity(UNIT_BYTES, reading_none(STATE_DENIED)).s, "denied");
+	assert_string_equal(words_quantity(UNIT_RATIO, reading_of(0.613)).s, "61 %");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(wraps_at_the_width),
+		cmocka_unit_test(names_cannot_steer_the_terminal),
+		cmocka_unit_test(commands_stay_whole),
+		cmocka_unit_test(absent_is_not_zero),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
