@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab/command.h"
+
+#include "base/cursor.h"
+#include "lab/check.h"
+#include "lab/lab.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+struct options {
+	const char *murphy;
+	unsigned seconds; /* 0: not given */
+	bool json;
+	size_t n;
+	const char *names[128];
+};
+
+static bool seconds_of(const char *text, unsigned *ret_seconds)
+{
+	struct cursor c = cursor_of(text, strlen(text));
+	uint64_t value;
+
+	if (!cursor_u64(&c, &value) || !cursor_end(&c) || value == 0 || value > LAB_FOR_MAX_S)
+		return false;
+	*ret_seconds = (unsigned)value;
+	return true;
+}
+
+static bool parse(int argc, char *argv[], struct options *o)
+{
+	for (int i = 0; i < argc; i++) {
+		const char *next = i + 1 < argc ? argv[i + 1] : NULL;
+
+		if (strcmp(argv[i], "--json") == 0) {
+			o->json = true;
+		} else if (strcmp(argv[i], "--for") == 0 && next && seconds_of(next, &o->seconds)) {
+			i++;
+		} else if (strcmp(argv[i], "--murphy") == 0 && next) {
+			o->murphy = next;
+			i++;
+		} else if (argv[i][0] != '-' && o->n < ARRAY_SIZE(o->names)) {
+			o->names[o->n++] = argv[i];
+		} else {
+			fprintf(stderr, "murphy-lab: cannot read %s\n", argv[i]);
+			return false;
+		}
+	}
+	for (size_t i = 0; i < o->n; i++) {
+		if (!lab_find(o->names[i])) {
+			fprintf(stderr, "murphy-lab: no lab is called %s\n", o->names[i]);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void list_json(const struct lab *lab)
+{
+	json_t *also = json_array();
+
+	for (size_t i = 0; i < LAB_ALSO_MAX && lab->also[i]; i++)
+		json_array_append_new(also, json_string(lab->also[i]));
+	json_t *o = json_pack("{si ss ss ss ss? so sb ss}", "schema_version", 1, "kind", "lab",
+		"name", lab->name, "story", lab->story, "want", lab->want, "also", also, "root",
+		lab->root, "bounds", lab->bounds);
+
+	json_dumpf(o, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(o);
+}
+
+int command_list(int argc, char *argv[])
+{
+	struct options o = { 0 };
+
+	if (!parse(argc, argv, &o) || o.n > 0)
+		return COMMAND_USAGE;
+	for (size_t i = 0; i < n_lab_list; i++) {
+		if (o.json)
+			list_json(lab_list[i]);
+		else
+			printf("%-18s %-20s %s\n%-39s takes %s\n", lab_list[i]->name,
+				lab_list[i]->want ? lab_list[i]->want : "(healthy)",
+				lab_list[i]->story, "", lab_list[i]->bounds);
+	}
+	return fflush(stdout) == 0 ? 0 : 1;
+}
+
+int command_run(int argc, char *argv[])
+{
+	struct options o = { .seconds = LAB_FOR_S };
+
+	if (!parse(argc, argv, &o) || o.n != 1)
+		return COMMAND_USAGE;
+	setlinebuf(stdout);
+	return lab_run(lab_find(o.names[0]), o.seconds);
+}
+
+int command_check(int argc, char *argv[])
+{
+	struct options o = { 0 };
+
+	if (!parse(argc, argv, &o))
+		return COMMAND_USAGE;
+	setlinebuf(stdout);
+	return lab_check(o.names, o.n, o.murphy, o.seconds);
+}

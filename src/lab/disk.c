@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab/lab.h"
+
+#include "lab/undo.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+/*
+ * A free loop device on the file, detached by the kernel at its last close: as long as it is only
+ * our descriptor that holds it, being killed detaches it. Its descriptor or -errno.
+ */
+static int attach(const char *image, int *ret_number)
+{
+	auto_close control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	auto_close backing = open(image, O_RDWR | O_CLOEXEC);
+	struct loop_config config = { .info.lo_flags = LO_FLAGS_AUTOCLEAR };
+
+	if (control < 0 || backing < 0)
+		return -errno;
+	config.fd = (uint32_t)backing;
+	for (int try = 0; try < 8; try++) {
+		char path[32];
+		int number = ioctl(control, LOOP_CTL_GET_FREE);
+
+		if (number < 0)
+			return -errno;
+		snprintf(path, sizeof(path), "/dev/loop%d", number);
+		int fd = open(path, O_RDWR | O_CLOEXEC);
+
+		if (fd < 0)
+			return -errno;
+		if (ioctl(fd, LOOP_CONFIGURE, &config) == 0) {
+			*ret_number = number;
+			return fd;
+		}
+		/* Somebody else was quicker: take the next. */
+		int err = -errno;
+
+		close(fd);
+		if (err != -EBUSY)
+			return err;
+	}
+	return -EBUSY;
+}
+
+static int attach_and_mount(struct scene *s, const char *image, struct disk *d)
+{
+	char device[32];
+	struct stat st;
+	int number;
+	auto_close fd = attach(image, &number);
+
+	if (fd == -ENOENT || fd == -EPERM || fd == -EACCES)
+		return scene_skip(s, "no loop device to be had: %s", strerror(-fd));
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	d->major = (unsigned)(st.st_rdev >> 8 & 0xfff);
+	d->minor = (unsigned)((st.st_rdev & 0xff) | (st.st_rdev >> 12 & 0xfff00));
+	snprintf(d->device, sizeof(d->device), "loop%d", number);
+	snprintf(device, sizeof(device), "/dev/%s", d->device);
+
+	int err = undo_add(s->undo, UNDO_UMOUNT, d->target, NULL);
+
+	if (err < 0)
+		return err;
+	if (mount(device, d->target, "ext4", MS_NOSUID | MS_NODEV | MS_NOATIME, "") < 0)
+		return scene_skip(s, "may not mount: %s", strerror(errno));
+	return 0;
+}
+
+int disk_new(struct scene *s, uint64_t bytes, struct disk *ret_disk)
+{
+	struct disk d = { 0 };
+	char image[160];
+	int err = scene_dir(s, bytes);
+
+	if (err < 0)
+		return err;
+	if (!scene_has("mkfs.ext4"))
+		return scene_skip(s, "mkfs.ext4 is not installed (e2fsprogs)");
+	err = scene_file(s, "disk", bytes);
+	if (err < 0)
+		return err;
+	snprintf(image, sizeof(image), "%s/disk", s->dir);
+	snprintf(d.target, sizeof(d.target), "%s/mnt", s->dir);
+	if (mkdir(d.target, 0755) < 0)
+		return -errno;
+
+	const char *mkfs[] = { "mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0", image, NULL };
+
+	if (scene_command(s, NULL, mkfs) != 0)
+		return -EIO;
+	err = attach_and_mount(s, image, &d);
+	if (err < 0)
+		return err;
+	*ret_disk = d;
+	return 0;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab/judge.h"
+
+#include "base/cursor.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+
+static void copy(char *buf, size_t size, const char *text)
+{
+	snprintf(buf, size, "%s", text ? text : "");
+}
+
+static int severity_of(const char *name)
+{
+	if (name && strcmp(name, "info") == 0)
+		return 0;
+	if (name && strcmp(name, "warning") == 0)
+		return 1;
+	return 2; /* critical, or one that this does not know: take it seriously */
+}
+
+static void parse_culprits(const json_t *list, struct seen *s)
+{
+	size_t i;
+	json_t *e;
+
+	json_array_foreach(list, i, e)
+	{
+		if (s->n == SEEN_CULPRITS)
+			return;
+		struct named *c = &s->culprit[s->n++];
+
+		copy(c->kind, sizeof(c->kind), json_string_value(json_object_get(e, "kind")));
+		copy(c->name, sizeof(c->name), json_string_value(json_object_get(e, "name")));
+		c->pid = json_integer_value(json_object_get(e, "pid"));
+	}
+}
+
+static int parse_line(struct cursor line, struct answer *a)
+{
+	json_t *o = json_loadb(line.at, cursor_left(&line), 0, NULL);
+	const char *kind = json_string_value(json_object_get(o, "kind"));
+	const char *id = json_string_value(json_object_get(o, "id"));
+	int err = 0;
+
+	if (!kind || (strcmp(kind, "finding") == 0 && !id)) {
+		err = -EINVAL;
+	} else if (strcmp(kind, "summary") == 0) {
+		a->whole = true;
+	} else if (strcmp(kind, "finding") == 0 && a->n < SEEN_MAX) {
+		struct seen *s = &a->seen[a->n++];
+
+		copy(s->id, sizeof(s->id), id);
+		copy(s->under, sizeof(s->under), json_string_value(json_object_get(o, "under")));
+		s->severity = severity_of(json_string_value(json_object_get(o, "severity")));
+		parse_culprits(json_object_get(o, "culprits"), s);
+	}
+	json_decref(o);
+	return err;
+}
+
+int answer_parse(const char *json, size_t len, struct answer *ret_answer)
+{
+	struct cursor c = cursor_of(json, len), line;
+
+	*ret_answer = (struct answer){ 0 };
+	while (cursor_line(&c, &line)) {
+		if (cursor_end(&line))
+			continue;
+		int err = parse_line(line, ret_answer);
+
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
+
+size_t announced_parse(const char *text, struct named *ret, size_t max)
+{
+	struct cursor c = cursor_of(text, strlen(text));
+	size_t n = 0;
+
+	if (!cursor_lit(&c, "culprit "))
+		return 0;
+	while (n < max && !cursor_end(&c)) {
+		const char *bar = memmem(c.at, cursor_left(&c), " | ", 3);
+		struct cursor one = cursor_of(c.at, bar ? (size_t)(bar - c.at) : cursor_left(&c));
+		struct named e = { 0 };
+		struct span kind;
+
+		c.at = bar ? bar + 3 : c.end;
+		if (!cursor_word(&one, &kind) || !cursor_s64(&one, &e.pid))
+			return n;
+		cursor_blank(&one);
+		span_copy(kind, e.kind, sizeof(e.kind));
+		span_copy((struct span){ one.at, cursor_left(&one) }, e.name, sizeof(e.name));
+		ret[n++] = e;
+	}
+	return n;
+}
+
+static bool named_same(const struct named *a, const struct named *b)
+{
+	if (strcmp(a->kind, b->kind) != 0)
+		return false;
+	if (strcmp(a->kind, "host") == 0)
+		return true;
+	if (strcmp(a->kind, "process") == 0)
+		return a->pid == b->pid;
+	return strcmp(a->name, b->name) == 0;
+}
+
+/* id + culprit: the same finding over time. */
+static bool was_there(const struct answer *before, const struct seen *s)
+{
+	for (size_t i = 0; i < before->n; i++) {
+		const struct seen *b = &before->seen[i];
+
+		if (strcmp(b->id, s->id) != 0 || (b->n == 0) != (s->n == 0))
+			continue;
+		if (s->n == 0 || named_same(&b->culprit[0], &s->culprit[0]))
+			return true;
+	}
+	return false;
+}
+
+/* The machine is the place where it happens; the culprit is who comes first after it. */
+static bool names_right(const struct seen *s, const char *announced)
+{
+	struct named want[ANNOUNCED_MAX];
+	size_t n = announced_parse(announced, want, ANNOUNCED_MAX), at = 0;
+
+	while (at + 1 < s->n && strcmp(s->culprit[at].kind, "host") == 0)
+		at++;
+	for (size_t i = 0; i < n && s->n > 0; i++) {
+		if (named_same(&want[i], &s->culprit[at]))
+			return true;
+	}
+	return false;
+}
+
+static bool comes_along(const struct lab *lab, const char *id)
+{
+	if (lab->want && strcmp(lab->want, id) == 0)
+		return true;
+	for (size_t i = 0; i < LAB_ALSO_MAX && lab->also[i]; i++) {
+		if (strcmp(lab->also[i], id) == 0)
+			return true;
+	}
+	return false;
+}
+
+static struct judged judged(enum outcome outcome, const struct seen *first, const char *fmt, ...)
+	PRINTF_LIKE(3, 4);
+static struct judged judged(enum outcome outcome, const struct seen *first, const char *fmt, ...)
+{
+	struct judged j = { .outcome = outcome };
+	va_list ap;
+
+	copy(j.first, sizeof(j.first), first ? first->id : "");
+	va_start(ap, fmt);
+	vsnprintf(j.why, sizeof(j.why), fmt, ap);
+	va_end(ap);
+	return j;
+}
+
+struct judged judge_lab(const struct lab *lab, const char *announced, const struct answer *before,
+	const struct answer *after)
+{
+	const struct seen *first = NULL, *alarm = NULL;
+
+	if (!after->whole)
+		return judged(OUTCOME_BROKEN, NULL, "murphy's answer has no summary: cut short");
+	for (size_t i = 0; i < after->n; i++) {
+		const struct seen *s = &after->seen[i];
+
+		if (was_there(before, s))
+			continue;
+		if (!first)
+			first = s;
+		if (!alarm && s->severity > 0 && !s->under[0] && !comes_along(lab, s->id))
+			alarm = s;
+	}
+	if (lab->want && !first)
+		return judged(OUTCOME_MISSED, NULL, "murphy found nothing new");
+	if (lab->want && strcmp(first->id, lab->want) != 0)
+		return judged(OUTCOME_MISSED, first, "%s came first", first->id);
+	if (lab->want && !names_right(first, announced))
+		return judged(OUTCOME_MISSED, first, "names %s %s (%jd)",
+			first->n ? first->culprit[0].kind : "nobody",
+			first->n ? first->culprit[0].name : "",
+			first->n ? (intmax_t)first->culprit[0].pid : 0);
+	if (alarm)
+		return judged(OUTCOME_ALARM, first, "false alarm: %s of %s %s (%jd)", alarm->id,
+			alarm->n ? alarm->culprit[0].kind : "nobody",
+			alarm->n ? alarm->culprit[0].name : "",
+			alarm->n ? (intmax_t)alarm->culprit[0].pid : 0);
+	return judged(OUTCOME_PASSED, first, "%s", "");
+}
+
+const char *outcome_name(enum outcome o)
+{
+	static const char *const names[] = { "ok", "MISS", "ALARM", "skipped", "BROKEN" };
+
+	return names[o];
+}

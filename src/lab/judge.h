@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What murphy said, held against what a lab is. Pure: from the text of `murphy --json` before and
+ * during the lab, and the lab's line "ready", to a verdict.
+ */
+#ifndef MURPHY_LAB_JUDGE_H
+#define MURPHY_LAB_JUDGE_H
+
+#include "lab/lab.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+	SEEN_MAX = 64,
+	SEEN_CULPRITS = 8,
+	ANNOUNCED_MAX = 8,
+};
+
+struct named {
+	char kind[16];
+	char name[160];
+	int64_t pid; /* 0: none */
+};
+
+/* One finding of murphy's answer. */
+struct seen {
+	char id[48];
+	char under[48]; /* id of the finding that explains it, "" */
+	int severity;   /* 0 info, 1 warning, 2 critical */
+	size_t n;
+	struct named culprit[SEEN_CULPRITS];
+};
+
+struct answer {
+	bool whole; /* its summary, the last line, was there */
+	size_t n;
+	struct seen seen[SEEN_MAX];
+};
+
+enum outcome {
+	OUTCOME_PASSED,
+	OUTCOME_MISSED,  /* the wanted finding is not there, not first, or names somebody else */
+	OUTCOME_ALARM,   /* a finding that is not true */
+	OUTCOME_SKIPPED, /* the lab cannot run here */
+	OUTCOME_BROKEN,  /* the lab or murphy failed */
+};
+
+struct judged {
+	enum outcome outcome;
+	char first[48]; /* the first new finding, "" */
+	char why[200];
+};
+
+/* Parse JSON lines. Lines of kinds that it does not know are skipped; 0 or -EINVAL. */
+int answer_parse(const char *json, size_t len, struct answer *ret_answer);
+
+/* "culprit process 12 nginx | cgroup 0 /a b": how many were read into ret, at most max. */
+size_t announced_parse(const char *text, struct named *ret, size_t max);
+
+/* before may hold what the machine already had; announced is the rest of the line "ready". */
+struct judged judge_lab(const struct lab *lab, const char *announced, const struct answer *before,
+	const struct answer *after);
+
+const char *outcome_name(enum outcome o);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A lab makes one story happen for real and names the finding that murphy must produce; a healthy
+ * twin comes close and must produce none. Labs are an executable of their own: nothing sick is in
+ * murphy itself.
+ *
+ * A lab only builds: it never cleans up. Whatever outlives a process (a mount, a control group, a
+ * knob) goes through the scene, which notes how to undo it before it is done; a keeper process
+ * undoes it all at the end, however the end comes (undo.h).
+ */
+#ifndef MURPHY_LAB_LAB_H
+#define MURPHY_LAB_LAB_H
+
+#include "base/attr.h"
+#include "base/strbuf.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct undo;
+
+enum {
+	LAB_ALSO_MAX = 5,
+	LAB_SKIPPED = 77, /* exit code: cannot run here */
+	LAB_SETUP_S = 90, /* a lab that is not ready by then is ended */
+	LAB_FOR_S = 60,   /* how long it stays ready unless told otherwise */
+	LAB_FOR_MAX_S = 3600,
+};
+
+/* What a lab's run function gets; lives as long as the lab's process. */
+struct scene {
+	const struct lab *lab;
+	struct undo *undo;
+	char dir[96];            /* on a disk, made by scene_dir(); "" before */
+	struct strbuf announced; /* culprits, for the line "ready" */
+};
+
+struct lab {
+	const char *name;
+	const char *story; /* what happens */
+	const char *want;  /* the finding that must be first; NULL: healthy, nothing above info */
+	const char *also[LAB_ALSO_MAX]; /* findings that truthfully come along */
+	const char *bounds;             /* how much of the machine it may take */
+	bool root;
+	unsigned settle_s; /* between ready and the moment when the finding can be judged */
+	/*
+	 * Make it happen, announce, scene_hold(). Returns only when that failed: -errno, or what
+	 * scene_skip() gave. Runs in a process of its own that is killed at the end.
+	 */
+	int (*run)(struct scene *s);
+};
+
+extern const struct lab *const lab_list[];
+extern const size_t n_lab_list;
+
+/* NULL when there is none of that name. */
+const struct lab *lab_find(const char *name);
+
+/*
+ * Run one lab for seconds after it is ready, then undo it. 0, LAB_SKIPPED, or 1 when it failed.
+ * Returns earlier on SIGINT, SIGTERM, SIGHUP and when stdout's reader is gone.
+ */
+int lab_run(const struct lab *lab, unsigned seconds);
+
+/* A line for people: what happens now. */
+void scene_say(struct scene *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* Say why this lab cannot run on this machine; return its value from run. */
+int scene_skip(struct scene *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/*
+ * An entity that murphy may rightly name, as it will name it; call again for alternatives. kind is
+ * as in JSON ("process", "cgroup", "device", "mount", "slab", "host"); pid 0: none.
+ */
+void scene_culprit(struct scene *s, const char *kind, pid_t pid, const char *name);
+
+/* All is in place: say so, and stay until the end. Never returns. */
+int scene_hold(struct scene *s) __attribute__((noreturn));
+/* The same for a lab that has work to do until it is killed. */
+void scene_ready(struct scene *s);
+
+/* Fork a process named comm that dies with the lab. As fork(): 0 in the child; -errno. */
+pid_t scene_child(struct scene *s, const char *comm);
+
+/*
+ * Fork, become user (NULL: stay), change into dir (NULL: stay), run argv with its output thrown
+ * away (-1: kept), and wait. Its exit code; 127: not installed; or -errno.
+ */
+int scene_command(struct scene *s, const char *user, const char *const argv[]);
+
+/* Whether a program is installed: looks in PATH and the usual sbin folders. */
+bool scene_has(const char *program);
+
+/* Make s->dir on a real disk with room for bytes more (a tenth of the disk stays free). */
+int scene_dir(struct scene *s, uint64_t bytes);
+
+/* Write a file of bytes (not sparse) at s->dir/name; scene_dir() must have gone well. */
+int scene_file(struct scene *s, const char *name, uint64_t bytes);
+
+/* 0 when taking bytes leaves a quarter of memory available; else scene_skip(). */
+int scene_need_memory(struct scene *s, uint64_t bytes);
+
+/* Memory of this machine in bytes: total, available. */
+int scene_memory(uint64_t *ret_total, uint64_t *ret_available);
+
+/* Write text to an existing file of sysfs or a control group; 0 or -errno. */
+int scene_write(const char *path, const char *text);
+
+/* Read a small file; NUL-terminated. Its length or -errno. */
+ssize_t scene_read(const char *path, char *buf, size_t size);
+
+/* Write text, and put back at the end what is there now. */
+int scene_knob(struct scene *s, const char *path, const char *text);
+
+/* A control group of our own, in whatever version of cgroups has the controller. */
+struct cgroup {
+	char dir[192];
+	char path[96]; /* below the hierarchy's root, as murphy prints it */
+	int version;   /* 1 or 2 */
+};
+
+/* 0, -EOPNOTSUPP when no hierarchy has that controller, or -errno. */
+int cgroup_new(struct scene *s, const char *controller, struct cgroup *ret_cgroup);
+
+/* Write a control file: its name in version 1 and in version 2 (NULL: not in this version). */
+int cgroup_set(const struct cgroup *g, const char *v1, const char *v2, const char *text);
+
+/* Move the calling process into the group. */
+int cgroup_enter(const struct cgroup *g);
+
+/* A file system on a loop device of our own, mounted. */
+struct disk {
+	char device[16]; /* "loop3" */
+	char target[112];
+	unsigned major, minor;
+};
+
+/* ext4 of bytes in a file below s->dir; 0, scene_skip()'s value or -errno. */
+int disk_new(struct scene *s, uint64_t bytes, struct disk *ret_disk);
+
+/* TCP over 127.0.0.1. Sockets or -errno. */
+int net_listen(int backlog, uint16_t *ret_port);
+int net_connect(uint16_t port, bool nonblock);
+
+/* The two close-wait labs: n connections whose peers have closed; the end is read or not. */
+int net_close_wait(struct scene *s, const char *comm, unsigned n, bool read_end);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/cursor.h"
+#include "lab/check.h"
+#include "lab/command.h"
+#include "lab/lab.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *name, *usage;
+	int (*run)(int argc, char *argv[]);
+} commands[] = {
+	{ "list", "list [--json]", command_list },
+	{ "run", "run NAME [--for S]", command_run },
+	{ "check", "check [NAME...] [--murphy PATH] [--for S]", command_check },
+};
+
+static int usage(FILE *to, int code)
+{
+	fprintf(to, "Labs make a sickness happen for real, in a box, and name what murphy should "
+		    "say.\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(to, "  murphy-lab %s\n", commands[i].usage);
+	return code;
+}
+
+int main(int argc, char *argv[])
+{
+	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0))
+		return usage(stdout, 0);
+	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(argv[1], commands[i].name) == 0) {
+			int code = commands[i].run(argc - 2, argv + 2);
+
+			return code == COMMAND_USAGE ? usage(stderr, code) : code;
+		}
+	}
+	return usage(stderr, COMMAND_USAGE);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab/lab.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+static struct sockaddr_in loopback(uint16_t port)
+{
+	return (struct sockaddr_in){ .sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+}
+
+int net_listen(int backlog, uint16_t *ret_port)
+{
+	struct sockaddr_in a = loopback(0);
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, backlog) < 0 ||
+		getsockname(fd, (struct sockaddr *)&a, &len) < 0) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	*ret_port = ntohs(a.sin_port);
+	return fd;
+}
+
+int net_connect(uint16_t port, bool nonblock)
+{
+	struct sockaddr_in a = loopback(port);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | (nonblock ? SOCK_NONBLOCK : 0), 0);
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 && errno != EINPROGRESS) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+/* A client asks and goes; the server hears it out, and forgets the connection. */
+static int serve_and_forget(int listener, uint16_t port, bool read_end)
+{
+	int client = net_connect(port, false);
+	char buf[64];
+
+	if (client < 0)
+		return client;
+	int server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (server < 0 || write(client, "GET /\n", 6) != 6 || read(server, buf, sizeof(buf)) != 6 ||
+		write(server, "OK\n", 3) != 3 || read(client, buf, sizeof(buf)) != 3) {
+		close(client);
+		return -EIO;
+	}
+	close(client);
+	if (read_end && read(server, buf, sizeof(buf)) != 0)
+		return -EIO;
+	return 0; /* server stays open: that is the leak */
+}
+
+int net_close_wait(struct scene *s, const char *comm, unsigned n, bool read_end)
+{
+	int done[2];
+	uint16_t port = 0;
+
+	if (pipe(done) < 0)
+		return -errno;
+	int listener = net_listen(64, &port);
+
+	if (listener < 0)
+		return listener;
+	pid_t pid = scene_child(s, comm);
+
+	if (pid == 0) {
+		for (unsigned i = 0; i < n; i++) {
+			if (serve_and_forget(listener, port, read_end) < 0)
+				_exit(1);
+		}
+		if (write(done[1], "d", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	char c;
+
+	close(done[1]);
+	close(listener);
+	if (pid < 0 || read(done[0], &c, 1) != 1)
+		return pid < 0 ? pid : -EIO;
+	scene_say(s, "%u clients of %s (pid %d) have closed; it %s and never closes its side", n,
+		comm, (int)pid, read_end ? "has read the end" : "does not read the end");
+	scene_culprit(s, "process", pid, comm);
+	return scene_hold(s);
+}

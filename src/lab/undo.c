@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab/undo.h"
+
+#include "base/cursor.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <glob.h>
+#include <linux/fs.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define UNDO_FILES "/run/murphy-lab.*.undo"
+
+/* Busy things become free within moments after the last process has gone. */
+enum { TRIES = 100, TRY_NS = 50000000 };
+
+static void nap(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = TRY_NS }, NULL);
+}
+
+int undo_new(struct undo **ret_undo, int *ret_fd)
+{
+	char path[64];
+	int fd = -1, flags = MAP_SHARED | MAP_ANONYMOUS;
+
+	snprintf(path, sizeof(path), "/run/murphy-lab.%d.undo", (int)getpid());
+	if (geteuid() == 0)
+		fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd >= 0) {
+		if (flock(fd, LOCK_EX | LOCK_NB) < 0 || ftruncate(fd, sizeof(struct undo)) < 0) {
+			close(fd);
+			return -EBUSY;
+		}
+		flags = MAP_SHARED;
+	}
+
+	struct undo *u = mmap(NULL, sizeof(*u), PROT_READ | PROT_WRITE, flags, fd, 0);
+
+	if (u == MAP_FAILED) {
+		close(fd);
+		return -ENOMEM;
+	}
+	u->magic = UNDO_MAGIC;
+	*ret_undo = u;
+	*ret_fd = fd;
+	return 0;
+}
+
+void undo_done(int fd)
+{
+	char link[32], path[64] = "";
+
+	if (fd < 0)
+		return;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (readlink(link, path, sizeof(path) - 1) > 0)
+		unlink(path);
+	close(fd);
+}
+
+int undo_add(struct undo *u, enum undo_op op, const char *path, const char *text)
+{
+	struct undo_step step = { .op = op };
+
+	if (u->n == UNDO_STEPS)
+		return -ENOSPC;
+	if (strlen(path) >= sizeof(step.path) || (text && strlen(text) >= sizeof(step.text)))
+		return -ENAMETOOLONG;
+	snprintf(step.path, sizeof(step.path), "%s", path);
+	snprintf(step.text, sizeof(step.text), "%s", text ? text : "");
+	u->step[u->n] = step;
+	/* Whoever sees the new count sees the step: we may be killed right here. */
+	__atomic_store_n(&u->n, u->n + 1, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static bool parent_is(const char *pid, pid_t parent)
+{
+	char path[280], buf[512];
+	uint64_t ppid;
+
+	snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+	auto_close fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+
+	if (n <= 0)
+		return false;
+	buf[n] = '\0';
+	/* "1 (comm) S 0": comm may hold anything, so search from the end. */
+	const char *p = strrchr(buf, ')');
+
+	if (!p || strlen(p) < 4)
+		return false;
+	struct cursor c = cursor_of(p + 3, strlen(p + 3));
+
+	return cursor_u64(&c, &ppid) && ppid == (uint64_t)parent;
+}
+
+/* Children of killed children come to us as we are a subreaper: call until none is left. */
+static void kill_children(void)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir))) {
+		struct cursor c = cursor_of(e->d_name, strlen(e->d_name));
+		uint64_t pid;
+
+		if (cursor_u64(&c, &pid) && cursor_end(&c) && parent_is(e->d_name, getpid()))
+			kill((pid_t)pid, SIGKILL);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static void reap_children(void)
+{
+	for (int try = 0; try < 4 * TRIES; try++) {
+		pid_t pid;
+
+		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+			;
+		if (pid < 0 && errno == ECHILD)
+			return;
+		kill_children();
+		nap();
+	}
+}
+
+static void put_back(const struct undo_step *step)
+{
+	auto_close fd = open(step->path, O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && write(fd, step->text, strlen(step->text)) < 0)
+		fprintf(stderr, "murphy-lab: %s: %s\n", step->path, strerror(errno));
+}
+
+/* Only what is a mount of its own: when mounting failed, path lies on the machine's disk. */
+static void thaw(const char *path)
+{
+	char up[UNDO_PATH + 4];
+	struct stat here, above;
+
+	snprintf(up, sizeof(up), "%s/..", path);
+	if (stat(path, &here) < 0 || stat(up, &above) < 0 || here.st_dev == above.st_dev)
+		return;
+	auto_close fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		ioctl(fd, FITHAW, 0);
+}
+
+static void unmount(const char *path)
+{
+	for (int try = 0; try < TRIES; try++) {
+		if (umount2(path, UMOUNT_NOFOLLOW) == 0 || errno != EBUSY)
+			return;
+		nap();
+	}
+	umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
+}
+
+static void remove_group(const char *path)
+{
+	for (int try = 0; try < TRIES; try++) {
+		if (rmdir(path) == 0 || errno != EBUSY)
+			return;
+		nap();
+	}
+	fprintf(stderr, "murphy-lab: %s: %s\n", path, strerror(errno));
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	if (remove(path) < 0)
+		fprintf(stderr, "murphy-lab: %s: %s\n", path, strerror(errno));
+	return 0;
+}
+
+static void perform(const struct undo_step *step)
+{
+	switch ((enum undo_op)step->op) {
+	case UNDO_WRITE:
+	case UNDO_THAW:
+		break;
+	case UNDO_UMOUNT:
+		unmount(step->path);
+		break;
+	case UNDO_GROUP:
+		remove_group(step->path);
+		break;
+	case UNDO_TREE:
+		nftw(step->path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+		break;
+	}
+}
+
+static void perform_all(struct undo *u)
+{
+	uint32_t n = __atomic_load_n(&u->n, __ATOMIC_ACQUIRE);
+
+	if (n > UNDO_STEPS)
+		n = UNDO_STEPS;
+	kill_children();
+	for (uint32_t i = n; i-- > 0;) {
+		if (u->step[i].op == UNDO_WRITE)
+			put_back(&u->step[i]);
+		else if (u->step[i].op == UNDO_THAW)
+			thaw(u->step[i].path);
+	}
+	reap_children();
+	for (uint32_t i = n; i-- > 0;)
+		perform(&u->step[i]);
+}
+
+void undo_all(struct undo *u)
+{
+	perform_all(u);
+	__atomic_store_n(&u->n, 0, __ATOMIC_RELEASE);
+}
+
+/* The file's owner is root and nobody else can write in /run; its size and content may be torn. */
+static bool sweep_one(const char *path)
+{
+	auto_close fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	struct stat st;
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &st) < 0)
+		return false;
+	if (st.st_size == (off_t)sizeof(struct undo)) {
+		struct undo u;
+
+		if (pread(fd, &u, sizeof(u), 0) == (ssize_t)sizeof(u) && u.magic == UNDO_MAGIC) {
+			for (size_t i = 0; i < UNDO_STEPS; i++) {
+				u.step[i].path[UNDO_PATH - 1] = '\0';
+				u.step[i].text[UNDO_TEXT - 1] = '\0';
+			}
+			undo_all(&u);
+		}
+	}
+	unlink(path);
+	return true;
+}
+
+unsigned undo_sweep(void)
+{
+	glob_t found = { 0 };
+	unsigned n = 0;
+
+	if (geteuid() != 0)
+		return 0;
+	if (glob(UNDO_FILES, 0, NULL, &found) == 0) {
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			n += sweep_one(found.gl_pathv[i]);
+	}
+	globfree(&found);
+	return n;
+}

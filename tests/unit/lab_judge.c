@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab/judge.h"
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+
+#define HOST "{\"schema_version\":1,\"kind\":\"host\",\"murphy\":\"0.1.0\"}\n"
+#define END "{\"kind\":\"summary\",\"findings\":1}\n"
+#define FINDING(id, severity, culprits)                                    \
+	"{\"kind\":\"finding\",\"id\":\"" id "\",\"severity\":\"" severity \
+	"\",\"culprits\":[" culprits "],\"under\":null}\n"
+#define PROCESS(name, pid) "{\"kind\":\"process\",\"name\":\"" name "\",\"pid\":" pid "}"
+
+static const struct lab sick = { .name = "sick", .want = "tcp.close-wait", .also = { "io.stuck" } };
+static const struct lab twin = { .name = "twin" };
+
+static struct answer answer(const char *json)
+{
+	struct answer a;
+
+	assert_int_equal(answer_parse(json, strlen(json), &a), 0);
+	return a;
+}
+
+static enum outcome judge(
+	const struct lab *lab, const char *announced, const char *before, const char *after)
+{
+	struct answer was = answer(before), now = answer(after);
+
+	return judge_lab(lab, announced, &was, &now).outcome;
+}
+
+static void a_torn_answer_is_no_answer(void **state UNUSED)
+{
+	struct answer a;
+
+	assert_int_equal(answer_parse("{\"kind\":\"fin", 12, &a), -EINVAL);
+	assert_int_equal(answer_parse("[]\n", 3, &a), -EINVAL);
+	assert_int_equal(answer_parse("{\"kind\":\"finding\"}\n", 19, &a), -EINVAL);
+	a = answer(HOST);
+	assert_false(a.whole);
+	assert_int_equal(judge(&twin, "healthy", HOST END, HOST), OUTCOME_BROKEN);
+}
+
+static void announced_names_may_hold_blanks(void **state UNUSED)
+{
+	struct named n[2];
+
+	assert_int_equal(announced_parse("culprit process 12 a b | cgroup 0 /x y", n, 2), 2);
+	assert_string_equal(n[0].name, "a b");
+	assert_int_equal(n[0].pid, 12);
+	assert_string_equal(n[1].kind, "cgroup");
+	assert_string_equal(n[1].name, "/x y");
+	assert_int_equal(announced_parse("healthy", n, 2), 0);
+	assert_int_equal(announced_parse("culprit process x", n, 2), 0);
+}
+
+static void the_wanted_finding_names_the_right_one(void **state UNUSED)
+{
+	const char *said = HOST FINDING("tcp.close-wait", "warning", PROCESS("srv", "7")) END;
+
+	assert_int_equal(judge(&sick, "culprit process 7 srv", HOST END, said), OUTCOME_PASSED);
+	assert_int_equal(judge(&sick, "culprit process 8 srv", HOST END, said), OUTCOME_MISSED);
+	assert_int_equal(judge(&sick, "culprit cgroup 0 /x | process 7 srv", HOST END, said),
+		OUTCOME_PASSED);
+	assert_int_equal(judge(&sick, "culprit process 7 srv", HOST END, HOST END), OUTCOME_MISSED);
+}
+
+static void the_host_is_only_the_place(void **state UNUSED)
+{
+	const char *said = FINDING("tcp.close-wait", "info",
+		"{\"kind\":\"host\",\"name\":\"db7\"}," PROCESS("srv", "7")) END;
+	const char *nobody = FINDING("tcp.close-wait", "info", "") END;
+
+	assert_int_equal(judge(&sick, "culprit process 7 srv", END, said), OUTCOME_PASSED);
+	assert_int_equal(judge(&sick, "culprit process 7 srv", END, nobody), OUTCOME_MISSED);
+}
+
+static void first_means_first_but_for_what_was_there(void **state UNUSED)
+{
+	const char *other =
+		FINDING("mem.slab", "info", "{\"kind\":\"slab\",\"name\":\"dentry\"}") END;
+	const char *both = FINDING("mem.slab", "info", "{\"kind\":\"slab\",\"name\":\"dentry\"}")
+		FINDING("tcp.close-wait", "info", PROCESS("srv", "7")) END;
+
+	assert_int_equal(judge(&sick, "culprit process 7 srv", END, both), OUTCOME_MISSED);
+	assert_int_equal(judge(&sick, "culprit process 7 srv", other, both), OUTCOME_PASSED);
+}
+
+static void the_same_id_of_another_is_new(void **state UNUSED)
+{
+	const char *was = FINDING("tcp.close-wait", "warning", PROCESS("old", "6")) END;
+	const char *both = FINDING("tcp.close-wait", "warning", PROCESS("old", "6"))
+		FINDING("tcp.close-wait", "warning", PROCESS("srv", "7")) END;
+
+	assert_int_equal(judge(&sick, "culprit process 7 srv", was, both), OUTCOME_PASSED);
+	assert_int_equal(judge(&sick, "culprit process 7 srv", was, was), OUTCOME_MISSED);
+	assert_int_equal(judge(&twin, "healthy", was, was), OUTCOME_PASSED);
+	assert_int_equal(judge(&twin, "healthy", was, both), OUTCOME_ALARM);
+}
+
+static void a_twin_may_have_info_and_no_more(void **state UNUSED)
+{
+	assert_int_equal(
+		judge(&twin, "healthy", END, FINDING("a.b", "info", "") END), OUTCOME_PASSED);
+	assert_int_equal(
+		judge(&twin, "healthy", END, FINDING("a.b", "warning", "") END), OUTCOME_ALARM);
+	assert_int_equal(
+		judge(&twin, "healthy", END, FINDING("a.b", "dreadful", "") END), OUTCOME_ALARM);
+}
+
+static void what_comes_along_is_no_alarm(void **state UNUSED)
+{
+#define WANTED FINDING("tcp.close-wait", "critical", PROCESS("srv", "7"))
+	const char *also = WANTED FINDING("io.stuck", "warning", "") END;
+	const char *under = WANTED "{\"kind\":\"finding\",\"id\":\"x.y\",\"severity\":\"warning\","
+				   "\"under\":\"tcp.close-wait\"}\n" END;
+	const char *alarm = WANTED FINDING("x.y", "warning", "") END;
+
+	assert_int_equal(judge(&sick, "culprit process 7 srv", END, also), OUTCOME_PASSED);
+	assert_int_equal(judge(&sick, "culprit process 7 srv", END, under), OUTCOME_PASSED);
+	assert_int_equal(judge(&sick, "culprit process 7 srv", END, alarm), OUTCOME_ALARM);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_torn_answer_is_no_answer),
+		cmocka_unit_test(announced_names_may_hold_blanks),
+		cmocka_unit_test(the_wanted_finding_names_the_right_one),
+		cmocka_unit_test(the_host_is_only_the_place),
+		cmocka_unit_test(first_means_first_but_for_what_was_there),
+		cmocka_unit_test(the_same_id_of_another_is_new),
+		cmocka_unit_test(a_twin_may_have_info_and_no_more),
+		cmocka_unit_test(what_comes_along_is_no_alarm),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
