@@ -7,9 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/klog.h>
 
 /* One read() gives one record, which is cut at this by the kernel (PRINTK_MESSAGE_MAX). */
 enum { RECORD = 8192 };
+/* Actions of syslog(2). */
+enum { SYSLOG_READ_ALL = 3, SYSLOG_SIZE_BUFFER = 10 };
 
 /* Drop the older half, at a record's begin: what happened last matters most. */
 static void forget_oldest(struct strbuf *text)
@@ -54,6 +57,39 @@ static int live_kmsg(struct host *h, size_t limit, struct strbuf *text)
 	}
 }
 
+/* "<6>[    0.000000] text" lines, the newest of them. */
+static int live_syslog(size_t limit, struct strbuf *text)
+{
+	int size = klogctl(SYSLOG_SIZE_BUFFER, NULL, 0);
+
+	if (size < 0)
+		return -errno;
+	if ((size_t)size > limit)
+		size = (int)limit;
+	if (strbuf_reserve(text, (size_t)size) < 0)
+		return -ENOMEM;
+	int n = klogctl(SYSLOG_READ_ALL, text->bytes, size);
+
+	if (n < 0)
+		return -errno;
+	text->len = (size_t)n;
+	text->bytes[n] = '\0';
+	return 0;
+}
+
+/* Containers often lack the device; syslog(2) needs none. */
+static int live_log(struct host *h, size_t limit, struct strbuf *text)
+{
+	int err = live_kmsg(h, limit, text);
+
+	if (err == 0 || err == -ENOMEM)
+		return err;
+	strbuf_clear(text);
+	int other = live_syslog(limit, text);
+
+	return other == 0 || err == -ENOENT ? other : err;
+}
+
 int host_kmsg(struct host *h, size_t limit, struct strbuf *ret_text)
 {
 	/* What murphy captures, then what sosreport has. */
@@ -63,7 +99,7 @@ int host_kmsg(struct host *h, size_t limit, struct strbuf *ret_text)
 
 	strbuf_clear(ret_text);
 	if (host_is_live(h))
-		err = live_kmsg(h, limit, ret_text);
+		err = live_log(h, limit, ret_text);
 	for (size_t i = 0; !host_is_live(h) && err == -ENOENT && i < ARRAY_SIZE(paths); i++)
 		err = host_get(h, paths[i], limit, ret_text);
 	if (err < 0)

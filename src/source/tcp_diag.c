@@ -229,14 +229,19 @@ int tcp_diag_add(struct table *t, const struct tcp_diag *d)
 int tcp_diag_parse(const char *buf, size_t len, struct table *t)
 {
 	struct cursor c = cursor_of(buf, len);
+	size_t before = t->n;
 	struct tcp_diag d;
 	int more;
 
 	while ((more = tcp_diag_next(&c, &d)) > 0) {
 		int err = d.row.state == TCP_STATE_TIME_WAIT ? 0 : tcp_diag_add(t, &d);
 
-		if (err < 0)
-			return err;
+		if (err < 0) {
+			more = err;
+			break;
+		}
 	}
+	if (more < 0)
+		t->n = before;
 	return more;
 }
