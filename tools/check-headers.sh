@@ -12,7 +12,7 @@ for header in $(find src tests fuzz -name '*.h' ! -name '*.bpf.h') $(find "$1"/s
 		# As C code, from a file that includes nothing else: guards against unused are off.
 		echo "#include \"$header\"" | $cc -std=gnu17 -fsyntax-only -Wall -Wextra -Werror \
 			-Wstrict-prototypes -Wno-unused-parameter -Wno-missing-field-initializers \
-			-D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -Isrc -I"$1"/src \
+			-D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DMURPHY_SOURCE_ROOT='"."' -I. -Isrc -I"$1"/src \
 			-include src/base/banned.h -x c - || {
 			echo "$header does not compile alone with $cc"
 			bad=1

@@ -62,7 +62,7 @@ cell 'clean Debian: ./run, ./test' gate clean run tests/clean/debootstrap.sh
 {
 	echo '# The long matrix'
 	echo
-	echo 'Written by `./test --all`; do not edit.'
+	echo 'Written by ./test --all; do not edit.'
 	echo
 	echo "- $(date -u '+%Y-%m-%d %H:%M UTC'), commit $(git rev-parse --short HEAD 2>/dev/null || echo none)"
 	echo "- Linux $(uname -r), $(uname -m), $(nproc) CPUs"

@@ -19,14 +19,15 @@ configure()
 {
 	configure_step=$1
 	configure_dir=$2
+	configure_log=build-results/${2##*/}.log
 	shift 2
 	if [ -f "$configure_dir/build.ninja" ]; then
-		meson configure "$configure_dir" "$@" >"$configure_dir.log" 2>&1
+		meson configure "$configure_dir" "$@" >"$configure_log" 2>&1
 	else
 		rm -rf "$configure_dir"
-		meson setup "$@" "$configure_dir" >"$configure_dir.log" 2>&1
+		meson setup "$@" "$configure_dir" >"$configure_log" 2>&1
 	fi && return
-	tail -n 20 "$configure_dir.log"
+	tail -n 20 "$configure_log"
 	record fail "$configure_step" configure
 	return 1
 }
@@ -34,11 +35,12 @@ configure()
 # build STEP DIR [TARGET]: recorded as one result.
 build()
 {
-	if ninja -j "$jobs" -C "$2" ${3:+"$3"} >"$2.log" 2>&1; then
+	build_log=build-results/${2##*/}.log
+	if ninja -j "$jobs" -C "$2" ${3:+"$3"} >"$build_log" 2>&1; then
 		record pass "$1" build
 		return
 	fi
-	grep -vE '^\[[0-9]+/[0-9]+\]|^ninja: Entering' "$2.log" | head -n 80
+	sed -n '/^FAILED/,$p' "$build_log" | grep -v '^\[[0-9]*/' | head -n 80
 	record fail "$1" build
 	return 1
 }
@@ -113,11 +115,14 @@ step_fuzzers()
 	gate fuzzers replay tools/fuzz.sh 0
 }
 
+# Two warnings of gcc 12's analyzer do not follow an expression that is evaluated twice, as in
+# table_each(); clang-tidy's analyzer looks for the same two and does.
 step_analyzer()
 {
 	need lint gcc || return 0
 	CC=gcc configure analyzer build-analyzer -Dwerror=true -Dtests=disabled \
-		-Dc_args=-fanalyzer || return 0
+		-Dc_args='-fanalyzer -Wno-analyzer-null-dereference -Wno-analyzer-use-of-uninitialized-value' ||
+		return 0
 	build analyzer build-analyzer
 }
 

@@ -21,7 +21,8 @@ static struct reading available(const struct meminfo *i, uint64_t reclaimable)
 		return reading_of((double)i->available_bytes);
 	if (!row_has(i->has, MEMINFO_active_file_bytes))
 		return reading_none(STATE_ABSENT);
-	return reading_of((double)(i->free_bytes + reclaimable + i->slab_reclaimable_bytes / 2));
+	return reading_of(
+		(double)(i->free_bytes + reclaimable) + (double)i->slab_reclaimable_bytes / 2);
 }
 
 static void fold_meminfo(struct memory_model *mm, const struct meminfo *i)

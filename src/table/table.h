@@ -67,7 +67,7 @@ typedef uint64_t has_t;
 
 struct table {
 	const struct schema *schema;
-	enum state state;    /* of the table as a whole; LATE may still have rows */
+	enum state state; /* of the table as a whole; LATE may still have rows */
 	/*
 	 * "needs CAP_SYSLOG". OK with lost > 0: the rows that are there are good, those of others
 	 * are known to be missing, and why says the reason; otherwise OK has an empty why.
