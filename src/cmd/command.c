@@ -71,12 +71,12 @@ bool args_seconds(
 	const struct args *a, const char *name, double min, double max, double *ret_seconds)
 {
 	const char *text = args_get(a, name);
-	struct cursor c = cursor_of(text, strlen(text));
+	struct cursor c = cursor_of(text, text ? strlen(text) : 0);
 	double seconds;
 
 	if (!cursor_f64(&c, &seconds) || !cursor_end(&c) || seconds < min || seconds > max) {
-		usage_error(
-			a->command, "--%s takes %g to %g seconds, not '%s'", name, min, max, text);
+		usage_error(a->command, "--%s takes %g to %g seconds, not '%s'", name, min, max,
+			text ? text : "");
 		return false;
 	}
 	*ret_seconds = seconds;
