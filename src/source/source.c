@@ -86,3 +86,39 @@ int probe_parse(struct probe *p, enum table_id id, const char *path, size_t limi
 	}
 	return 0;
 }
+
+int probe_line(struct probe *p, const char *path, char *buf, size_t size)
+{
+	ssize_t n = host_read(p->host, path, buf, size - 1);
+
+	if (n < 0)
+		return (int)n;
+	const char *stop = memchr(buf, '\n', (size_t)n);
+	size_t len = stop ? (size_t)(stop - buf) : (size_t)n;
+
+	while (len > 0 && (buf[len - 1] == ' ' || buf[len - 1] == '\t'))
+		len--;
+	buf[len] = '\0';
+	return (int)len;
+}
+
+void probe_rescale(struct probe *p, enum table_id id, const unsigned int *columns, size_t n)
+{
+	struct table *t = probe_table(p, id);
+	uint64_t by = (uint64_t)host_page_size(p->host) / 4096, value;
+
+	for (size_t i = 0; t && by > 1 && i < t->n; i++) {
+		char *row = table_at(t, i);
+
+		for (size_t k = 0; k < n; k++) {
+			char *at = row + t->schema->columns[columns[k]].offset;
+
+			memcpy(&value, at, sizeof(value));
+			if (__builtin_mul_overflow(value, by, &value)) {
+				table_fail(t, STATE_BROKEN, "more pages than memory can have");
+				return;
+			}
+			memcpy(at, &value, sizeof(value));
+		}
+	}
+}

@@ -82,6 +82,15 @@ int probe_parse(struct probe *p, enum table_id id, const char *path, size_t limi
 void probe_bytes(struct table *t, const char *path, int err, const struct strbuf *text,
 	int (*parse)(const char *buf, size_t len, struct table *t));
 
+/* The first line of path into buf, NUL-terminated, blanks at its end cut. Length or -errno. */
+int probe_line(struct probe *p, const char *path, char *buf, size_t size);
+
+/*
+ * Parsers take a page for 4096 bytes, as they see no machine. Where its pages are larger this
+ * corrects the u64 columns of table id; a table with a value that no longer fits is BROKEN.
+ */
+void probe_rescale(struct probe *p, enum table_id id, const unsigned int *columns, size_t n);
+
 /* The parsers: PARSER(name, table) in parser.def declares name_parse(). */
 #define PARSER(name, id) int name##_parse(const char *buf, size_t len, struct table *t);
 #include "source/parser.def"

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/cursor.h"
+#include "source/source.h"
+
+#include <errno.h>
+
+#define BELOW "sys/devices/system/cpu"
+
+enum { HZ_PER_KHZ = 1000 };
+
+static bool parse_cpu_name(const char *name, uint64_t *ret_cpu)
+{
+	struct cursor c = cursor_of(name, strlen(name));
+
+	return cursor_lit(&c, "cpu") && cursor_u64(&c, ret_cpu) && cursor_end(&c);
+}
+
+static void read_khz(
+	struct probe *p, struct table *t, struct cpufreq *f, const char *file, unsigned int column)
+{
+	char path[96], text[64];
+	uint64_t value;
+
+	snprintf(path, sizeof(path), BELOW "/cpu%llu/cpufreq/%s", (unsigned long long)f->cpu, file);
+	int n = probe_line(p, path, text, sizeof(text));
+	struct cursor c = cursor_of(text, n < 0 ? 0 : (size_t)n);
+
+	if (n >= 0 && cursor_u64(&c, &value) && cursor_end(&c) &&
+		!__builtin_mul_overflow(value, HZ_PER_KHZ, &value))
+		row_put(t->schema, f, column, value);
+	else
+		t->cell[column] = (uint8_t)state_of_errno(n < 0 ? n : -EINVAL);
+}
+
+/* A row for each CPU that has a governor; CPUs that are offline or in most guests have none. */
+static int read_governors(struct probe *p, struct table *t, const struct strbuf *names)
+{
+	char path[96], text[64];
+	uint64_t cpu;
+
+	for (const char *name = NULL; (name = host_next_name(names, name));) {
+		if (!parse_cpu_name(name, &cpu))
+			continue;
+		snprintf(path, sizeof(path), BELOW "/cpu%llu/cpufreq/scaling_governor",
+			(unsigned long long)cpu);
+		int n = probe_line(p, path, text, sizeof(text));
+
+		if (n == -ENOENT && t->n == 0)
+			break; /* without a driver for one CPU there is none for the others */
+		if (n < 0)
+			continue;
+		struct cpufreq *f = table_add(t);
+
+		if (!f)
+			return -ENOMEM;
+		row_put(t->schema, f, CPUFREQ_cpu, cpu);
+		row_put(t->schema, f, CPUFREQ_governor, table_intern(t, text, (size_t)n));
+		read_khz(p, t, f, "scaling_max_freq", CPUFREQ_limit_hz);
+		read_khz(p, t, f, "cpuinfo_max_freq", CPUFREQ_max_hz);
+	}
+	return 0;
+}
+
+/*
+ * drivers/cpufreq/cpufreq.c. scaling_cur_freq comes last and only while there is time: x86 kernels
+ * from 4.13 to 5.17 sleep 10 ms in it (arch/x86/kernel/cpu/aperfmperf.c).
+ */
+static int read_cpufreq(struct probe *p)
+{
+	struct table *t = probe_table(p, TABLE_cpufreq);
+	auto_strbuf names = { 0 };
+
+	if (!t)
+		return 0;
+	int err = host_list(p->host, BELOW, &names);
+
+	if (err == 0)
+		err = read_governors(p, t, &names);
+	if (err < 0)
+		return err;
+	if (t->n == 0) {
+		table_fail(t, STATE_ABSENT, "no cpufreq driver, as in most guests");
+		return 0;
+	}
+	t->state = STATE_OK;
+	for (table_each(struct cpufreq, f, t)) {
+		if (probe_late(p)) {
+			t->cell[CPUFREQ_current_hz] = STATE_LATE;
+			break;
+		}
+		read_khz(p, t, f, "scaling_cur_freq", CPUFREQ_current_hz);
+	}
+	return 0;
+}
+
+const struct source source_cpufreq = {
+	.name = "cpufreq",
+	.fills = { TABLE_cpufreq },
+	.deadline_ns = 200000000,
+	.read = read_cpufreq,
+};

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/cursor.h"
+#include "source/source.h"
+
+#include <errno.h>
+
+enum { PATH_SIZE = 4096 };
+
+/* Digits of \ooo at at, or -1. */
+static int octal(const char *at, const char *end)
+{
+	if (end - at < 4 || at[0] != '\\')
+		return -1;
+	int value = 0;
+
+	for (int i = 1; i < 4; i++) {
+		if (at[i] < '0' || at[i] > '7')
+			return -1;
+		value = value * 8 + (at[i] - '0');
+	}
+	return value > 255 ? -1 : value;
+}
+
+/* The kernel writes blank, tab, line feed, '\' and '#' as \ooo: fs/proc_namespace.c, mangle(). */
+static text_t intern_decoded(struct table *t, struct span s)
+{
+	const char *at = s.at, *end = s.at + s.len;
+	char text[PATH_SIZE];
+	size_t len = 0;
+
+	while (at < end && len < sizeof(text)) {
+		int code = octal(at, end);
+
+		text[len++] = code < 0 ? *at : (char)code;
+		at += code < 0 ? 1 : 4;
+	}
+	return table_intern(t, text, len);
+}
+
+/* True when the comma-separated options hold the word ro. */
+static bool is_read_only(struct span options)
+{
+	struct cursor c = cursor_span(options);
+	struct span word;
+
+	while (cursor_until(&c, ',', &word)) {
+		if (span_eq(word, "ro"))
+			return true;
+	}
+	return cursor_left(&c) == 2 && memcmp(c.at, "ro", 2) == 0;
+}
+
+static int parse_mount(struct cursor *c, struct table *t)
+{
+	struct span root, target, options, word, fstype, source = { 0 }, super = { 0 };
+	uint64_t id, parent, major, minor;
+	struct mount m = { 0 };
+
+	if (!cursor_u64(c, &id) || !cursor_u64(c, &parent) || !cursor_u64(c, &major) ||
+		!cursor_lit(c, ":") || !cursor_u64(c, &minor) || major > UINT32_MAX ||
+		minor > UINT32_MAX)
+		return -EINVAL;
+	if (!cursor_word(c, &root) || !cursor_word(c, &target) || !cursor_word(c, &options))
+		return -EINVAL;
+	do {
+		if (!cursor_word(c, &word))
+			return -EINVAL;
+	} while (!span_eq(word, "-"));
+	/* A mount may have an empty source: then two blanks stand side by side. */
+	if (!cursor_word(c, &fstype) || !cursor_lit(c, " "))
+		return -EINVAL;
+	if (!cursor_until(c, ' ', &source) || !cursor_word(c, &super))
+		return -EINVAL;
+	row_put(t->schema, &m, MOUNT_id, id);
+	row_put(t->schema, &m, MOUNT_dev, major << 32 | minor);
+	row_put(t->schema, &m, MOUNT_target, intern_decoded(t, target));
+	row_put(t->schema, &m, MOUNT_fstype, table_intern(t, fstype.at, fstype.len));
+	row_put(t->schema, &m, MOUNT_source, intern_decoded(t, source));
+	row_put(t->schema, &m, MOUNT_read_only, is_read_only(options) || is_read_only(super));
+	struct mount *row = table_add(t);
+
+	if (!row)
+		return -ENOMEM;
+	*row = m;
+	return 0;
+}
+
+/*
+ * Parse /proc/PID/mountinfo. read_only is of the mount or of its file system, which errors turn
+ * read-only behind the mount's back. Paths longer than 4096 bytes are cut.
+ *
+ * Shape:  "id parent major:minor root target options [tag...] - fstype source super-options".
+ * Errors: -EINVAL malformed line, -ENODATA no line.
+ * Source: fs/proc_namespace.c, show_mountinfo(); the same from 2.6.26 to 6.18.
+ */
+int mount_parse(const char *buf, size_t len, struct table *t)
+{
+	struct cursor c = cursor_of(buf, len), line;
+	size_t before = t->n;
+	int err = 0;
+
+	while (err == 0 && cursor_line(&c, &line)) {
+		if (!cursor_end(&line))
+			err = parse_mount(&line, t);
+	}
+	if (err == 0 && t->n == before)
+		err = -ENODATA;
+	if (err < 0)
+		table_cut(t, before);
+	return err;
+}
+
+static int read_mount(struct probe *p)
+{
+	return probe_parse(p, TABLE_mount, "proc/self/mountinfo", 16 << 20, mount_parse);
+}
+
+const struct source source_mount = {
+	.name = "mount",
+	.fills = { TABLE_mount },
+	.deadline_ns = 500000000,
+	.read = read_mount,
+};
