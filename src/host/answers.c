@@ -91,29 +91,7 @@ int host_statfs(struct host *h, const char *target, struct host_space *ret_space
 	return err;
 }
 
-/* A line of the file "tables": name, state, method, taken_ns, cost_ns, seen, lost, why. */
-static bool read_note(struct cursor *line, struct span *ret_name, struct host_note *ret_note)
-{
-	struct span state, method;
-	struct host_note n = { 0 };
-	char text[16];
-
-	if (!cursor_until(line, '\t', ret_name) || !cursor_until(line, '\t', &state) ||
-		!cursor_until(line, '\t', &method) || !cursor_u64(line, &n.taken_ns) ||
-		!cursor_lit(line, "\t") || !cursor_u64(line, &n.cost_ns) ||
-		!cursor_lit(line, "\t") || !cursor_u64(line, &n.seen) || !cursor_lit(line, "\t") ||
-		!cursor_u64(line, &n.lost) || !cursor_lit(line, "\t"))
-		return false;
-	span_copy(state, text, sizeof(text));
-	if (!state_parse(text, &n.state))
-		return false;
-	span_copy(method, n.method, sizeof(n.method));
-	span_copy((struct span){ line->at, cursor_left(line) }, n.why, sizeof(n.why));
-	*ret_note = n;
-	return true;
-}
-
-int host_table_note(struct host *h, const char *table, struct host_note *ret_note)
+int host_table_note(struct host *h, const char *table, struct table_note *ret_note)
 {
 	auto_strbuf text = { 0 };
 
@@ -126,14 +104,14 @@ int host_table_note(struct host *h, const char *table, struct host_note *ret_not
 	struct cursor c = cursor_of(text.bytes, text.len), line;
 
 	while (cursor_line(&c, &line)) {
-		struct host_note note;
-		struct span name;
+		struct table_note note;
 
 		if (cursor_end(&line) || *line.at == '#')
 			continue;
-		if (!read_note(&line, &name, &note))
-			return -EBADMSG;
-		if (span_eq(name, table)) {
+		err = table_read_note(line, &note);
+		if (err < 0)
+			return err;
+		if (strcmp(note.name, table) == 0) {
 			*ret_note = note;
 			return 0;
 		}

@@ -9,6 +9,7 @@
 
 #include "base/state.h"
 #include "base/strbuf.h"
+#include "table/tsv.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,15 +37,12 @@ unsigned int host_frames(const struct host *h);
 /* All later reads are of that frame. 0, or -errno when the capture is damaged there. */
 int host_set_frame(struct host *h, unsigned int frame);
 
-/* What a capture keeps of a table as it was read there: table_write_tsv()'s header line. */
-struct host_note {
-	enum state state;
-	char method[64], why[120];
-	uint64_t taken_ns, cost_ns, seen, lost;
-};
-
-/* 0, or -ENOENT: no capture, or the table was not needed. */
-int host_table_note(struct host *h, const char *table, struct host_note *ret_note);
+/*
+ * How the frame's table was read there: state, why, method, times. A replay's table takes them
+ * over, so that it tells the same as the machine did. 0; -ENOENT: no capture, or the table was not
+ * needed; -EINVAL: damaged.
+ */
+int host_table_note(struct host *h, const char *table, struct table_note *ret_note);
 
 /*
  * The rows of a table in the form of table/tsv.h, where a capture holds rows instead of bytes:

@@ -8,23 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Undo \t \n \\ \0 of one field in place. Returns its length, shorter or equal. */
-static size_t unescape(char *to, struct span field)
-{
-	size_t len = 0;
-
-	for (size_t i = 0; i < field.len; i++) {
-		char ch = field.at[i];
-
-		if (ch == '\\' && i + 1 < field.len) {
-			ch = field.at[++i];
-			ch = ch == 't' ? '\t' : ch == 'n' ? '\n' : ch;
-		}
-		to[len++] = ch;
-	}
-	return len;
-}
-
 static int compare_notes(const void *a, const void *b)
 {
 	return strcmp(((const struct note *)a)->path, ((const struct note *)b)->path);
@@ -39,13 +22,10 @@ static struct note read_line(char *bytes, struct cursor line)
 	struct note note = { 0 };
 	char *to = bytes;
 	struct span field;
-	bool more = true;
+	bool end = false;
 
-	while (more) {
-		more = cursor_until(&line, '\t', &field);
-		if (!more)
-			field = (struct span){ line.at, cursor_left(&line) };
-		to += unescape(to, field);
+	while (tsv_next(&line, &end, &field)) {
+		to += tsv_unescape(field, to);
 		*to++ = '\0';
 		if (!note.path) {
 			note.path = bytes;

@@ -144,7 +144,7 @@ static void nothing_leads_out(void **state UNUSED)
 static void unpacked_capture(void **state UNUSED)
 {
 	struct host_space space;
-	struct host_note note;
+	struct table_note note;
 	auto_strbuf text = { 0 };
 	char buf[64];
 	uint64_t n;
