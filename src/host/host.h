@@ -107,4 +107,10 @@ typedef void host_tap_fn(
 	void *arg, char kind, const char *path, int err, const char *bytes, size_t len);
 void host_set_tap(struct host *h, host_tap_fn *tap, void *arg);
 
+/*
+ * The most memory that this very process has had resident, 0: unknown. Not ru_maxrss, which
+ * begins with that of whoever started murphy.
+ */
+uint64_t host_own_peak_bytes(void);
+
 #endif

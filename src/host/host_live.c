@@ -36,3 +36,18 @@ int live_statfs(const char *target, struct host_space *ret_space)
 		.free_inodes = (uint64_t)s.f_ffree };
 	return 0;
 }
+
+uint64_t host_own_peak_bytes(void)
+{
+	char buf[4096];
+	auto_close fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+	struct cursor c = cursor_of(buf, n < 0 ? 0 : (size_t)n), line;
+	uint64_t kib = 0;
+
+	while (cursor_line(&c, &line)) {
+		if (cursor_lit(&line, "VmHWM:") && cursor_u64(&line, &kib))
+			break;
+	}
+	return kib * 1024;
+}

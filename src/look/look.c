@@ -312,11 +312,11 @@ static uint64_t cpu_of(int who)
 	       (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000u;
 }
 
-static uint64_t peak_of(int who)
+static uint64_t peak_of_readers(void)
 {
 	struct rusage u;
 
-	getrusage(who, &u);
+	getrusage(RUSAGE_CHILDREN, &u);
 	return (uint64_t)u.ru_maxrss * 1024u;
 }
 
@@ -353,7 +353,7 @@ int look_next(struct look *l, struct report *ret_report)
 	if (l->watch.end)
 		l->watch.end(l->watch.arg, l->n_frames - 1, l->model.now);
 	rank_findings(j->finding, j->n_findings);
-	uint64_t self = peak_of(RUSAGE_SELF), readers = peak_of(RUSAGE_CHILDREN);
+	uint64_t self = host_own_peak_bytes(), readers = peak_of_readers();
 
 	*ret_report = (struct report){
 		.model = &l->model,
