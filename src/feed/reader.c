@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "feed/reader.h"
 
+#include "feed/replay.h"
 #include "feed/wire.h"
 
 #include <errno.h>
@@ -41,12 +42,32 @@ static void complete(struct table *t, const struct source *s, int err, uint64_t 
 		table_fail(t, STATE_DENIED, "%s", s->denied);
 	if (t->taken_ns == 0)
 		t->taken_ns = taken_ns;
-	table_sort(t);
+}
+
+/* Fresh tables for what is wanted of s; false when the capture leaves nothing to read. */
+static bool prepare(const struct reader_job *job, struct table **out, const struct source *s,
+	struct replay *replay)
+{
+	bool run = false;
+
+	for (size_t i = 0; i < SOURCE_TABLES_MAX && s->fills[i]; i++) {
+		enum table_id id = s->fills[i];
+
+		table_unref(out[id]);
+		out[id] = NULL;
+		if (!job->wanted[id])
+			continue;
+		if (replay_begin(job->host, s, id, &replay[i]) == 0 && !replay[i].kept)
+			out[id] = table_new(schemas[id]);
+		run |= out[id] != NULL;
+	}
+	return run;
 }
 
 static void run_source(const struct reader_job *job, struct table **out, size_t index, int fd)
 {
 	const struct source *s = sources[index];
+	struct replay replay[SOURCE_TABLES_MAX] = { 0 };
 	uint64_t cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID), taken = host_boottime_ns(job->host);
 	struct probe p = {
 		.host = job->host,
@@ -62,24 +83,23 @@ static void run_source(const struct reader_job *job, struct table **out, size_t 
 		p.asked[job->asks[i].table] = job->asks[i].keys;
 		p.n_asked[job->asks[i].table] = job->asks[i].n;
 	}
-	for (size_t i = 0; i < SOURCE_TABLES_MAX && s->fills[i]; i++) {
-		enum table_id id = s->fills[i];
-
-		table_unref(out[id]);
-		out[id] = job->wanted[id] ? table_new(schemas[id]) : NULL;
-	}
-	int err = s->read(&p);
+	int err = prepare(job, out, s, replay) ? s->read(&p) : 0;
 
 	cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
 	for (size_t i = 0; i < SOURCE_TABLES_MAX && s->fills[i]; i++) {
-		struct table *t = out[s->fills[i]];
+		struct table **slot = &out[s->fills[i]];
 
-		if (!t)
+		if (replay[i].kept)
+			*slot = replay[i].kept;
+		if (!*slot)
 			continue;
-		complete(t, s, err, taken);
-		t->cost_ns = cpu;
+		if (!replay[i].kept)
+			complete(*slot, s, err, taken);
+		replay_end(&replay[i], *slot);
+		table_sort(*slot);
+		(*slot)->cost_ns = cpu;
 		cpu = 0; /* the whole source's, once */
-		wire_send_table(fd, index, s->fills[i], t);
+		wire_send_table(fd, index, s->fills[i], *slot);
 	}
 	wire_send_mark(fd, WIRE_DONE, index);
 }

@@ -44,6 +44,7 @@ struct source {
 	int rank; /* of several that fill a table the lowest that works */
 	enum source_cost cost;
 	enum source_manner manner;
+	bool rows_only; /* made without reading bytes of the host: a capture keeps the rows */
 	uint64_t deadline_ns;
 	const char *denied; /* what lifts STATE_DENIED: "needs CAP_SYSLOG or root" */
 	/*
