@@ -115,13 +115,13 @@ step_fuzzers()
 	gate fuzzers replay tools/fuzz.sh 0
 }
 
-# Two warnings of gcc 12's analyzer do not follow an expression that is evaluated twice, as in
-# table_each(); clang-tidy's analyzer looks for the same two and does.
+# Three warnings of gcc 12's analyzer do not see what goes together (a pointer and its length, an
+# expression evaluated twice as in table_each()); clang-tidy's analyzer looks for the same.
 step_analyzer()
 {
 	need lint gcc || return 0
 	CC=gcc configure analyzer build-analyzer -Dwerror=true -Dtests=disabled \
-		-Dc_args='-fanalyzer -Wno-analyzer-null-dereference -Wno-analyzer-use-of-uninitialized-value' ||
+		-Dc_args='-fanalyzer -Wno-analyzer-null-dereference -Wno-analyzer-null-argument -Wno-analyzer-use-of-uninitialized-value' ||
 		return 0
 	build analyzer build-analyzer
 }
