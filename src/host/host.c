@@ -312,7 +312,7 @@ const char *host_next_name(const struct strbuf *names, const char *name)
 static ssize_t get_link(struct host *h, const char *path, char *buf, size_t size)
 {
 	const struct note *note = h->live ? NULL : notes_find(&h->links, path);
-	struct span target;
+	struct span target = { 0 };
 
 	if (note) {
 		target = (struct span){ note->value.at, note->value.len ? note->value.len - 1 : 0 };

@@ -30,7 +30,7 @@ static bool seconds_of(const char *text, unsigned *ret_seconds)
 
 static bool parse(int argc, char *argv[], struct options *o)
 {
-	for (int i = 0; i < argc; i++) {
+	for (int i = 0; i < argc && argv[i]; i++) {
 		const char *next = i + 1 < argc ? argv[i + 1] : NULL;
 
 		if (strcmp(argv[i], "--json") == 0) {
