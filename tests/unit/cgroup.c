@@ -115,6 +115,35 @@ static void io(void **state UNUSED)
 	table_unref(t);
 }
 
+static void memory_stat(void **state UNUSED)
+{
+	struct table *t = table_new(schemas[TABLE_cgroup_mem]);
+
+	ASSERT_PARSE(cgroup_mem,
+		"cache 1\nrss 2\nshmem 3\ninactive_file 1\nunevictable 1\n"
+		"total_cache 100\ntotal_rss 200\ntotal_shmem 300\ntotal_inactive_file 400\n"
+		"total_workingset_refault_anon 5\ntotal_workingset_refault_file 6\n",
+		t, 0);
+	ASSERT_PARSE(cgroup_mem,
+		"anon 1\nfile 2\nkernel 3\nshmem 4\nfile_dirty 5\nslab 6\n"
+		"workingset_refault_anon 5\nworkingset_refault_file 6\n",
+		t, 0);
+	const struct cgroup_mem *m = t->row;
+
+	assert_int_equal(m[0].anon_bytes, 200);
+	assert_int_equal(m[0].file_bytes, 100);
+	assert_int_equal(m[0].inactive_file_bytes, 400);
+	assert_int_equal(m[0].refault_pages, 11);
+	assert_false(row_has(m[0].has, CGROUP_MEM_unevictable_bytes));
+	assert_int_equal(m[1].anon_bytes, 1);
+	assert_int_equal(m[1].kernel_bytes, 3);
+	assert_int_equal(m[1].refault_pages, 11);
+	ASSERT_PARSE(cgroup_mem, "anon 1\nanon 1\n", t, -EINVAL);
+	ASSERT_PARSE(cgroup_mem, "anon\n", t, -EINVAL);
+	ASSERT_PARSE(cgroup_mem, "", t, -ENODATA);
+	table_unref(t);
+}
+
 static void mounts(void **state UNUSED)
 {
 	struct table *t = table_new(schemas[TABLE_cgroup_hierarchy]);
@@ -190,6 +219,12 @@ static void live(void **state UNUSED)
 		assert_int_equal(path[0], '/');
 		assert_true(c->version == 1 || c->version == 2);
 	}
+	static const enum table_id more[] = { TABLE_cgroup_member, TABLE_none };
+
+	run_source(h, "cgroup_mem", out, more, &root->id, 1);
+	/* all of a hierarchy start in its root, and kernel threads stay there */
+	assert_int_equal(out[TABLE_cgroup_member]->state, STATE_OK);
+	assert_int_not_equal(out[TABLE_cgroup_member]->n, 0);
 	drop_tables(out);
 	host_free(h);
 }
@@ -202,6 +237,7 @@ int main(void)
 		cmocka_unit_test(cpu),
 		cmocka_unit_test(events),
 		cmocka_unit_test(io),
+		cmocka_unit_test(memory_stat),
 		cmocka_unit_test(mounts),
 		cmocka_unit_test(names),
 		cmocka_unit_test(live),
