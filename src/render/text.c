@@ -239,29 +239,59 @@ static void put_checks(const struct report *r, const struct text_style *style, s
 	}
 }
 
-/* Tables that did not come whole, or all of them when verbose. */
+static bool not_whole(const struct table *t)
+{
+	return t && t->why[0] &&
+	       ((t->state != STATE_OK && t->state != STATE_ABSENT) || t->lost > 0);
+}
+
+/* What was not seen and why, tables with one reason together. */
+static void put_unseen(const struct report *r, const struct text_style *style, struct strbuf *out)
+{
+	bool told[TABLES] = { 0 };
+
+	for (int id = 1; id < TABLES; id++) {
+		const struct table *t = frame_table(r->model->now, (enum table_id)id);
+		auto_strbuf text = { 0 };
+
+		if (!not_whole(t) || told[id])
+			continue;
+		for (int other = id; other < TABLES; other++) {
+			const struct table *o = frame_table(r->model->now, (enum table_id)other);
+
+			if (!not_whole(o) || strcmp(o->why, t->why) != 0)
+				continue;
+			strbuf_printf(&text, "%s%s", text.len ? ", " : "", o->schema->name);
+			told[other] = true;
+		}
+		strbuf_printf(&text, ": %s", t->why);
+		label(out, style, "not seen");
+		words_wrap(out, text.bytes, LABEL, LABEL, width_of(style));
+	}
+	if (r->stuck)
+		strbuf_printf(out,
+			"  %u of murphy's readers hang in the kernel and end when it lets go\n",
+			r->stuck);
+}
+
 static void put_sources(const struct report *r, const struct text_style *style, struct strbuf *out)
 {
 	for (int id = 1; id < TABLES; id++) {
 		const struct table *t = frame_table(r->model->now, (enum table_id)id);
 		auto_strbuf text = { 0 };
 
-		if (!t || (!style->verbose && t->state != STATE_LATE && t->state != STATE_BROKEN))
+		if (!t)
 			continue;
 		strbuf_puts(&text, state_name(t->state));
 		if (t->state == STATE_OK)
 			strbuf_printf(&text, ", %zu rows", t->n);
 		if (t->why[0])
 			strbuf_printf(&text, ": %s", t->why);
-		if (style->verbose && t->cost_ns)
+		if (t->cost_ns)
 			strbuf_printf(&text, " (%s CPU)", human_ns((double)t->cost_ns).s);
 		strbuf_printf(out, "  %-20s ", t->schema->name);
 		words_wrap(out, text.bytes, CHECK_COLUMNS, CHECK_COLUMNS, width_of(style));
 	}
-	if (r->stuck)
-		strbuf_printf(out,
-			"  %u of murphy's readers hang in the kernel and end when it lets go\n",
-			r->stuck);
 }
 
 static void put_findings(const struct report *r, const struct text_style *style, struct strbuf *out)
@@ -292,5 +322,7 @@ void text_report(const struct report *r, const struct text_style *style, struct 
 		put_vitals(r, style, out);
 	}
 	put_checks(r, style, out);
-	put_sources(r, style, out);
+	if (style->verbose)
+		put_sources(r, style, out);
+	put_unseen(r, style, out);
 }
