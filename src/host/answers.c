@@ -78,7 +78,8 @@ int host_statfs(struct host *h, const char *target, struct host_space *ret_space
 
 	if (err < 0)
 		return err;
-	err = h->live ? live_statfs(target, &space) : root_statfs(h, path, &space);
+	err = h->live ? space_child_ask(&h->space_child, target, &space)
+		      : root_statfs(h, path, &space);
 	for (size_t i = 0; err == 0 && i < ARRAY_SIZE(spaces); i++) {
 		uint64_t value;
 
@@ -89,6 +90,11 @@ int host_statfs(struct host *h, const char *target, struct host_space *ret_space
 	if (err == 0)
 		*ret_space = space;
 	return err;
+}
+
+void host_statfs_end(struct host *h)
+{
+	space_child_end(&h->space_child);
 }
 
 int host_table_note(struct host *h, const char *table, struct table_note *ret_note)

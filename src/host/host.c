@@ -39,6 +39,7 @@ void host_free(struct host *h)
 		close(h->root_fd);
 	if (h->base_fd >= 0)
 		close(h->base_fd);
+	space_child_end(&h->space_child);
 	archive_free(h->archive);
 	notes_release(&h->errors);
 	notes_release(&h->links);

@@ -84,8 +84,14 @@ struct host_space {
 	uint64_t size_bytes, free_bytes, available_bytes, inodes, free_inodes;
 };
 
-/* statfs(2) of a mount point ("/srv"). It may hang for ever: only in a RISKY source. */
+/*
+ * statfs(2) of a mount point ("/srv"), in a child process that serves one question after the other.
+ * 0, -ETIMEDOUT when it hangs (after 300 ms, the child is killed), or -errno.
+ */
 int host_statfs(struct host *h, const char *target, struct host_space *ret_space);
+
+/* No more questions for now: ends that child, so that its CPU time counts as ours. */
+void host_statfs_end(struct host *h);
 
 /*
  * Raw sock_diag answer (netlink messages, back to back) for TCP in a network namespace: 0 is

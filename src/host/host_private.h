@@ -24,6 +24,12 @@ struct notes {
 	size_t n;
 };
 
+/* The child that calls statfs(2) for us; none while pid is 0. */
+struct space_child {
+	pid_t pid;
+	int fd;
+};
+
 struct host {
 	bool live;
 	int root_fd; /* live: "/"; tree: the frame's directory; archive: -1 */
@@ -36,6 +42,7 @@ struct host {
 	unsigned int n_frames, frame;
 	struct host_clock clock[HOST_FRAMES_MAX];
 	struct notes errors, links, dirs; /* of the frame */
+	struct space_child space_child;
 	host_tap_fn *tap;
 	void *tap_arg;
 };
@@ -46,6 +53,10 @@ int tree_open(int root_fd, const char *path, int flags);
 
 uint64_t live_clock_ns(int clock_id);
 int live_statfs(const char *target, struct host_space *ret_space);
+
+/* live_statfs() in a child; -ETIMEDOUT when it does not answer in 300 ms. */
+int space_child_ask(struct space_child *c, const char *target, struct host_space *ret_space);
+void space_child_end(struct space_child *c);
 
 /* A file, its bytes owned by the archive; a directory; a link. -ENOENT, -EISDIR, -ELOOP... */
 int archive_open(const char *path, struct archive **ret_archive, char *why);

@@ -177,6 +177,15 @@ static void disks_and_mounts(void **state UNUSED)
 	for (table_each(struct mount, m, whole(TABLE_mount)))
 		root |= strcmp(table_text(out[TABLE_mount], m->target), "/") == 0;
 	assert_true(root);
+	look("mount_space");
+	uint64_t last = 0;
+
+	assert_true(whole(TABLE_mount_space)->n > 0);
+	for (table_each(struct mount_space, s, out[TABLE_mount_space])) {
+		assert_true(s->id > last || last == 0);
+		assert_true(s->free_bytes <= s->size_bytes);
+		last = s->id;
+	}
 	look("bdi");
 	for (table_each(struct bdi, b, whole(TABLE_bdi)))
 		assert_true(b->max_ratio <= 1);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * statfs(2) of this machine, asked by a child: a dead NFS server or FUSE daemon makes the call hang
+ * for ever, in a state where even exit waits for it. The child that hangs is left behind and the
+ * next question gets a new one, so that each file system answers for itself.
+ */
+#include "host/host_private.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PATIENCE_MS = 300 };
+
+struct answer {
+	int err;
+	struct host_space space;
+};
+
+/* Pipes of our parents must not stay open in a child that cannot end. */
+static void close_above(int first)
+{
+	if (close_range((unsigned int)first, ~0u, 0) == 0)
+		return;
+	for (int fd = first; fd < 1024; fd++) /* before 5.9 */
+		close(fd);
+}
+
+static _Noreturn void child_main(int fd, pid_t parent)
+{
+	char target[PATH_MAX + 1];
+	ssize_t n;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent || dup2(fd, 0) < 0)
+		_exit(1);
+	close_above(1);
+	while ((n = recv(0, target, sizeof(target) - 1, 0)) > 0) {
+		struct answer a = { 0 };
+
+		target[n] = '\0';
+		a.err = live_statfs(target, &a.space);
+		if (send(0, &a, sizeof(a), MSG_NOSIGNAL) != sizeof(a))
+			break;
+	}
+	_exit(0);
+}
+
+static int child_start(struct space_child *c)
+{
+	pid_t parent = getpid();
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		return -errno;
+	c->pid = fork();
+	if (c->pid == 0)
+		child_main(fds[1], parent);
+	int err = c->pid < 0 ? -errno : 0;
+
+	close(fds[1]);
+	if (err < 0) {
+		close(fds[0]);
+		c->pid = 0;
+		return err;
+	}
+	c->fd = fds[0];
+	return 0;
+}
+
+void space_child_end(struct space_child *c)
+{
+	if (c->pid <= 0)
+		return;
+	close(c->fd); /* it reads the end and exits */
+	waitpid(c->pid, NULL, 0);
+	*c = (struct space_child){ 0 };
+}
+
+static int give_up(struct space_child *c, int err)
+{
+	kill(c->pid, SIGKILL);
+	close(c->fd);
+	waitpid(c->pid, NULL, WNOHANG); /* what cannot die yet goes to init when we exit */
+	*c = (struct space_child){ 0 };
+	return err;
+}
+
+int space_child_ask(struct space_child *c, const char *target, struct host_space *ret_space)
+{
+	size_t len = strlen(target);
+	struct answer a;
+	int err = 0;
+
+	if (len == 0 || len > PATH_MAX)
+		return -ENAMETOOLONG;
+	if (c->pid <= 0)
+		err = child_start(c);
+	if (err < 0)
+		return err;
+	if (send(c->fd, target, len, MSG_NOSIGNAL) < 0)
+		return give_up(c, -errno);
+	struct pollfd pfd = { .fd = c->fd, .events = POLLIN };
+	int n;
+
+	do {
+		n = poll(&pfd, 1, PATIENCE_MS);
+	} while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return give_up(c, n < 0 ? -errno : -ETIMEDOUT);
+	if (recv(c->fd, &a, sizeof(a), 0) != sizeof(a))
+		return give_up(c, -EIO);
+	if (a.err == 0)
+		*ret_space = a.space;
+	return a.err;
+}
