@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "check/entity.h"
 
+#include "base/cursor.h"
 #include "model/process.h"
+
+#include <string.h>
 
 enum { FAMILY_IPV6 = 10 };
 
@@ -75,4 +78,34 @@ const char *process_label(struct judgement *j, const struct model *m, uint64_t p
 	if (!comm[0])
 		return judge_text(j, "pid %llu", (unsigned long long)pid);
 	return judge_text(j, "%s (pid %llu)", comm, (unsigned long long)pid);
+}
+
+/* The innermost part of path that is a service of systemd: a service may have groups below it. */
+static struct span service_of(const char *path)
+{
+	struct cursor c = cursor_of(path, strlen(path));
+	struct span part, service = { 0 };
+	bool more = true;
+
+	while (more) {
+		more = cursor_until(&c, '/', &part);
+		if (!more)
+			part = (struct span){ c.at, cursor_left(&c) };
+		size_t suffix = strlen(".service");
+
+		if (part.len > suffix &&
+			memcmp(part.at + part.len - suffix, ".service", suffix) == 0)
+			service = part;
+	}
+	return service;
+}
+
+const char *restart_command(struct judgement *j, const struct model *m, uint64_t pid)
+{
+	const char *cgroup = cgroup_of(m, pid);
+	struct span service = cgroup ? service_of(cgroup) : (struct span){ 0 };
+
+	if (service.len > 0)
+		return judge_text(j, "systemctl restart %.*s", (int)service.len, service.at);
+	return judge_text(j, "kill -TERM %llu", (unsigned long long)pid);
 }

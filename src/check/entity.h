@@ -25,4 +25,7 @@ struct entity entity_connection(
 /* "nginx (pid 4121)", and "pid 4121" when its name is unknown. */
 const char *process_label(struct judgement *j, const struct model *m, uint64_t pid);
 
+/* "systemctl restart nginx.service" when its control group is a unit's, else "kill -TERM 4121". */
+const char *restart_command(struct judgement *j, const struct model *m, uint64_t pid);
+
 #endif

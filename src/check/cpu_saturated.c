@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/human.h"
+#include "check/entity.h"
+#include "model/cpu.h"
+#include "model/process.h"
+
+#include <string.h>
+
+/*
+ * A machine that is busy does what it was bought for. It is saturated when tasks queue for the
+ * CPUs, and that is a warning when somebody else than those who fill them waits. Throttled groups
+ * wait too, while CPUs idle: that is cpu.throttled, hence BUSY_RATIO.
+ */
+#define BUSY_RATIO 0.90
+#define BUSY_WHY "below that a waiting task soon finds an idle CPU"
+#define STALLED_RATIO 0.60
+#define STALLED_WHY "at least one task waited for that share of the look"
+/* wrk against nginx and pgbench with a client per CPU make about 1, and nobody complains. */
+#define QUEUE_PER_CPU 3
+#define QUEUE_WHY "each task gets a quarter of what it asks for"
+#define QUEUE_CRITICAL 6
+/* A victim asked for a CPU and mostly waited. */
+#define VICTIM_WAIT_RATIO 0.30
+#define VICTIM_CRITICAL_RATIO 0.80
+#define VICTIM_TIMES_RUN 2
+#define VICTIM_WHY "of the look, and at least twice as long as it ran"
+/* procs_running counts murphy itself: the process and the reader that reads it. */
+enum { OWN_TASKS = 2 };
+
+enum { CULPRITS_SHOWN = 3 };
+
+struct load {
+	const struct process_facts *top; /* of the name that takes most CPU, who takes most */
+	double cpu_ratio;                /* of all of that name */
+	size_t processes;
+};
+
+/*
+ * Tasks that waited for each CPU, on average: from the main threads' own clocks, or, for programs
+ * with many threads, from the run queue of both frames. NULL model: unknown.
+ */
+static struct reading queue_per_cpu(const struct model *m)
+{
+	struct reading waiting = m->process->waiting;
+	struct reading runnable = m->cpu->runnable;
+
+	if (m->cpu->cpus == 0 || (!reading_ok(waiting) && !reading_ok(runnable)))
+		return reading_none(STATE_ABSENT);
+	runnable.value -= (double)(m->cpu->cpus + OWN_TASKS);
+	if (!reading_ok(waiting) || (reading_ok(runnable) && runnable.value > waiting.value))
+		waiting = runnable;
+	waiting.state = STATE_OK;
+	if (waiting.value < 0)
+		waiting.value = 0;
+	return ratio_of(waiting.value, (double)m->cpu->cpus);
+}
+
+static bool counts(const struct process_facts *p)
+{
+	return !p->kthread && reading_ok(p->cpu_ratio) && p->cpu_ratio.value > 0;
+}
+
+/* What processes of the name of p take together; 0 when a lower row has that name already. */
+static struct load load_of(const struct process_model *pm, const struct process_facts *p)
+{
+	struct load l = { .top = p };
+
+	for (size_t i = 0; i < pm->n; i++) {
+		const struct process_facts *other = &pm->row[i];
+
+		if (!counts(other) || strcmp(other->comm, p->comm) != 0)
+			continue;
+		if (other < p)
+			return (struct load){ 0 };
+		l.cpu_ratio += other->cpu_ratio.value;
+		l.processes++;
+		if (other->cpu_ratio.value > l.top->cpu_ratio.value)
+			l.top = other;
+	}
+	return l;
+}
+
+/* The CULPRITS_SHOWN names that take most, the first takes most; fewer when there are fewer. */
+static size_t find_loads(const struct process_model *pm, struct load *list)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < pm->n; i++) {
+		struct load l = counts(&pm->row[i]) ? load_of(pm, &pm->row[i]) : (struct load){ 0 };
+		size_t at = n;
+
+		if (l.cpu_ratio <= 0)
+			continue;
+		while (at > 0 && list[at - 1].cpu_ratio < l.cpu_ratio)
+			at--;
+		if (at == CULPRITS_SHOWN)
+			continue;
+		if (n < CULPRITS_SHOWN)
+			n++;
+		memmove(&list[at + 1], &list[at], (n - at - 1) * sizeof(*list));
+		list[at] = l;
+	}
+	return n;
+}
+
+/*
+ * Those of the same name, or started by the same shell or service, are part of the load: a build
+ * that waits for itself harms nobody. Who asked to wait (nice) is no victim either.
+ */
+static bool victim(const struct process_facts *p, const struct load *load)
+{
+	if (p->kthread || p->patient || !reading_ok(p->wait_ratio) || !reading_ok(p->run_ratio))
+		return false;
+	if (strcmp(p->comm, load->top->comm) == 0 ||
+		(p->session && p->session == load->top->session))
+		return false;
+	return p->wait_ratio.value >= VICTIM_WAIT_RATIO &&
+	       p->wait_ratio.value >= VICTIM_TIMES_RUN * p->run_ratio.value;
+}
+
+static const struct process_facts *add_victims(
+	struct judgement *j, const struct model *m, struct finding *f, const struct load *load)
+{
+	const struct process_facts *worst = NULL;
+
+	for (size_t i = 0; i < m->process->n; i++) {
+		const struct process_facts *p = &m->process->row[i];
+
+		if (!victim(p, load))
+			continue;
+		struct entity e = entity_process(j, m, p->pid);
+
+		e.detail = judge_text(j, "ran %s and waited %s of the look",
+			human_ratio(p->run_ratio.value).s, human_ratio(p->wait_ratio.value).s);
+		finding_victim(f, e);
+		if (!worst || p->wait_ratio.value > worst->wait_ratio.value)
+			worst = p;
+	}
+	return worst;
+}
+
+static void add_culprits(struct judgement *j, const struct model *m, struct finding *f,
+	const struct load *loads, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct entity e = entity_process(j, m, loads[i].top->pid);
+
+		if (i > 0 && loads[i].cpu_ratio < loads[0].cpu_ratio / 2)
+			break;
+		e.detail =
+			loads[i].processes > 1
+				? judge_text(j, "%zu processes of that name take %.1f CPUs",
+					  loads[i].processes, loads[i].cpu_ratio)
+				: judge_text(j, "takes %.1f CPUs, %llu threads", loads[i].cpu_ratio,
+					  (unsigned long long)loads[i].top->threads);
+		finding_culprit(f, e);
+	}
+	if (n == 0)
+		finding_culprit(f, entity_host());
+}
+
+static void add_evidence(struct finding *f, const struct model *m, struct reading queue,
+	const struct process_facts *worst)
+{
+	finding_evidence(f, "cpu.busy_ratio", UNIT_RATIO, m->cpu->busy, "/proc/stat",
+		reading_of(BUSY_RATIO), BUSY_WHY);
+	finding_evidence(f, "cpu.queue_per_cpu", UNIT_COUNT, queue,
+		"/proc/PID/schedstat, procs_running", reading_of(QUEUE_PER_CPU), QUEUE_WHY);
+	finding_evidence(f, "cpu.stalled_ratio", UNIT_RATIO, m->cpu->stalled, "/proc/pressure/cpu",
+		reading_of(STALLED_RATIO), STALLED_WHY);
+	if (worst)
+		finding_evidence(f, "process_sched.wait_ratio", UNIT_RATIO, worst->wait_ratio,
+			"/proc/PID/schedstat", reading_of(VICTIM_WAIT_RATIO), VICTIM_WHY);
+}
+
+static void add_todo(struct judgement *j, struct finding *f, const struct load *load)
+{
+	if (load) {
+		unsigned long long pid = load->top->pid;
+
+		finding_todo(
+			f, judge_text(j, "let it wait for the others:  renice -n 10 -p %llu", pid));
+		if (load->top->cgroup && load->top->cgroup[1])
+			finding_todo(f, judge_text(j,
+						"or by its group's share, where systemd made it:  "
+						"systemctl set-property --runtime UNIT "
+						"CPUWeight=20   (group %s)",
+						load->top->cgroup));
+		finding_todo(
+			f, judge_text(j, "see what it does:  perf top -p %llu   or  top -H -p %llu",
+				   pid, pid));
+	}
+	finding_todo(f,
+		"run fewer workers: more than CPUs only queue; start batch work with nice or "
+		"in a slice of its own; else more CPUs");
+}
+
+static enum severity severity_of(struct reading queue, const struct process_facts *worst)
+{
+	if (!worst)
+		return SEVERITY_INFO;
+	return queue.value >= QUEUE_CRITICAL && worst->wait_ratio.value >= VICTIM_CRITICAL_RATIO
+		       ? SEVERITY_CRITICAL
+		       : SEVERITY_WARNING;
+}
+
+static void report(struct judgement *j, const struct model *m, struct reading queue)
+{
+	struct load loads[CULPRITS_SHOWN + 1];
+	size_t n = find_loads(m->process, loads);
+	struct finding *f = judge_finding(j, SEVERITY_INFO, CONFIDENCE_LIKELY);
+	const struct process_facts *worst = n > 0 ? add_victims(j, m, f, &loads[0]) : NULL;
+	const char *top = n > 0 ? process_label(j, m, loads[0].top->pid) : "";
+
+	f->severity = severity_of(queue, worst);
+	f->share = m->cpu->busy.value;
+	add_culprits(j, m, f, loads, n);
+	add_evidence(f, m, queue, worst);
+	f->title =
+		worst ? judge_text(j, "%.0f tasks wait for each CPU; %s got %s and waited %s",
+				queue.value, process_label(j, m, worst->pid),
+				human_ratio(worst->run_ratio.value).s,
+				human_ratio(worst->wait_ratio.value).s)
+		      : judge_text(j, "%.0f tasks wait for each CPU, none of them anybody else's",
+				queue.value);
+	f->cause = n > 0 ? judge_text(j, "%s takes %.1f of %llu CPUs%s%s", top, loads[0].cpu_ratio,
+				   (unsigned long long)m->cpu->cpus,
+				   loads[0].processes > 1 ? " with its like" : "",
+				   worst ? "" : "; the tasks that wait are its own")
+			 : "processes too short-lived to be named";
+	add_todo(j, f, n > 0 ? &loads[0] : NULL);
+	f->refuted_if = "vmstat 1 shows r at or below the number of CPUs over a minute: this was a "
+			"burst";
+}
+
+static enum verdict judge(const struct model *m, struct judgement *j)
+{
+	if (!m->cpu || !reading_ok(m->cpu->busy))
+		return judge_unknown(j, m, TABLE_cpu);
+	struct reading queue = queue_per_cpu(m);
+
+	if (m->cpu->busy.value < BUSY_RATIO)
+		return VERDICT_FINE;
+	if (!reading_ok(queue))
+		return judge_unknown(j, m, TABLE_process_sched);
+	if (queue.value < QUEUE_PER_CPU)
+		return VERDICT_FINE;
+	/* Kernels before 4.20, or psi=0: the queue and its victims have to do. */
+	if (reading_ok(m->cpu->stalled) && m->cpu->stalled.value < STALLED_RATIO)
+		return VERDICT_FINE;
+	report(j, m, queue);
+	return VERDICT_SAD;
+}
+
+const struct check check_cpu_saturated = {
+	.id = "cpu.saturated",
+	.question = "Does somebody wait for a CPU because others fill them?",
+	.explains = { "tcp.listen-overflow", "tcp.zero-window" },
+	.needs = { { .table = TABLE_cpu, .rate = true }, { .table = TABLE_process, .rate = true },
+		{ .table = TABLE_process_sched, .rate = true, .optional = true },
+		{ .table = TABLE_kernel_stat, .rate = true, .optional = true },
+		{ .table = TABLE_pressure, .rate = true, .optional = true } },
+	.models = { MODEL_cpu, MODEL_process },
+	.judge = judge,
+};

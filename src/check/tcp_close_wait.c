@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/human.h"
+#include "check/entity.h"
+#include "model/process.h"
+#include "model/tcp.h"
+
+/*
+ * The peer has closed; the process has not. Every connection passes through CLOSE_WAIT, for as
+ * long as the program takes to read the end and close: milliseconds. One that has not heard from
+ * its peer for a minute was forgotten.
+ */
+static const uint64_t FORGOTTEN_NS = UINT64_C(60000000000);
+#define FORGOTTEN_WHY "a program that closes does so in less than a minute"
+/* A few forgotten ones (every desktop has them) harm nobody. */
+enum { FORGOTTEN_SAD = 10 };
+/* This many of one process that all just sit there are no coincidence, even when they are young. */
+enum { IDLE_SAD = 20 };
+#define IDLE_WHY "one process rarely has that many at once; none of them moved during the look"
+/* Of the limit of open files: soon the process can accept and open nothing. */
+#define FD_CRITICAL_RATIO 0.9
+static const uint64_t HOUR_NS = UINT64_C(3600000000000);
+
+enum { GROUPS_MAX = 64, ANY_PORT = 0 };
+
+struct group {
+	uint64_t pid; /* 0: unknown */
+	uint64_t netns;
+	uint32_t port;      /* ours; ANY_PORT: several */
+	size_t sockets;     /* in CLOSE_WAIT */
+	size_t forgotten;   /* older than FORGOTTEN_NS */
+	size_t idle;        /* there in both frames, nothing sent or read between */
+	size_t fresh;       /* were not in CLOSE_WAIT in the frame before */
+	size_t unread;      /* Recv-Q > 0: the end of the stream was not read */
+	uint64_t oldest_ns; /* since the peer was heard last: at least that old */
+	const struct tcp_socket *example;
+	uint32_t uid;
+};
+
+struct groups {
+	struct group of[GROUPS_MAX];
+	size_t n;
+};
+
+static bool keep(const void *row)
+{
+	return ((const struct tcp_socket *)row)->state == TCP_STATE_CLOSE_WAIT;
+}
+
+/*
+ * Connections that nobody accepted have no inode. They are the accept queue's trouble, judged by
+ * tcp.listen-overflow.
+ */
+static bool counts(const struct tcp_socket *s)
+{
+	return s->state == TCP_STATE_CLOSE_WAIT && s->inode != 0;
+}
+
+static bool forgotten(const struct tcp_socket *s)
+{
+	return row_has(s->has, TCP_SOCKET_last_ack_ns) && s->last_ack_ns >= FORGOTTEN_NS;
+}
+
+/* A half-closed connection that still sends its answer is at work. */
+static bool idle(const struct model *m, const struct tcp_socket *s)
+{
+	const struct tcp_socket *was = tcp_before(m, s);
+
+	return was && was->state == TCP_STATE_CLOSE_WAIT && was->acked_bytes == s->acked_bytes &&
+	       was->receive_queue == s->receive_queue && was->send_queue == s->send_queue &&
+	       s->notsent_bytes == 0;
+}
+
+/* By process; those whose process is not visible by user and network namespace. */
+static struct group *group_of(struct groups *g, uint64_t pid, const struct tcp_socket *s)
+{
+	for (size_t i = 0; i < g->n; i++) {
+		struct group *have = &g->of[i];
+
+		if (pid ? have->pid == pid
+			: (have->pid == 0 && have->netns == s->netns && have->uid == s->uid))
+			return have;
+	}
+	if (g->n == GROUPS_MAX)
+		return NULL;
+	struct group *new = &g->of[g->n++];
+
+	*new = (struct group){
+		.pid = pid, .netns = s->netns, .port = s->local_port, .example = s, .uid = s->uid
+	};
+	return new;
+}
+
+static void fold(struct groups *g, const struct model *m)
+{
+	for (table_each(struct tcp_socket, s, frame_table(m->now, TABLE_tcp_socket))) {
+		const struct socket_owner *owner = tcp_owner(m, s->inode);
+		struct group *to = counts(s) ? group_of(g, owner ? owner->pid : 0, s) : NULL;
+
+		if (!to)
+			continue;
+		const struct tcp_socket *was = tcp_before(m, s);
+
+		to->sockets++;
+		to->forgotten += forgotten(s);
+		to->idle += idle(m, s);
+		to->fresh += m->was && (!was || was->state != TCP_STATE_CLOSE_WAIT);
+		to->unread += s->receive_queue > 0;
+		if (to->port != s->local_port)
+			to->port = ANY_PORT;
+		if (row_has(s->has, TCP_SOCKET_last_ack_ns) && s->last_ack_ns > to->oldest_ns)
+			to->oldest_ns = s->last_ack_ns;
+	}
+}
+
+/* All suspects are asked for in one go. True when the answer is there. */
+static bool ask(const struct model *m, struct judgement *j)
+{
+	bool known = true;
+
+	for (table_each(struct tcp_socket, s, frame_table(m->now, TABLE_tcp_socket))) {
+		if (counts(s) && (forgotten(s) || idle(m, s)))
+			known &= judge_ask(j, m, TABLE_socket_owner, s->inode);
+	}
+	return known;
+}
+
+/* What the leak leaves of the process's descriptors. True when that is little. */
+static bool add_headroom(
+	struct judgement *j, const struct model *m, struct finding *f, const struct group *g)
+{
+	const struct process_fd *fd = table_find(frame_table(m->now, TABLE_process_fd), g->pid);
+	const struct process_limits *l =
+		table_find(frame_table(m->now, TABLE_process_limits), g->pid);
+	uint64_t elapsed_ns = model_elapsed_ns(m, TABLE_tcp_socket);
+
+	if (!fd || !l || !row_has(l->has, PROCESS_LIMITS_fd_soft) || l->fd_soft == 0)
+		return false;
+	struct reading used = ratio_of((double)fd->open, (double)l->fd_soft);
+
+	finding_evidence(f, "process_fd.open_ratio", UNIT_RATIO, used, "/proc/PID/fd, limits",
+		reading_of(FD_CRITICAL_RATIO), "each of them holds a descriptor");
+	f->share = used.value;
+	if (used.value >= FD_CRITICAL_RATIO)
+		return true;
+	/* Two seconds give a rate only when several came. */
+	if (g->fresh < 3 || elapsed_ns == 0 || fd->open >= l->fd_soft)
+		return false;
+	double left_ns = (double)(l->fd_soft - fd->open) * (double)elapsed_ns / (double)g->fresh;
+
+	finding_evidence(f, "close_wait.exhaustion", UNIT_NS, reading_of(left_ns),
+		"sock_diag, /proc/PID/limits", reading_of((double)HOUR_NS),
+		judge_text(
+			j, "%zu new ones during the look; at that pace descriptors end", g->fresh));
+	return left_ns < (double)HOUR_NS;
+}
+
+static void add_evidence(struct finding *f, const struct group *g)
+{
+	finding_evidence(f, "close_wait.sockets", UNIT_COUNT, reading_of((double)g->sockets),
+		"sock_diag", reading_none(STATE_ABSENT), NULL);
+	finding_evidence(f, "close_wait.forgotten", UNIT_COUNT, reading_of((double)g->forgotten),
+		"sock_diag tcpi_last_ack_recv", reading_of(FORGOTTEN_SAD), FORGOTTEN_WHY);
+	finding_evidence(f, "close_wait.idle", UNIT_COUNT, reading_of((double)g->idle), "sock_diag",
+		reading_of(IDLE_SAD), IDLE_WHY);
+	finding_evidence(f, "close_wait.unread", UNIT_COUNT, reading_of((double)g->unread),
+		"sock_diag Recv-Q", reading_none(STATE_ABSENT),
+		"Recv-Q 0: the end was read; more: it was not");
+}
+
+static const char *cause_of(const struct group *g)
+{
+	if (g->unread == 0)
+		return "the peers closed, the process read that, and never called close(): a path "
+		       "of the program, often the one for errors or time-outs, forgets the "
+		       "descriptor";
+	if (g->unread == g->sockets)
+		return "the peers closed, and the process does not read these sockets any more: "
+		       "its "
+		       "threads are stuck or all busy elsewhere, or the sockets fell out of its "
+		       "event loop";
+	return "the peers closed; of some sockets the process did not read that, of others it did "
+	       "and did not close them";
+}
+
+static void add_todo(
+	struct judgement *j, const struct model *m, struct finding *f, const struct group *g)
+{
+	unsigned long long pid = g->pid;
+
+	finding_todo(
+		f, pid ? judge_text(j, "look at them:  ss -tnop state close-wait | grep pid=%llu,",
+				 pid)
+		       : "see whose they are, as root:  ss -tnop state close-wait");
+	if (g->unread > 0 && pid)
+		finding_todo(f, judge_text(j,
+					"see what its threads wait for:  grep . "
+					"/proc/%llu/task/*/wchan /proc/%llu/task/*/syscall",
+					pid, pid));
+	if (pid)
+		finding_todo(f, judge_text(j,
+					"gain time before descriptors run out:  prlimit "
+					"--pid %llu --nofile=65536:",
+					pid));
+	if (pid)
+		finding_todo(f, judge_text(j, "free them, in a quiet moment:  %s",
+					restart_command(j, m, g->pid)));
+	finding_todo(f, "in the program: close() when read() gives 0 and on every error path; a "
+			"time-out on every wait; a health check that counts descriptors");
+}
+
+static enum severity severity_of(const struct group *g, bool short_of_fds)
+{
+	bool many = g->forgotten >= FORGOTTEN_SAD || g->idle >= IDLE_SAD;
+
+	if (!many)
+		return SEVERITY_INFO;
+	return short_of_fds ? SEVERITY_CRITICAL : SEVERITY_WARNING;
+}
+
+static void report(struct judgement *j, const struct model *m, const struct group *g)
+{
+	bool old = g->forgotten > 0 && (g->forgotten >= FORGOTTEN_SAD || g->idle < IDLE_SAD);
+	struct finding *f = judge_finding(
+		j, SEVERITY_INFO, old && g->pid ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
+	const struct table *t = frame_table(m->now, TABLE_tcp_socket);
+	const char *age = g->oldest_ns >= FORGOTTEN_NS
+				  ? judge_text(j, ", oldest %s", human_ns((double)g->oldest_ns).s)
+				  : "";
+
+	add_evidence(f, g);
+	f->severity = severity_of(g, g->pid && add_headroom(j, m, f, g));
+	f->cause = cause_of(g);
+	if (g->pid) {
+		finding_culprit(f, entity_process(j, m, g->pid));
+		f->title = judge_text(j, "%zu connections of %s sit in CLOSE_WAIT%s", g->sockets,
+			process_label(j, m, g->pid), age);
+	} else {
+		finding_culprit(f, g->port ? entity_listener(j, t, g->example, 0)
+					   : entity_connection(j, t, g->example, 0));
+		f->title = judge_text(j, "%zu connections of user %u sit in CLOSE_WAIT%s",
+			g->sockets, g->uid, age);
+		finding_evidence_text(f, "socket_owner.pid",
+			"not visible: that takes root or CAP_SYS_PTRACE", "/proc/PID/fd");
+	}
+	add_todo(j, m, f, g);
+	f->refuted_if =
+		"their number falls by itself within a minute or two, or the program closes "
+		"late on purpose (it answers after the client has half-closed)";
+}
+
+/* Before owners are known: is there anything to ask about? */
+static bool suspicious(const struct model *m)
+{
+	size_t old = 0, still = 0;
+
+	for (table_each(struct tcp_socket, s, frame_table(m->now, TABLE_tcp_socket))) {
+		old += counts(s) && forgotten(s);
+		still += counts(s) && idle(m, s);
+	}
+	return old > 0 || still >= IDLE_SAD;
+}
+
+static enum verdict judge(const struct model *m, struct judgement *j)
+{
+	struct groups g = { .n = 0 };
+	enum verdict verdict = VERDICT_FINE;
+
+	if (!table_usable(frame_table(m->now, TABLE_tcp_socket)))
+		return judge_unknown(j, m, TABLE_tcp_socket);
+	if (!suspicious(m))
+		return VERDICT_FINE;
+	if (!ask(m, j))
+		return VERDICT_ASK;
+	fold(&g, m);
+	for (size_t i = 0; i < g.n; i++) {
+		if (g.of[i].forgotten == 0 && g.of[i].idle < IDLE_SAD)
+			continue;
+		report(j, m, &g.of[i]);
+		verdict = VERDICT_SAD;
+	}
+	return verdict;
+}
+
+const struct check check_tcp_close_wait = {
+	.id = "tcp.close-wait",
+	.question = "Does a process forget to close connections that its peers have closed?",
+	.explains = { "proc.fd-limit", "tcp.listen-overflow" },
+	.needs = { { .table = TABLE_tcp_socket, .rate = true, .keep = keep },
+		{ .table = TABLE_socket_owner, .ask = true },
+		{ .table = TABLE_process_fd, .optional = true },
+		{ .table = TABLE_process_limits, .optional = true } },
+	.models = { MODEL_process },
+	.judge = judge,
+};
