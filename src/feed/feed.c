@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "feed/feed.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "feed/reader.h"
 #include "feed/wire.h"
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 
 enum { SOURCES_MAX = 128, READERS_MAX = 64 };
 
@@ -52,14 +52,6 @@ struct run {
 	bool alone; /* something hung: from now on each source has a reader of its own */
 	uint64_t deadline_ns;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 int feed_new(struct host *h, struct feed **ret_feed)
 {
@@ -199,7 +191,7 @@ static void arm(struct reader *reader)
 {
 	const struct source *s = sources[reader->source[reader->at]];
 
-	reader->deadline_ns = now_ns() + s->deadline_ns + GRACE_NS;
+	reader->deadline_ns = clock_ns(CLOCK_MONOTONIC) + s->deadline_ns + GRACE_NS;
 }
 
 static void start(struct run *r, const size_t *list, size_t n)
@@ -361,7 +353,7 @@ static void ended(struct run *r, size_t i)
 static void wait_for_readers(struct run *r)
 {
 	struct pollfd fds[READERS_MAX];
-	uint64_t now = now_ns(), first = r->deadline_ns;
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), first = r->deadline_ns;
 
 	for (size_t i = 0; i < r->n_readers; i++) {
 		fds[i] = (struct pollfd){ .fd = r->reader[i]->fd, .events = POLLIN };
@@ -372,7 +364,7 @@ static void wait_for_readers(struct run *r)
 
 	if (poll(fds, r->n_readers, wait_ms) < 0 && errno != EINTR)
 		return;
-	now = now_ns();
+	now = clock_ns(CLOCK_MONOTONIC);
 	for (size_t i = r->n_readers; i-- > 0;) {
 		struct reader *reader = r->reader[i];
 
@@ -388,7 +380,7 @@ static void run_all(struct run *r)
 {
 	for (launch(r); r->n_readers > 0; launch(r)) {
 		wait_for_readers(r);
-		if (now_ns() < r->deadline_ns)
+		if (clock_ns(CLOCK_MONOTONIC) < r->deadline_ns)
 			continue;
 		for (size_t k = 0; k < n_sources; k++) {
 			if (r->progress[k] == WAITING)
@@ -422,7 +414,7 @@ static int run_tables(struct run *r)
 	bool live = host_is_live(r->feed->host);
 
 	reap(r->feed);
-	r->deadline_ns = now_ns() + (live ? r->feed->budget_ns : BUDGET_ROOT_NS);
+	r->deadline_ns = clock_ns(CLOCK_MONOTONIC) + (live ? r->feed->budget_ns : BUDGET_ROOT_NS);
 	r->job.host = r->feed->host;
 	r->job.frame = r->frame;
 	r->job.wanted = r->wanted;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "feed/reader.h"
 
+#include "base/clock.h"
 #include "feed/replay.h"
 #include "feed/wire.h"
 
@@ -9,20 +10,11 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <time.h>
 
 struct tap_to {
 	int fd;
 	size_t source;
 };
-
-static uint64_t now_ns(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 static void send_tap(void *arg, char kind, const char *path, int err, const char *bytes, size_t len)
 {
@@ -68,14 +60,14 @@ static void run_source(const struct reader_job *job, struct table **out, size_t 
 {
 	const struct source *s = sources[index];
 	struct replay replay[SOURCE_TABLES_MAX] = { 0 };
-	uint64_t cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID), taken = host_boottime_ns(job->host);
+	uint64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID), taken = host_boottime_ns(job->host);
 	struct probe p = {
 		.host = job->host,
 		.frame = job->frame,
 		.out = out,
 		.needs = job->needs,
 		.n_needs = job->n_needs,
-		.deadline_ns = now_ns(CLOCK_MONOTONIC) + s->deadline_ns,
+		.deadline_ns = clock_ns(CLOCK_MONOTONIC) + s->deadline_ns,
 	};
 
 	wire_send_mark(fd, WIRE_START, index);
@@ -85,7 +77,7 @@ static void run_source(const struct reader_job *job, struct table **out, size_t 
 	}
 	int err = prepare(job, out, s, replay) ? s->read(&p) : 0;
 
-	cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
 	for (size_t i = 0; i < SOURCE_TABLES_MAX && s->fills[i]; i++) {
 		struct table **slot = &out[s->fills[i]];
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "host/host_private.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include <dirent.h>
@@ -69,12 +70,12 @@ int host_set_frame(struct host *h, unsigned int frame)
 
 uint64_t host_boottime_ns(const struct host *h)
 {
-	return h->live ? live_clock_ns(CLOCK_BOOTTIME) : h->clock[h->frame].boottime_ns;
+	return h->live ? clock_ns(CLOCK_BOOTTIME) : h->clock[h->frame].boottime_ns;
 }
 
 uint64_t host_walltime_ns(const struct host *h)
 {
-	return h->live ? live_clock_ns(CLOCK_REALTIME) : h->clock[h->frame].walltime_ns;
+	return h->live ? clock_ns(CLOCK_REALTIME) : h->clock[h->frame].walltime_ns;
 }
 
 long host_page_size(const struct host *h)

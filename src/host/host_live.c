@@ -4,15 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/statfs.h>
-#include <time.h>
-
-uint64_t live_clock_ns(int clock_id)
-{
-	struct timespec ts;
-
-	clock_gettime(clock_id, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 int live_open(const struct host *h, const char *path, int flags)
 {

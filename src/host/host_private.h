@@ -51,7 +51,6 @@ struct host {
 int live_open(const struct host *h, const char *path, int flags);
 int tree_open(int root_fd, const char *path, int flags);
 
-uint64_t live_clock_ns(int clock_id);
 int live_statfs(const char *target, struct host_space *ret_space);
 
 /* live_statfs() in a child; -ETIMEDOUT when it does not answer in 300 ms. */

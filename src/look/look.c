@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "look/look.h"
 
+#include "base/clock.h"
 #include "base/cursor.h"
 #include "base/mem.h"
 
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 enum { CHECKS_MAX = 128, LOOK_NEEDS_MAX = CHECKS_MAX * 4, ASK_ROUNDS = 2 };
 
@@ -35,14 +35,6 @@ struct look {
 	struct judgement judgement;
 	struct check_result result[CHECKS_MAX];
 };
-
-static uint64_t now_ns(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 /* Does the word name the check, or its family? */
 static bool word_names(struct span word, const char *id)
@@ -343,7 +335,7 @@ static int read_frames(struct look *l, uint64_t start_ns)
 int look_next(struct look *l, struct report *ret_report)
 {
 	struct judgement *j = &l->judgement;
-	uint64_t start = now_ns(CLOCK_MONOTONIC);
+	uint64_t start = clock_ns(CLOCK_MONOTONIC);
 	int err = read_frames(l, start);
 
 	if (err == 0)
@@ -364,7 +356,7 @@ int look_next(struct look *l, struct report *ret_report)
 		.n_results = l->n_checks,
 		.looked_ns =
 			l->model.was ? l->model.now->boottime_ns - l->model.was->boottime_ns : 0,
-		.wall_ns = now_ns(CLOCK_MONOTONIC) - start,
+		.wall_ns = clock_ns(CLOCK_MONOTONIC) - start,
 		.cpu_ns = cpu_of(RUSAGE_SELF) + cpu_of(RUSAGE_CHILDREN),
 		.peak_bytes = self > readers ? self : readers,
 		.stuck = feed_stuck(l->feed),

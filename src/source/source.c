@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "source/source.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #define SOURCE(name) extern const struct source source_##name;
 #include "source/source.def"
@@ -46,12 +47,7 @@ bool probe_keep(const struct probe *p, enum table_id id, const void *row)
 
 bool probe_late(const struct probe *p)
 {
-	struct timespec ts;
-
-	if (p->deadline_ns == 0)
-		return false;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec > p->deadline_ns;
+	return p->deadline_ns != 0 && clock_ns(CLOCK_MONOTONIC) > p->deadline_ns;
 }
 
 void probe_bytes(struct table *t, const char *path, int err, const struct strbuf *text,
