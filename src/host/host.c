@@ -325,6 +325,10 @@ static ssize_t get_link(struct host *h, const char *path, char *buf, size_t size
 			err = archive_link(h->archive, h->prefix, path, &target);
 		if (err < 0)
 			return err;
+	} else if (h->live) {
+		ssize_t n = readlinkat(h->root_fd, path, buf, size);
+
+		return n < 0 ? -errno : n;
 	} else {
 		auto_close fd = open_below(h, path, O_PATH | O_NOFOLLOW);
 		ssize_t n = fd < 0 ? fd : readlinkat(fd, "", buf, size);

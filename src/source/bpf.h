@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* What all sources with an eBPF program share. Compiled only where libbpf is. */
+#ifndef MURPHY_SOURCE_BPF_H
+#define MURPHY_SOURCE_BPF_H
+
+#include "table/table.h"
+
+/* The first complaint of libbpf, cut to fit. */
+struct bpf_said {
+	char text[96];
+};
+
+/* From now on libbpf speaks to said instead of stderr; NULL: to nobody. */
+void bpf_listen(struct bpf_said *said);
+
+/* Mark t by what kept the program from running: no rights, a kernel without BTF, or else. */
+void bpf_fail(struct table *t, int err, const struct bpf_said *said);
+
+#endif
