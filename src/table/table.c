@@ -21,6 +21,7 @@ static const char *const unit_names[] = {
 	[UNIT_NAME] = "name",
 	[UNIT_PATH] = "path",
 	[UNIT_ADDRESS] = "address",
+	[UNIT_HASH] = "hash",
 	[UNIT_SECRET] = "secret",
 };
 

@@ -34,6 +34,7 @@ enum unit {
 	UNIT_NAME,    /* of a process, host, user: --redact replaces it */
 	UNIT_PATH,    /* replaced piece by piece */
 	UNIT_ADDRESS, /* replaced */
+	UNIT_HASH,    /* FNV-1a 64 of a path: replaced with it */
 	UNIT_SECRET,  /* may hold anything (command lines): dropped by --redact */
 };
 

@@ -1,62 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Trees and unpacked captures as machines; hostile ones too. */
 #include "host/host.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-
-static char top[] = "/tmp/murphy-test-host-XXXXXX";
 static char why[160];
-
-static const char *below(const char *path)
-{
-	static char full[PATH_MAX];
-
-	snprintf(full, sizeof(full), "%s/%s", top, path);
-	return full;
-}
-
-/* Write a file and the directories above it. */
-static void put(const char *path, const char *text)
-{
-	char full[PATH_MAX];
-
-	snprintf(full, sizeof(full), "%s", below(path));
-	for (char *p = full + strlen(top) + 1; (p = strchr(p, '/')); p++) {
-		*p = '\0';
-		if (mkdir(full, 0700) < 0)
-			assert_int_equal(errno, EEXIST);
-		*p = '/';
-	}
-	FILE *f = fopen(full, "w");
-
-	assert_non_null(f);
-	assert_true(fputs(text, f) >= 0);
-	assert_int_equal(fclose(f), 0);
-}
-
-static int remove_one(
-	const char *path, const struct stat *st UNUSED, int kind UNUSED, struct FTW *at UNUSED)
-{
-	return remove(path);
-}
-
-static int make_top(void **state UNUSED)
-{
-	memcpy(strrchr(top, '-'), "-XXXXXX", 7);
-	return mkdtemp(top) ? 0 : -1;
-}
-
-static int drop_top(void **state UNUSED)
-{
-	return nftw(top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
 
 static struct host *open_top(void)
 {
