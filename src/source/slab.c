@@ -14,14 +14,16 @@
 enum { PAGE = 4096, BIG_MAX = 24, NAME_SIZE = 128 };
 #define SUSPECT_BYTES ((uint64_t)32 << 20)
 
-/* The last place of text in line, or NULL. */
+/* The last place of text, which begins with ':', in line; or NULL. */
 static const char *find_last(const struct cursor *line, const char *text)
 {
-	size_t len = strlen(text);
+	size_t len = strlen(text), left = cursor_left(line);
+	const char *at;
 
-	for (const char *at = line->end - len; cursor_left(line) >= len && at >= line->at; at--) {
-		if (memcmp(at, text, len) == 0)
+	while (left > 0 && (at = memrchr(line->at, ':', left))) {
+		if ((size_t)(line->end - at) >= len && memcmp(at, text, len) == 0)
 			return at;
+		left = (size_t)(at - line->at);
 	}
 	return NULL;
 }

@@ -68,7 +68,7 @@ static void the_dead_harm_nobody(void **state UNUSED)
 {
 	struct table *out[TABLES] = { 0 };
 	struct host *host;
-	size_t dead = 0, alive = 0, ours = 0;
+	size_t dead = 0, others = 0, alive = 0, ours = 0;
 
 	if (!mount_dead())
 		skip();
@@ -84,9 +84,12 @@ static void the_dead_harm_nobody(void **state UNUSED)
 
 		assert_non_null(m);
 		if (!row_has(s->has, MOUNT_SPACE_answered)) {
-			assert_string_equal(table_text(mounts, m->fstype), "fuse.dead");
+			/* The machine may have dead ones of its own. */
+			if (strcmp(table_text(mounts, m->fstype), "fuse.dead") == 0)
+				dead++;
+			else
+				others++;
 			assert_false(row_has(s->has, MOUNT_SPACE_size_bytes));
-			dead++;
 			continue;
 		}
 		alive++;
@@ -98,13 +101,16 @@ static void the_dead_harm_nobody(void **state UNUSED)
 	assert_int_equal(dead, DEAD);
 	assert_int_equal(ours, 1);
 	assert_true(alive >= 2);
-	assert_true(took >= DEAD * 300000000ull && took < DEAD * 300000000ull + 1000000000);
+	uint64_t hung = (DEAD + others) * 300000000ull;
+
+	assert_true(took >= hung && took < hung + 1000000000);
 	table_unref(out[TABLE_mount_space]);
 
 	/* Too little time for all of the dead: the living were first. */
 	t = look(host, "mount_space", TABLE_mount_space, out, 200000000);
 	assert_int_equal(t->state, STATE_LATE);
-	assert_true(t->n == alive + 1 && strstr(t->why, "2 of ") == t->why);
+	assert_true(t->n > 1 && t->n <= alive + 1);
+	assert_true(strtoull(t->why, NULL, 10) >= DEAD - 1);
 	table_unref(out[TABLE_mount_space]);
 	table_unref(mounts);
 	host_free(host);

@@ -153,6 +153,7 @@ static void cpus(void **state UNUSED)
 
 static void slabs(void **state UNUSED)
 {
+	look("meminfo");
 	look("slab");
 	if (out[TABLE_slab]->state != STATE_OK)
 		skip();
