@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+#include "check/check.h"
+#include "model/blocked.h"
+#include "tests/unit/build.h"
+
+extern const struct check check_io_stuck, check_io_writeback;
+
+#define DEV(major, minor) ((uint64_t)(major) << 32 | (minor))
+
+/* In both frames; progress: it ran in between. */
+static struct process *add_process(
+	struct scene *s, uint64_t pid, const char *comm, char was_state, char state, bool progress)
+{
+	struct process *was = build_row(&s->was, TABLE_process);
+	struct process *now = build_row(&s->now, TABLE_process);
+	struct process_sched *sched_was = build_row(&s->was, TABLE_process_sched);
+	struct process_sched *sched = build_row(&s->now, TABLE_process_sched);
+	struct process_io *io_was = build_row(&s->was, TABLE_process_io);
+	struct process_io *io = build_row(&s->now, TABLE_process_io);
+
+	was->pid = now->pid = sched_was->pid = sched->pid = io_was->pid = io->pid = pid;
+	was->start_ns = now->start_ns = 5 * SECOND;
+	was->state = (uint32_t)was_state;
+	now->state = (uint32_t)state;
+	now->comm = build_text(&s->now, TABLE_process, comm);
+	sched->slices = progress ? 9 : 0;
+	return now;
+}
+
+static void add_wait(
+	struct scene *s, uint64_t pid, const char *wchan, const char *stack, uint64_t mount)
+{
+	struct task_wait *w = build_row(&s->now, TABLE_task_wait);
+	text_t at = build_text(&s->now, TABLE_task_wait, wchan);
+	text_t frames = build_text(&s->now, TABLE_task_wait, stack);
+
+	w->tid = w->pid = pid;
+	w->wchan = at;
+	w->stack = frames;
+	w->state = 'D';
+	w->mount_id = mount;
+	if (!mount)
+		build_unset(w, TASK_WAIT_mount_id);
+}
+
+static void add_mount(
+	struct scene *s, uint64_t id, uint64_t dev, const char *target, const char *fstype)
+{
+	struct mount *m = build_row(&s->now, TABLE_mount);
+	text_t at = build_text(&s->now, TABLE_mount, target);
+	text_t type = build_text(&s->now, TABLE_mount, fstype);
+
+	m->id = id;
+	m->dev = dev;
+	m->target = at;
+	m->fstype = type;
+}
+
+static void add_disk(struct scene *s, uint64_t dev, const char *name, uint64_t writes)
+{
+	struct disk *was = build_row(&s->was, TABLE_disk);
+	struct disk *now = build_row(&s->now, TABLE_disk);
+
+	was->dev = now->dev = dev;
+	now->name = build_text(&s->now, TABLE_disk, name);
+	now->writes = writes;
+	now->written_bytes = writes * 4096;
+	now->in_flight = 1;
+}
+
+static const struct finding *first(const struct scene *s, const char *id)
+{
+	assert_true(s->judgement.n_findings > 0);
+	const struct finding *f = s->judgement.finding[0];
+
+	assert_string_equal(f->id, id);
+	assert_true(f->n_culprits > 0 && f->n_evidence > 0 && f->n_todo > 0);
+	assert_true(f->title[0] && f->cause[0] && f->refuted_if[0]);
+	return f;
+}
+
+static const char frozen_stack[] = "percpu_rwsem_wait<vfs_write<ksys_write<do_syscall_64";
+static const char fsync_stack[] = "folio_wait_bit<folio_wait_writeback<file_write_and_wait_range<"
+				  "ext4_sync_file<do_fsync";
+
+static void waits_have_kinds(void **state UNUSED)
+{
+	static const struct {
+		const char *wchan, *stack;
+		enum wait_kind kind;
+	} cases[] = {
+		{ "percpu_rwsem_wait", frozen_stack, WAIT_FROZEN },
+		{ "percpu_rwsem_wait", "percpu_rwsem_wait<mnt_want_write<path_openat",
+			WAIT_FROZEN },
+		{ "percpu_rwsem_wait", "percpu_rwsem_wait<ext4_page_mkwrite<do_fault",
+			WAIT_FROZEN },
+		{ "percpu_rwsem_wait", "percpu_rwsem_wait<cgroup_procs_write_start<vfs_write",
+			WAIT_LOCK },
+		{ "percpu_rwsem_wait", "", WAIT_LOCK },
+		{ "balance_dirty_pages", "", WAIT_THROTTLE },
+		{ "balance_dirty_pages_ratelimited_flags", "", WAIT_THROTTLE },
+		{ "folio_wait_bit", fsync_stack, WAIT_DISK },
+		{ "rpc_wait_bit_killable", "rpc_wait_bit_killable<nfs4_proc_getattr",
+			WAIT_NETWORK },
+		{ "request_wait_answer", "request_wait_answer<fuse_statfs", WAIT_FUSE },
+		{ "kernel_clone", "", WAIT_CHILD },
+		{ "jbd2_log_wait_commit", "", WAIT_JOURNAL },
+		{ "", "", WAIT_UNKNOWN },
+		{ "do_wait", "", WAIT_OTHER },
+		{ "unfs_like", "", WAIT_OTHER },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(wait_kind_of(cases[i].wchan, cases[i].stack), cases[i].kind);
+}
+
+static void frozen_file_system(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_process(&s, 9, "writer", 'D', 'D', false);
+	add_mount(&s, 3, DEV(7, 0), "/mnt/snap", "ext4");
+	add_disk(&s, DEV(7, 0), "loop0", 0);
+	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_ASK);
+	assert_int_equal(s.judgement.ask[0].key, 9);
+	add_wait(&s, 9, "percpu_rwsem_wait", frozen_stack, 3);
+	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_SAD);
+	const struct finding *f = first(&s, "io.stuck");
+
+	assert_int_equal(f->severity, SEVERITY_WARNING);
+	assert_int_equal(f->confidence, CONFIDENCE_LIKELY);
+	assert_int_equal(f->culprits[0].kind, ENTITY_MOUNT);
+	assert_string_equal(f->culprits[0].name, "/mnt/snap");
+	assert_int_equal(f->victims[0].pid, 9);
+	assert_int_equal(scene_judge(&s, &check_io_writeback), VERDICT_UNKNOWN); /* no vmstat */
+	scene_end(&s);
+}
+
+/* Who ran in between, came into D just now, or is a vfork parent or a kernel thread is not stuck. */
+static void short_waits_are_normal(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_process(&s, 9, "cp", 'D', 'D', true);
+	add_process(&s, 10, "cp", 'R', 'D', false);
+	add_process(&s, 11, "make", 'D', 'D', false);
+	add_process(&s, 12, "kworker/u4:1", 'D', 'D', false)->kthread = 1;
+	add_process(&s, 13, "reused", 'D', 'D', false)->start_ns = 900 * SECOND;
+	add_wait(&s, 11, "kernel_clone", "kernel_clone<__do_sys_vfork", 0);
+	add_wait(&s, 9, "folio_wait_bit", fsync_stack, 0);
+	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_FINE);
+	scene_end(&s);
+}
+
+static void a_dead_device_is_not_a_slow_one(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_process(&s, 9, "postgres", 'D', 'D', false);
+	add_mount(&s, 3, DEV(8, 1), "/data", "ext4");
+	add_disk(&s, DEV(8, 1), "sda1", 0);
+	add_wait(&s, 9, "folio_wait_bit", fsync_stack, 3);
+	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_SAD);
+	const struct finding *f = first(&s, "io.stuck");
+
+	assert_int_equal(f->severity, SEVERITY_WARNING);
+	assert_string_equal(f->culprits[0].name, "sda1");
+	((struct disk *)s.now.at[TABLE_disk]->row)->writes = 50;
+	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_SAD);
+	assert_int_equal(s.judgement.finding[0]->severity, SEVERITY_INFO);
+	/* The kernel's log makes it certain, and urgent. */
+	struct klog_hung *k = build_row(&s.now, TABLE_klog_hung);
+
+	k->comm = build_text(&s.now, TABLE_klog_hung, "postgres");
+	k->pid = 9;
+	k->at_ns = 990 * SECOND;
+	k->blocked_ns = 120 * SECOND;
+	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_SAD);
+	f = first(&s, "io.stuck");
+	assert_int_equal(f->severity, SEVERITY_CRITICAL);
+	assert_int_equal(f->confidence, CONFIDENCE_CERTAIN);
+	assert_true(f->since_ns == 870 * SECOND);
+	/* It came back: worth a word. */
+	((struct process *)table_find(s.now.at[TABLE_process], 9))->state = 'S';
+	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_SAD);
+	assert_int_equal(s.judgement.finding[0]->severity, SEVERITY_INFO);
+	scene_end(&s);
+}
+
+static void a_mount_that_does_not_answer(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_process(&s, 9, "df", 'D', 'D', false);
+	add_process(&s, 10, "murphy", 'D', 'D', false);
+	add_mount(&s, 3, DEV(0, 55), "/mnt/remote", "fuse.sshfs");
+	add_wait(&s, 9, "request_wait_answer", "request_wait_answer<fuse_statfs", 0);
+	struct mount_space *ms = build_row(&s.now, TABLE_mount_space);
+
+	ms->id = 3;
+	build_unset(ms, MOUNT_SPACE_answered);
+	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_SAD);
+	const struct finding *f = first(&s, "io.stuck");
+
+	assert_int_equal(s.judgement.n_findings, 1);
+	assert_int_equal(f->severity, SEVERITY_WARNING);
+	assert_string_equal(f->culprits[0].name, "/mnt/remote");
+	assert_int_equal(f->n_victims, 1);
+	assert_int_equal(f->victims[0].pid, 9);
+	scene_end(&s);
+}
+
+static void stuck_needs_processes_and_time(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_UNKNOWN);
+	s.was.boottime_ns = s.now.boottime_ns - SECOND / 10;
+	add_process(&s, 9, "cp", 'D', 'D', false);
+	add_wait(&s, 9, "folio_wait_bit", fsync_stack, 0);
+	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_UNKNOWN);
+	scene_end(&s);
+}
+
+static struct vmstat *add_dirty(struct scene *s, uint64_t dirty)
+{
+	struct vmstat *v = build_row(&s->now, TABLE_vmstat);
+
+	build_row(&s->was, TABLE_vmstat);
+	v->dirty_pages = dirty;
+	v->dirty_background_pages = 500;
+	v->dirty_threshold_pages = 1000;
+	return v;
+}
+
+static void writers_held_back_and_who_queues_behind(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_dirty(&s, 10);
+	add_process(&s, 9, "bulk", 'D', 'D', true);
+	add_mount(&s, 3, DEV(7, 0), "/mnt/slow", "ext4");
+	add_disk(&s, DEV(7, 0), "loop0", 2000);
+	assert_int_equal(scene_judge(&s, &check_io_writeback), VERDICT_ASK);
+	add_wait(&s, 9, "balance_dirty_pages", "balance_dirty_pages<ext4_buffered_write_iter", 3);
+	/* Alone it is a large copy. */
+	assert_int_equal(scene_judge(&s, &check_io_writeback), VERDICT_SAD);
+	assert_int_equal(s.judgement.finding[0]->severity, SEVERITY_INFO);
+	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_FINE);
+	add_process(&s, 10, "victim", 'D', 'D', false);
+	add_wait(&s, 10, "folio_wait_bit", fsync_stack, 3);
+	assert_int_equal(scene_judge(&s, &check_io_writeback), VERDICT_SAD);
+	const struct finding *f = first(&s, "io.writeback");
+
+	assert_int_equal(f->severity, SEVERITY_WARNING);
+	assert_int_equal(f->confidence, CONFIDENCE_CERTAIN);
+	assert_string_equal(f->culprits[0].name, "loop0");
+	assert_int_equal(f->culprits[2].pid, 9);
+	assert_int_equal(f->n_victims, 1);
+	assert_int_equal(f->victims[0].pid, 10);
+	scene_end(&s);
+}
+
+static void another_file_system_is_no_victim(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_dirty(&s, 10);
+	add_process(&s, 9, "bulk", 'D', 'D', true);
+	add_process(&s, 10, "other", 'D', 'D', true);
+	add_mount(&s, 3, DEV(7, 0), "/mnt/slow", "ext4");
+	add_mount(&s, 4, DEV(8, 0), "/", "ext4");
+	add_wait(&s, 9, "balance_dirty_pages", "", 3);
+	add_wait(&s, 10, "folio_wait_bit", fsync_stack, 4);
+	assert_int_equal(scene_judge(&s, &check_io_writeback), VERDICT_SAD);
+	assert_int_equal(s.judgement.finding[0]->severity, SEVERITY_INFO);
+	assert_int_equal(s.judgement.finding[0]->n_victims, 0);
+	scene_end(&s);
+}
+
+static void the_hosts_limit_alone_is_info(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	struct vmstat *v = add_dirty(&s, 990);
+
+	build_table(&s.now, TABLE_process);
+	assert_int_equal(scene_judge(&s, &check_io_writeback), VERDICT_SAD);
+	assert_int_equal(first(&s, "io.writeback")->severity, SEVERITY_INFO);
+	/* Somebody waits, the kernel does not say for what. */
+	add_process(&s, 9, "cp", 'D', 'D', true);
+	build_table(&s.now, TABLE_task_wait);
+	assert_int_equal(scene_judge(&s, &check_io_writeback), VERDICT_SAD);
+	assert_int_equal(s.judgement.finding[0]->severity, SEVERITY_WARNING);
+	assert_int_equal(s.judgement.finding[0]->confidence, CONFIDENCE_POSSIBLE);
+	v->dirty_pages = 100;
+	assert_int_equal(scene_judge(&s, &check_io_writeback), VERDICT_FINE);
+	build_unset(v, VMSTAT_dirty_threshold_pages);
+	assert_int_equal(scene_judge(&s, &check_io_writeback), VERDICT_UNKNOWN);
+	scene_end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(waits_have_kinds),
+		cmocka_unit_test(frozen_file_system),
+		cmocka_unit_test(short_waits_are_normal),
+		cmocka_unit_test(a_dead_device_is_not_a_slow_one),
+		cmocka_unit_test(a_mount_that_does_not_answer),
+		cmocka_unit_test(stuck_needs_processes_and_time),
+		cmocka_unit_test(writers_held_back_and_who_queues_behind),
+		cmocka_unit_test(another_file_system_is_no_victim),
+		cmocka_unit_test(the_hosts_limit_alone_is_info),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
