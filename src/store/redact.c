@@ -2,6 +2,7 @@
 #include "store/redact.h"
 
 #include "base/cursor.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
 
@@ -231,16 +232,6 @@ static void redact_reason(const struct redact *r, const char *why, struct strbuf
 	}
 }
 
-/* As sources make hashes of paths; sample/cgroup.def. */
-static uint64_t fnv1a(const char *s, size_t len)
-{
-	uint64_t h = 14695981039346656037u;
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (unsigned char)s[i]) * 1099511628211u;
-	return h;
-}
-
 static bool remember(struct redact *r, uint64_t was, uint64_t now)
 {
 	if (r->n == r->size) {
@@ -294,7 +285,8 @@ static bool redact_text(struct redact *r, const struct column *c, const struct t
 	text = table_intern(to, out.bytes ? out.bytes : "", out.len);
 	memcpy((char *)row + c->offset, &text, sizeof(text));
 	if (c->unit == UNIT_PATH && was.len &&
-		!remember(r, fnv1a(was.at, was.len), fnv1a(out.bytes ? out.bytes : "", out.len)))
+		!remember(r, hash_fnv64(was.at, was.len),
+			hash_fnv64(out.bytes ? out.bytes : "", out.len)))
 		return false;
 	return !out.failed && (text != 0 || out.len == 0);
 }
