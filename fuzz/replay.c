@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * replay PARSER CORPUS: every file of CORPUS/PARSER through its parser, without a fuzzer: an
+ * replay PARSER|FORM CORPUS: every file of CORPUS/PARSER through its parser, without a fuzzer: an
  * ordinary test under every compiler. A corpus in which nothing parses proves nothing and fails.
  */
+#include "fuzz/form.h"
 #include "fuzz/judge.h"
 #include "source/source.h"
 
@@ -16,12 +17,16 @@ struct parser {
 	const char *name;
 	fuzz_parse_fn *parse;
 	enum table_id table;
+	fuzz_form_fn *form; /* instead of parse */
 };
 
 static const struct parser parsers[] = {
-#define PARSER(name, id) { #name, name##_parse, TABLE_##id },
+#define PARSER(name, id) { #name, name##_parse, TABLE_##id, NULL },
 #include "source/parser.def"
 #undef PARSER
+#define FORM(name) { #name, NULL, TABLE_none, fuzz_form_##name },
+#include "fuzz/form.def"
+#undef FORM
 };
 
 static int read_file(const char *path, char **ret_buf, size_t *ret_len)
@@ -71,7 +76,8 @@ static int replay(const struct parser *p, const char *corpus)
 			closedir(dir);
 			return 1;
 		}
-		if (fuzz_judge_parser(p->parse, schemas[p->table], buf, len) == 0)
+		if ((p->form ? fuzz_judge_form(p->form, buf, len)
+			     : fuzz_judge_parser(p->parse, schemas[p->table], buf, len)) == 0)
 			good++;
 		else
 			refused++;
@@ -89,6 +95,6 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc == 3 && i < ARRAY_SIZE(parsers); i++)
 		if (strcmp(parsers[i].name, argv[1]) == 0)
 			return replay(&parsers[i], argv[2]);
-	fprintf(stderr, "usage: replay PARSER CORPUS\n");
+	fprintf(stderr, "usage: replay PARSER|FORM CORPUS\n");
 	return 1;
 }

@@ -291,6 +291,20 @@ static int read_bytes(int fd, struct strbuf *out, char *why)
 	return -EINVAL;
 }
 
+/* The bytes are read, or err says why not: index them. */
+static int conclude(struct archive *a, int err, struct archive **ret_archive, char *why)
+{
+	if (err == 0)
+		err = read_index(a, why);
+	if (err < 0) {
+		archive_free(a);
+		return err;
+	}
+	find_top(a);
+	*ret_archive = a;
+	return 0;
+}
+
 int archive_open(const char *path, struct archive **ret_archive, char *why)
 {
 	auto_close fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -305,20 +319,18 @@ int archive_open(const char *path, struct archive **ret_archive, char *why)
 		return -EINVAL;
 	}
 	struct archive *a = mem_new(1, sizeof(*a));
+	int err = a ? read_bytes(fd, &a->bytes, why) : -ENOMEM;
 
-	if (!a)
-		return -ENOMEM;
-	int err = read_bytes(fd, &a->bytes, why);
+	return conclude(a, err, ret_archive, why);
+}
 
-	if (err == 0)
-		err = read_index(a, why);
-	if (err < 0) {
-		archive_free(a);
-		return err;
-	}
-	find_top(a);
-	*ret_archive = a;
-	return 0;
+int archive_open_bytes(const char *buf, size_t len, struct archive **ret_archive, char *why)
+{
+	struct archive *a = mem_new(1, sizeof(*a));
+
+	if (a)
+		strbuf_add(&a->bytes, buf, len);
+	return conclude(a, !a || a->bytes.failed ? -ENOMEM : 0, ret_archive, why);
 }
 
 void archive_free(struct archive *a)

@@ -59,6 +59,7 @@ void space_child_end(struct space_child *c);
 
 /* A file, its bytes owned by the archive; a directory; a link. -ENOENT, -EISDIR, -ELOOP... */
 int archive_open(const char *path, struct archive **ret_archive, char *why);
+int archive_open_bytes(const char *buf, size_t len, struct archive **ret_archive, char *why);
 void archive_free(struct archive *a);
 int archive_file(
 	const struct archive *a, const char *root, const char *path, struct span *ret_bytes);

@@ -218,59 +218,64 @@ static int check_manifest(struct host *h, char *why)
 	return -EPROTO;
 }
 
-static int open_parts(struct host *h, const char *path, char *why)
+static int open_top(struct host *h, const char *path, char *why)
 {
 	struct stat st;
-	int err = 0;
 
 	if (stat(path, &st) < 0)
 		return -errno;
-	if (!S_ISDIR(st.st_mode)) {
-		err = archive_open(path, &h->archive, why);
-		if (err == 0) {
-			snprintf(h->prefix, sizeof(h->prefix), "%s", archive_top(h->archive));
-			h->base_prefix = strlen(h->prefix);
-		}
-	} else {
-		h->base_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (h->base_fd < 0)
-			return -errno;
-		h->root_fd = dup(h->base_fd);
-		if (h->root_fd < 0)
-			return -errno;
-	}
-	if (err == 0)
-		err = detect(h, why);
-	if (err == 0)
-		err = check_manifest(h, why);
-	if (err < 0)
-		return err;
-	struct host_clock top[HOST_FRAMES_MAX];
+	if (!S_ISDIR(st.st_mode))
+		return archive_open(path, &h->archive, why);
+	h->base_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (h->base_fd < 0)
+		return -errno;
+	h->root_fd = dup(h->base_fd);
+	return h->root_fd < 0 ? -errno : 0;
+}
 
-	err = read_clock(h, why);
-	memcpy(top, h->clock, sizeof(top));
-	for (h->frame = h->n_frames; err == 0 && h->frame-- > 0;) {
+/* All frames are entered once, so that damage shows now. Ends in the first. */
+static int enter_frames(struct host *h, char *why)
+{
+	bool told[HOST_FRAMES_MAX];
+	int err = read_clock(h, why);
+
+	for (unsigned int i = 0; i < h->n_frames; i++)
+		told[i] = h->clock[i].page_size > 0;
+	for (unsigned int left = h->n_frames; err == 0 && left > 0; left--) {
+		h->frame = left - 1;
 		err = root_enter(h);
-		if (err == 0 && top[h->frame].page_size == 0)
+		if (err == 0 && !told[h->frame])
 			clock_of_proc(h, &h->clock[h->frame]);
-		if (h->frame == 0)
-			break;
 	}
 	return err;
 }
 
-int host_open_root(const char *path, struct host **ret_host, char *why)
+/* The top is open: what is it? */
+static int understand(struct host *h, char *why)
+{
+	if (h->archive) {
+		snprintf(h->prefix, sizeof(h->prefix), "%s", archive_top(h->archive));
+		h->base_prefix = strlen(h->prefix);
+	}
+	int err = detect(h, why);
+
+	if (err == 0)
+		err = check_manifest(h, why);
+	return err < 0 ? err : enter_frames(h, why);
+}
+
+static struct host *new_root(void)
 {
 	struct host *h = mem_new(1, sizeof(*h));
-	char what[WHY_SIZE] = "";
 
-	if (!h) {
-		snprintf(why, WHY_SIZE, "memory is out");
-		return -ENOMEM;
-	}
-	h->root_fd = h->base_fd = -1;
-	int err = open_parts(h, path, what);
+	if (h)
+		h->root_fd = h->base_fd = -1;
+	return h;
+}
 
+/* Give h out, or say why not. */
+static int conclude(struct host *h, int err, const char *what, struct host **ret_host, char *why)
+{
 	if (err < 0) {
 		snprintf(why, WHY_SIZE, "%s", what[0] ? what : strerror(-err));
 		host_free(h);
@@ -278,4 +283,26 @@ int host_open_root(const char *path, struct host **ret_host, char *why)
 	}
 	*ret_host = h;
 	return 0;
+}
+
+int host_open_root(const char *path, struct host **ret_host, char *why)
+{
+	struct host *h = new_root();
+	char what[WHY_SIZE] = "";
+	int err = h ? open_top(h, path, what) : -ENOMEM;
+
+	if (err == 0)
+		err = understand(h, what);
+	return conclude(h, err, what, ret_host, why);
+}
+
+int host_open_bytes(const char *buf, size_t len, struct host **ret_host, char *why)
+{
+	struct host *h = new_root();
+	char what[WHY_SIZE] = "";
+	int err = h ? archive_open_bytes(buf, len, &h->archive, what) : -ENOMEM;
+
+	if (err == 0)
+		err = understand(h, what);
+	return conclude(h, err, what, ret_host, why);
 }
