@@ -3,6 +3,8 @@
 #include "source/source.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #define CLASS "sys/class/bdi"
 #define STATS "sys/kernel/debug/bdi"

@@ -3,6 +3,8 @@
 #include "source/source.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #define BELOW "sys/devices/system/cpu"
 

@@ -3,6 +3,8 @@
 #include "source/source.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #define DMI "sys/class/dmi/id/"
 

@@ -2,6 +2,7 @@
 #include "source/keys.h"
 
 #include <errno.h>
+#include <string.h>
 
 static int put(const struct key *k, uint64_t value, const struct schema *schema, void *row)
 {

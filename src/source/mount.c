@@ -3,6 +3,7 @@
 #include "source/source.h"
 
 #include <errno.h>
+#include <string.h>
 
 enum { PATH_SIZE = 4096 };
 

@@ -4,6 +4,9 @@
 #include "source/source.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define BELOW "sys/kernel/slab"
 

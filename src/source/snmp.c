@@ -3,6 +3,7 @@
 #include "source/source.h"
 
 #include <errno.h>
+#include <string.h>
 
 static const struct key tcp[] = {
 	{ "ActiveOpens", SNMP_tcp_active_opens },

@@ -3,6 +3,8 @@
 #include "source/source.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 enum { NS_PER_S = 1000000000, KIB = 1024, PAGES = 0 };
 
