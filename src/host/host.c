@@ -337,7 +337,8 @@ static ssize_t get_link(struct host *h, const char *path, char *buf, size_t size
 	}
 	size_t n = target.len < size ? target.len : size;
 
-	memcpy(buf, target.at, n);
+	if (n)
+		memcpy(buf, target.at, n);
 	return (ssize_t)n;
 }
 

@@ -96,7 +96,7 @@ static bool more(const struct child *c, struct strbuf *text, uint64_t until_ms)
 static int ask_murphy(const char *murphy, unsigned seconds, struct answer *ret_answer)
 {
 	auto_strbuf text = { 0 };
-	struct child c;
+	struct child c = { 0 };
 	char look[16];
 	pid_t pid = spawn(&c);
 
@@ -133,7 +133,7 @@ static bool line_of(const struct strbuf *text, const char *word, char *rest, siz
 		if (!cursor_lit(&line, word))
 			continue;
 		/* A last line may still be growing. */
-		if (cursor_end(&c) && text->bytes[text->len - 1] != '\n')
+		if (cursor_end(&c) && text->len && text->bytes[text->len - 1] != '\n')
 			return false;
 		cursor_blank(&line);
 		span_copy((struct span){ line.at, cursor_left(&line) }, rest, size);
@@ -167,7 +167,7 @@ static struct judged run_one(struct row *row, const char *murphy, unsigned secon
 {
 	auto_strbuf text = { 0 };
 	char announced[600];
-	struct child c;
+	struct child c = { 0 };
 	pid_t pid = spawn(&c);
 
 	if (pid == 0) {

@@ -54,7 +54,7 @@ static int attach_and_mount(struct scene *s, const char *image, struct disk *d)
 {
 	char device[32];
 	struct stat st;
-	int number;
+	int number = -1;
 	auto_close fd = attach(image, &number);
 
 	if (fd == -ENOENT || fd == -EPERM || fd == -EACCES)
