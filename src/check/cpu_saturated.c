@@ -109,7 +109,8 @@ static size_t find_loads(const struct process_model *pm, struct load *list)
  */
 static bool victim(const struct process_facts *p, const struct load *load)
 {
-	if (p->kthread || p->patient || !reading_ok(p->wait_ratio) || !reading_ok(p->run_ratio))
+	if (!load->top || p->kthread || p->patient || !reading_ok(p->wait_ratio) ||
+		!reading_ok(p->run_ratio))
 		return false;
 	if (strcmp(p->comm, load->top->comm) == 0 ||
 		(p->session && p->session == load->top->session))
@@ -210,7 +211,7 @@ static void report(struct judgement *j, const struct model *m, struct reading qu
 	size_t n = find_loads(m->process, loads);
 	struct finding *f = judge_finding(j, SEVERITY_INFO, CONFIDENCE_LIKELY);
 	const struct process_facts *worst = n > 0 ? add_victims(j, m, f, &loads[0]) : NULL;
-	const char *top = n > 0 ? process_label(j, m, loads[0].top->pid) : "";
+	const char *top = n > 0 && loads[0].top ? process_label(j, m, loads[0].top->pid) : "";
 
 	f->severity = severity_of(queue, worst);
 	f->share = m->cpu->busy.value;

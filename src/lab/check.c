@@ -133,7 +133,7 @@ static bool line_of(const struct strbuf *text, const char *word, char *rest, siz
 		if (!cursor_lit(&line, word))
 			continue;
 		/* A last line may still be growing. */
-		if (cursor_end(&c) && text->len && text->bytes[text->len - 1] != '\n')
+		if (cursor_end(&c) && text->bytes && text->bytes[text->len - 1] != '\n')
 			return false;
 		cursor_blank(&line);
 		span_copy((struct span){ line.at, cursor_left(&line) }, rest, size);
