@@ -137,6 +137,16 @@ static int file_in_archive(struct host *h, const char *path, struct span *ret_by
 	return err < 0 ? err : archive_file(h->archive, h->prefix, path, ret_bytes);
 }
 
+static ssize_t read_once(int fd, char *buf, size_t size)
+{
+	ssize_t n;
+
+	do {
+		n = fault_now(FAULT_READ) ? (errno = EIO, -1) : read(fd, buf, size);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
 static ssize_t read_whole(int fd, char *buf, size_t size)
 {
 	size_t len = 0;
@@ -156,7 +166,8 @@ static ssize_t read_whole(int fd, char *buf, size_t size)
 	return (ssize_t)len;
 }
 
-ssize_t host_read(struct host *h, const char *path, char *buf, size_t size)
+/* one: what one read(2) gives is all. */
+static ssize_t read_file(struct host *h, const char *path, char *buf, size_t size, bool one)
 {
 	ssize_t n;
 
@@ -171,10 +182,20 @@ ssize_t host_read(struct host *h, const char *path, char *buf, size_t size)
 	} else {
 		auto_close fd = open_below(h, path, O_RDONLY);
 
-		n = fd < 0 ? fd : read_whole(fd, buf, size);
+		n = fd < 0 ? fd : one ? read_once(fd, buf, size) : read_whole(fd, buf, size);
 	}
 	host_show(h, 'f', path, n < 0 ? (int)n : 0, buf, n < 0 ? 0 : (size_t)n);
 	return n;
+}
+
+ssize_t host_read(struct host *h, const char *path, char *buf, size_t size)
+{
+	return read_file(h, path, buf, size, false);
+}
+
+ssize_t host_read_record(struct host *h, const char *path, char *buf, size_t size)
+{
+	return read_file(h, path, buf, size, h->live);
 }
 
 int host_get(struct host *h, const char *path, size_t limit, struct strbuf *text)

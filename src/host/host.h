@@ -65,6 +65,12 @@ long host_ticks_per_s(const struct host *h);
  */
 ssize_t host_read(struct host *h, const char *path, char *buf, size_t size);
 
+/*
+ * The same for files that the kernel makes whole at the first read(2), as /proc/PID/stat: saves the
+ * second one, which only says that the file has ended, a sixth of what 600 processes cost.
+ */
+ssize_t host_read_record(struct host *h, const char *path, char *buf, size_t size);
+
 /* The same, growing ret_text (cleared first) up to limit bytes; longer files are cut there. */
 int host_read_all(struct host *h, const char *path, size_t limit, struct strbuf *ret_text);
 

@@ -109,7 +109,7 @@ static bool read_files(struct walk *w, const struct node *n, const char *path, s
 			!cgroup_path(w->hierarchies, w->h, path, f->name, name, sizeof(name)))
 			continue;
 		bool first = !(tried & f->controller);
-		ssize_t len = host_read(w->p->host, name, buf, sizeof(buf));
+		ssize_t len = host_read_record(w->p->host, name, buf, sizeof(buf));
 
 		tried |= f->controller;
 		if (len >= 0) {
@@ -170,7 +170,7 @@ static uint32_t read_controllers(struct walk *w, const char *path, const char *f
 
 	if (!cgroup_path(w->hierarchies, w->h, path, file, name, sizeof(name)))
 		return CGROUP_CORE;
-	ssize_t len = host_read(w->p->host, name, buf, sizeof(buf));
+	ssize_t len = host_read_record(w->p->host, name, buf, sizeof(buf));
 
 	return cgroup_controllers(buf, len < 0 ? 0 : (size_t)len, 2);
 }

@@ -38,7 +38,7 @@ static _Noreturn void helper(struct probe *p, const struct guard *g, struct shar
 	for (size_t i = from; i < g->n && room(s) > sizeof(int32_t) + g->size; i++) {
 		g->path(g->arg, i, path);
 		char *at = s->data + s->len;
-		int32_t n = (int32_t)host_read(p->host, path, at + sizeof(n), g->size);
+		int32_t n = (int32_t)host_read_record(p->host, path, at + sizeof(n), g->size);
 
 		memcpy(at, &n, sizeof(n));
 		s->len += sizeof(n) + (n > 0 ? (size_t)n : 0);
@@ -162,7 +162,8 @@ int guard_read(struct probe *p, const struct guard *g, size_t *ret_done)
 		/* Files of a tree do not hang. */
 		for (; done < g->n && err == 0 && !probe_late(p); done++) {
 			g->path(g->arg, done, path);
-			err = g->take(g->arg, done, buf, host_read(p->host, path, buf, g->size));
+			err = g->take(
+				g->arg, done, buf, host_read_record(p->host, path, buf, g->size));
 		}
 	}
 	if (err == 0)

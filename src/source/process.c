@@ -132,7 +132,7 @@ int process_parse(const char *buf, size_t len, struct table *t)
 static bool delays_counted(struct probe *p)
 {
 	char text[8];
-	ssize_t n = host_read(p->host, "proc/sys/kernel/task_delayacct", text, sizeof(text));
+	ssize_t n = host_read_record(p->host, "proc/sys/kernel/task_delayacct", text, sizeof(text));
 
 	return n < 1 || text[0] != '0';
 }
@@ -140,7 +140,7 @@ static bool delays_counted(struct probe *p)
 static int read_one(struct probe *p, struct table *t, uint64_t pid, bool delays)
 {
 	char path[PROC_PATH_MAX], buf[STAT_MAX];
-	ssize_t n = host_read(p->host, proc_path(path, pid, "stat"), buf, sizeof(buf));
+	ssize_t n = host_read_record(p->host, proc_path(path, pid, "stat"), buf, sizeof(buf));
 	int err = n < 0 ? (int)n : proc_parsed(process_parse(buf, (size_t)n, t), (size_t)n);
 
 	if (err < 0)

@@ -328,7 +328,7 @@ static int read_detail(struct probe *p, const struct detail *d, struct table *t,
 	int err;
 
 	if (d->parse) {
-		ssize_t n = host_read(p->host, proc_path(path, pid, d->file), buf, d->size);
+		ssize_t n = host_read_record(p->host, proc_path(path, pid, d->file), buf, d->size);
 
 		err = n < 0 ? (int)n : proc_parsed(d->parse(buf, (size_t)n, t), (size_t)n);
 	} else {

@@ -177,7 +177,7 @@ static int add_task(struct probe *p, struct table *t, uint64_t pid, uint64_t tid
 
 	if (!stat)
 		return -ENOMEM;
-	ssize_t n = host_read(p->host, task_path(path, &row, "stat"), buf, sizeof(buf));
+	ssize_t n = host_read_record(p->host, task_path(path, &row, "stat"), buf, sizeof(buf));
 	int err = n < 0 ? (int)n : proc_parsed(process_parse(buf, (size_t)n, stat), (size_t)n);
 	const struct process *task = err == 0 ? stat->row : NULL;
 
@@ -202,7 +202,7 @@ static int add_task(struct probe *p, struct table *t, uint64_t pid, uint64_t tid
 static int thread_group(struct probe *p, uint64_t tid, uint64_t *ret_pid)
 {
 	char path[PROC_PATH_MAX], buf[1024];
-	ssize_t n = host_read(p->host, proc_path(path, tid, "status"), buf, sizeof(buf));
+	ssize_t n = host_read_record(p->host, proc_path(path, tid, "status"), buf, sizeof(buf));
 	struct cursor c, line;
 
 	if (n < 0)
@@ -246,7 +246,7 @@ static int add_asked(struct probe *p, struct table *t, uint64_t key, struct tall
 static void read_wchan(struct probe *p, struct table *t, struct task_wait *row)
 {
 	char path[GUARD_PATH_MAX], buf[128];
-	ssize_t n = host_read(p->host, task_path(path, row, "wchan"), buf, sizeof(buf));
+	ssize_t n = host_read_record(p->host, task_path(path, row, "wchan"), buf, sizeof(buf));
 
 	if (n > 0 && buf[n - 1] == '\n')
 		n--;
@@ -265,7 +265,7 @@ static void read_mount(struct probe *p, struct table *t, struct task_wait *row, 
 	uint64_t id;
 
 	snprintf(file, sizeof(file), "fdinfo/%lld", (long long)fd);
-	ssize_t n = host_read(p->host, task_path(path, row, file), buf, sizeof(buf));
+	ssize_t n = host_read_record(p->host, task_path(path, row, file), buf, sizeof(buf));
 
 	if (n < 0)
 		return;
