@@ -76,6 +76,22 @@ static struct table *some_processes(void)
 	return t;
 }
 
+static void tap_second_frame(struct capture *c, const char *longest)
+{
+	tap_text(c, "proc/loadavg", "second");
+	tap_text(c, longest, "long");
+	tap_text(c, "sys/block/sda/size", "9");
+	tap_text(c, "odd/\t\n\\\xff", "odd");
+	tap_text(c, "../escape", "no");
+	tap_text(c, "/absolute", "no");
+	tap_text(c, "empty", "");
+	capture_tap(c, 'l', "sys/block/sda", 0, "../devices/sda", 14);
+	capture_tap(c, 'd', "proc", 0, "7\0loadavg", 10);
+	capture_tap(c, 'd', "proc/7/fd", -EACCES, NULL, 0);
+	capture_tap(c, 'f', "proc/\t8", -ESRCH, NULL, 0);
+	capture_tap(c, 'f', "partial", -ENOBUFS, "some", 4);
+}
+
 static void round_trip_of(bool named)
 {
 	struct capture_options o = { .path = below("a.tar.zst"), .named = named };
@@ -95,18 +111,7 @@ static void round_trip_of(bool named)
 	tap_text(c, "proc/loadavg", "read again, too late");
 	capture_frame(c, 1);
 	capture_clock(c, 333, 444, 4096, 100);
-	tap_text(c, "proc/loadavg", "second");
-	tap_text(c, longest, "long");
-	tap_text(c, "sys/block/sda/size", "9");
-	tap_text(c, "odd/\t\n\\\xff", "odd");
-	tap_text(c, "../escape", "no");
-	tap_text(c, "/absolute", "no");
-	tap_text(c, "empty", "");
-	capture_tap(c, 'l', "sys/block/sda", 0, "../devices/sda", 14);
-	capture_tap(c, 'd', "proc", 0, "7\0loadavg", 10);
-	capture_tap(c, 'd', "proc/7/fd", -EACCES, NULL, 0);
-	capture_tap(c, 'f', "proc/\t8", -ESRCH, NULL, 0);
-	capture_tap(c, 'f', "partial", -ENOBUFS, "some", 4);
+	tap_second_frame(c, longest);
 	capture_table(c, t, true);
 	assert_int_equal(files_in_top(), named ? 1 : 0);
 	assert_int_equal(capture_finish(c), 0);
