@@ -52,6 +52,17 @@ static bool share_entity(const struct finding *a, const struct finding *b)
 	return false;
 }
 
+/*
+ * Are a and b about one thing? What is said of the whole host is about everything on it, unless it
+ * harms nobody: then it may well have other reasons.
+ */
+static bool concerns(const struct finding *a, const struct finding *b)
+{
+	if (share_entity(a, b) || (of_host(a) && of_host(b)))
+		return true;
+	return b->severity > SEVERITY_INFO && (of_host(a) || of_host(b));
+}
+
 static bool below(const struct finding *f, const struct finding *top)
 {
 	for (; f; f = f->parent) {
@@ -109,8 +120,7 @@ void rank_findings(struct finding **finding, size_t n)
 			if (a == b || finding[b]->parent || below(finding[a], finding[b]) ||
 				!names_explained(finding[a], finding[b]))
 				continue;
-			if (of_host(finding[a]) || of_host(finding[b]) ||
-				share_entity(finding[a], finding[b]))
+			if (concerns(finding[a], finding[b]))
 				finding[b]->parent = finding[a];
 		}
 	}
