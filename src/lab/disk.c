@@ -105,3 +105,27 @@ int disk_new(struct scene *s, uint64_t bytes, struct disk *ret_disk)
 	*ret_disk = d;
 	return 0;
 }
+
+int tmpfs_new(struct scene *s, uint64_t bytes, uint64_t used, char ret_target[112])
+{
+	char options[64], file[128];
+	int err = scene_dir(s, 0);
+
+	if (err < 0)
+		return err;
+	snprintf(ret_target, 112, "%s/mnt", s->dir);
+	if (mkdir(ret_target, 0755) < 0)
+		return -errno;
+	err = undo_add(s->undo, UNDO_UMOUNT, ret_target, NULL);
+	if (err < 0)
+		return err;
+	snprintf(options, sizeof(options), "mode=755,size=%ju", (uintmax_t)bytes);
+	if (mount("murphy-lab", ret_target, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
+		return scene_skip(s, "may not mount: %s", strerror(errno));
+	snprintf(file, sizeof(file), "%s/file", ret_target);
+	auto_close fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0 || fallocate(fd, 0, 0, (off_t)used) < 0)
+		return -errno;
+	return 0;
+}

@@ -84,10 +84,21 @@ void scene_ready(struct scene *s);
 pid_t scene_child(struct scene *s, const char *comm);
 
 /*
- * Fork, become user (NULL: stay), change into dir (NULL: stay), run argv with its output thrown
- * away (-1: kept), and wait. Its exit code; 127: not installed; or -errno.
+ * Fork, change into s->dir, become user (NULL: stay), and run argv with its output thrown away.
+ * Its pid or -errno.
  */
+pid_t scene_start(struct scene *s, const char *user, const char *const argv[]);
+/* Wait for it. Its exit code; 127: not installed; 128 + signal; or -errno. */
+int scene_join(pid_t pid);
+/* Both. */
 int scene_command(struct scene *s, const char *user, const char *const argv[]);
+
+/* The state in /proc/PID/stat; '?' when there is none. */
+char scene_state(pid_t pid);
+/* Wait until a process is in that state: 0, or -ETIMEDOUT after 10 s. */
+int scene_await(pid_t pid, char state);
+
+void scene_nap(unsigned ms);
 
 /* Whether a program is installed: looks in PATH and the usual sbin folders. */
 bool scene_has(const char *program);
@@ -142,6 +153,12 @@ int disk_new(struct scene *s, uint64_t bytes, struct disk *ret_disk);
 /* TCP over 127.0.0.1. Sockets or -errno. */
 int net_listen(int backlog, uint16_t *ret_port);
 int net_connect(uint16_t port, bool nonblock);
+
+/* Burn this thread's CPU time for ms, or for ever (0). */
+void burn(unsigned ms);
+
+/* A memory file system of bytes mounted at ret_target (made), with one file that fills used. */
+int tmpfs_new(struct scene *s, uint64_t bytes, uint64_t used, char ret_target[112]);
 
 /* The two close-wait labs: n connections whose peers have closed; the end is read or not. */
 int net_close_wait(struct scene *s, const char *comm, unsigned n, bool read_end);

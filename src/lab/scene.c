@@ -100,31 +100,69 @@ static int become(const char *user)
 	return 0;
 }
 
-int scene_command(struct scene *s, const char *user, const char *const argv[])
+pid_t scene_start(struct scene *s, const char *user, const char *const argv[])
 {
 	pid_t pid = scene_child(s, argv[0]);
+
+	if (pid != 0)
+		return pid;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
+		_exit(126);
+	if ((s->dir[0] && chdir(s->dir) < 0) || become(user) < 0)
+		_exit(126);
+	/* A new user loses the death signal. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
+	if (s->dir[0])
+		setenv("TMPDIR", s->dir, 1);
+	execvp(argv[0], (char *const *)(uintptr_t)argv);
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+int scene_join(pid_t pid)
+{
 	int status;
 
 	if (pid < 0)
 		return pid;
-	if (pid == 0) {
-		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-		if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
-			_exit(126);
-		if ((s->dir[0] && chdir(s->dir) < 0) || become(user) < 0)
-			_exit(126);
-		/* A new user loses the death signal. */
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
-		execvp(argv[0], (char *const *)(uintptr_t)argv);
-		_exit(errno == ENOENT ? 127 : 126);
-	}
 	while (waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR)
 			return -errno;
 	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int scene_command(struct scene *s, const char *user, const char *const argv[])
+{
+	return scene_join(scene_start(s, user, argv));
+}
+
+char scene_state(pid_t pid)
+{
+	char path[32], buf[512];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	ssize_t n = scene_read(path, buf, sizeof(buf));
+	const char *p = n > 0 ? strrchr(buf, ')') : NULL;
+
+	return p && p[1] ? p[2] : '?';
+}
+
+int scene_await(pid_t pid, char state)
+{
+	for (int i = 0; i < 100; i++) {
+		if (scene_state(pid) == state)
+			return 0;
+		scene_nap(100);
+	}
+	return -ETIMEDOUT;
+}
+
+void scene_nap(unsigned ms)
+{
+	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000L }, NULL);
 }
 
 bool scene_has(const char *program)
@@ -187,7 +225,11 @@ int scene_file(struct scene *s, const char *name, uint64_t bytes)
 			return -errno;
 		bytes -= (uint64_t)n;
 	}
-	return fdatasync(fd) < 0 ? -errno : 0;
+	if (fdatasync(fd) < 0)
+		return -errno;
+	/* Whoever reads it next pays for it. */
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	return 0;
 }
 
 ssize_t scene_read(const char *path, char *buf, size_t size)

@@ -30,31 +30,49 @@ static void nap(void)
 	nanosleep(&(struct timespec){ .tv_nsec = TRY_NS }, NULL);
 }
 
-int undo_new(struct undo **ret_undo, int *ret_fd)
+/*
+ * The file is mapped through a second open file: a mapping keeps its open file, and so its lock,
+ * alive in every child that inherits it, also in one that cannot die before we undo.
+ */
+static int lock_file(int *ret_lock, int *ret_map)
 {
 	char path[64];
-	int fd = -1, flags = MAP_SHARED | MAP_ANONYMOUS;
 
 	snprintf(path, sizeof(path), "/run/murphy-lab.%d.undo", (int)getpid());
-	if (geteuid() == 0)
-		fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd >= 0) {
-		if (flock(fd, LOCK_EX | LOCK_NB) < 0 || ftruncate(fd, sizeof(struct undo)) < 0) {
-			close(fd);
-			return -EBUSY;
-		}
-		flags = MAP_SHARED;
+	int lock = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int map = lock < 0 ? -1 : open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	if (map < 0 || flock(lock, LOCK_EX | LOCK_NB) < 0 ||
+		ftruncate(lock, sizeof(struct undo)) < 0) {
+		int err = -errno;
+
+		if (map >= 0)
+			close(map);
+		if (lock >= 0)
+			close(lock);
+		return err;
 	}
+	*ret_lock = lock;
+	*ret_map = map;
+	return 0;
+}
 
-	struct undo *u = mmap(NULL, sizeof(*u), PROT_READ | PROT_WRITE, flags, fd, 0);
+int undo_new(struct undo **ret_undo, int *ret_fd)
+{
+	int lock = -1, map = -1;
+	bool file = geteuid() == 0 && lock_file(&lock, &map) == 0;
+	struct undo *u = mmap(NULL, sizeof(*u), PROT_READ | PROT_WRITE,
+		file ? MAP_SHARED : MAP_SHARED | MAP_ANONYMOUS, map, 0);
 
+	if (map >= 0)
+		close(map);
 	if (u == MAP_FAILED) {
-		close(fd);
+		undo_done(lock);
 		return -ENOMEM;
 	}
 	u->magic = UNDO_MAGIC;
 	*ret_undo = u;
-	*ret_fd = fd;
+	*ret_fd = lock;
 	return 0;
 }
 
@@ -175,7 +193,7 @@ static void unmount(const char *path)
 static void remove_group(const char *path)
 {
 	for (int try = 0; try < TRIES; try++) {
-		if (rmdir(path) == 0 || errno != EBUSY)
+		if (rmdir(path) == 0 || errno == ENOENT)
 			return;
 		nap();
 	}

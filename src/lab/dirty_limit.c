@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab/lab.h"
+
+#include "lab/undo.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#define MIB UINT64_C(1048576)
+#define BYTES_PER_S "4194304"
+#define DIRTY_BYTES "16777216"
+
+/*
+ * Make the device slow. Version 1 throttles writeback as what it is, the flusher's, so in the root
+ * group, and this device only; version 2 knows whose pages they are.
+ */
+static int slow_down(struct scene *s, const struct disk *d, struct cgroup *g)
+{
+	char file[256], text[48];
+	struct cgroup memory;
+	int err = cgroup_new(s, "blkio", g);
+
+	if (err == 0) {
+		snprintf(file, sizeof(file), "%s/../blkio.throttle.write_bps_device", g->dir);
+		snprintf(text, sizeof(text), "%u:%u 0", d->major, d->minor);
+		err = undo_add(s->undo, UNDO_WRITE, file, text);
+		snprintf(text, sizeof(text), "%u:%u " BYTES_PER_S, d->major, d->minor);
+		return err < 0 ? err : scene_write(file, text);
+	}
+	err = cgroup_new(s, "io", g);
+	if (err == 0)
+		err = cgroup_new(s, "memory", &memory);
+	snprintf(text, sizeof(text), "%u:%u wbps=" BYTES_PER_S, d->major, d->minor);
+	return err < 0 ? err : cgroup_set(g, NULL, "io.max", text);
+}
+
+/* Its own small limit of dirty memory, so that nobody else on this machine is throttled. */
+static int limit_dirty(struct scene *s, const struct disk *d)
+{
+	char file[96];
+
+	snprintf(file, sizeof(file), "/sys/class/bdi/%u:%u/max_ratio", d->major, d->minor);
+	int err = scene_knob(s, file, "1");
+
+	if (err < 0)
+		return err;
+	/* Finer, where there is it (6.2); putting max_ratio back undoes both. */
+	snprintf(file, sizeof(file), "/sys/class/bdi/%u:%u/max_bytes", d->major, d->minor);
+	scene_write(file, DIRTY_BYTES);
+	snprintf(file, sizeof(file), "/sys/class/bdi/%u:%u/strict_limit", d->major, d->minor);
+	err = scene_knob(s, file, "1");
+	return err == -ENOENT ? scene_skip(s, "%s: this kernel does not have it", file) : err;
+}
+
+static int open_in(const struct disk *d, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", d->target, name);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		_exit(1);
+	return fd;
+}
+
+static void pour(const struct disk *d, const struct cgroup *g)
+{
+	static const char block[65536];
+	int fd = open_in(d, "stream");
+
+	if (g->version == 2 && cgroup_enter(g) < 0)
+		_exit(1);
+	for (off_t at = 0;; at = (at + (off_t)sizeof(block)) % (off_t)(192 * MIB)) {
+		if (pwrite(fd, block, sizeof(block), at) < 0)
+			_exit(1);
+	}
+}
+
+static void commit(const struct disk *d)
+{
+	int fd = open_in(d, "journal");
+
+	for (;;) {
+		if (pwrite(fd, "commit\n", 7, 0) < 0 || fsync(fd) < 0)
+			_exit(1);
+		scene_nap(20);
+	}
+}
+
+static int run(struct scene *s)
+{
+	struct disk d;
+	struct cgroup g;
+	int err = disk_new(s, 256 * MIB, &d);
+
+	if (err == 0)
+		err = slow_down(s, &d, &g);
+	if (err == 0)
+		err = limit_dirty(s, &d);
+	if (err < 0)
+		return err;
+	pid_t pid = scene_child(s, "lab-pour");
+
+	if (pid == 0)
+		pour(&d, &g);
+	pid_t victim = scene_child(s, "lab-commit");
+
+	if (victim == 0)
+		commit(&d);
+	if (pid < 0 || victim < 0)
+		return -EAGAIN;
+	err = scene_await(pid, 'D');
+	if (err < 0)
+		return err;
+	scene_say(s,
+		"lab-pour (pid %d) fills the dirty memory of %s at %s; lab-commit (pid %d) waits",
+		(int)pid, d.device, d.target, (int)victim);
+	scene_culprit(s, "device", 0, d.device);
+	scene_culprit(s, "mount", 0, d.target);
+	scene_culprit(s, "process", pid, "lab-pour");
+	return scene_hold(s);
+}
+
+const struct lab lab_dirty_limit = {
+	.name = "dirty-limit",
+	.story = "A slow disk has more dirty pages than it may: writers are stopped, commits wait",
+	.want = "io.writeback",
+	.bounds = "16 MiB of dirty memory, 256 MiB of disk, a loop device at 4 MiB/s",
+	.root = true,
+	.settle_s = 6,
+	.run = run,
+};

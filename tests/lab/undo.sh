@@ -1,0 +1,101 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# undo.sh MURPHY-LAB: whoever of a lab's processes is killed, nothing of the lab is left: no
+# process, mount, control group, loop device, knob, folder.
+set -u
+lab=$1
+if [ "$(id -u)" != 0 ]; then
+	echo 'needs root'
+	exit 77
+fi
+passed=0 failed=0 skipped=0
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+
+# Everything that a lab may leave, in a stable order. $1: the lab.
+left()
+{
+	grep "murphy-lab\.$1\." /proc/self/mounts
+	find /sys/fs/cgroup -maxdepth 3 -name "murphy-lab.$1.*" 2>/dev/null
+	find /var/tmp -maxdepth 1 -name "murphy-lab.$1.*"
+	find /sys/block -maxdepth 3 -path '*/loop/backing_file' -exec grep -H "murphy-lab.$1" {} + 2>/dev/null
+	ls /run/murphy-lab.*.undo 2>/dev/null
+	ps -eo comm= | grep '^lab-'
+}
+
+# Knobs of all backing devices and the root's throttles: must be as they were.
+knobs()
+{
+	cat /sys/class/bdi/7:*/strict_limit /sys/class/bdi/7:*/max_ratio 2>/dev/null
+	cat /sys/fs/cgroup/blkio/blkio.throttle.write_bps_device 2>/dev/null
+}
+
+children_of()
+{
+	ps -o pid= --ppid "$1"
+}
+
+# The processes of undo.h: murphy-lab, its keeper, the keeper's body.
+who()
+{
+	keeper=$(children_of "$pid" | head -n 1)
+	case $1 in
+	main) echo "$pid" ;;
+	keeper) echo "$keeper" ;;
+	body) children_of "$keeper" | head -n 1 ;;
+	all) echo "$pid $keeper $(children_of "$keeper" | head -n 1)" ;;
+	esac
+}
+
+# try LAB SIGNAL WHO
+try()
+{
+	before=$(knobs)
+	"$lab" run "$1" --for 60 >"$out" 2>&1 &
+	pid=$!
+	i=0
+	while ! grep -q '^ready\|^skipped' "$out" && [ $i -lt 300 ]; do
+		sleep 0.1
+		i=$((i + 1))
+	done
+	if ! grep -q '^ready' "$out"; then
+		wait "$pid"
+		echo "skipped  $1: $(tail -n 1 "$out")"
+		skipped=$((skipped + 1))
+		return
+	fi
+	# shellcheck disable=SC2046 # one or three
+	kill -"$2" $(who "$3")
+	wait "$pid" 2>/dev/null
+	if [ "$3" = all ]; then
+		# Nobody was left to undo: the next murphy-lab does.
+		"$lab" run idle --for 1 >/dev/null
+	fi
+	i=0
+	while [ -n "$(left "$1")" ] && [ $i -lt 100 ]; do
+		sleep 0.1
+		i=$((i + 1))
+	done
+	if [ -n "$(left "$1")" ] || [ "$(knobs)" != "$before" ]; then
+		echo "FAILED   $1, $2 to $3; left:"
+		left "$1"
+		[ "$(knobs)" = "$before" ] || echo 'knobs are not as they were'
+		failed=$((failed + 1))
+	else
+		echo "ok       $1, $2 to $3"
+		passed=$((passed + 1))
+	fi
+}
+
+for victim in main keeper body all; do
+	try d-state KILL $victim
+done
+for name in dirty-limit hung-mount memcg-limit cpu-throttled tmpfs-small close-wait; do
+	try $name KILL main
+done
+try dirty-limit KILL all
+try postgres KILL main
+try postgres INT main
+try d-state TERM main
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed = 0 ]
