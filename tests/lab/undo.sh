@@ -20,7 +20,7 @@ left()
 	find /var/tmp -maxdepth 1 -name "murphy-lab.$1.*"
 	find /sys/block -maxdepth 3 -path '*/loop/backing_file' -exec grep -H "murphy-lab.$1" {} + 2>/dev/null
 	ls /run/murphy-lab.*.undo 2>/dev/null
-	ps -eo comm= | grep '^lab-'
+	pgrep -l '^lab-'
 }
 
 # Knobs of all backing devices and the root's throttles: must be as they were.
@@ -32,7 +32,7 @@ knobs()
 
 children_of()
 {
-	ps -o pid= --ppid "$1"
+	pgrep -P "$1"
 }
 
 # The processes of undo.h: murphy-lab, its keeper, the keeper's body.
