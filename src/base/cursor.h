@@ -21,7 +21,7 @@ struct cursor {
 
 static inline struct cursor cursor_of(const char *buf, size_t len)
 {
-	return (struct cursor){ buf, buf + len };
+	return (struct cursor){ buf, len ? buf + len : buf }; /* NULL + 0 is undefined */
 }
 
 static inline struct cursor cursor_span(struct span s)
