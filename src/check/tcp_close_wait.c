@@ -217,6 +217,15 @@ static enum severity severity_of(const struct group *g, bool short_of_fds)
 	return short_of_fds ? SEVERITY_CRITICAL : SEVERITY_WARNING;
 }
 
+static const char *owner_unseen(const struct model *m)
+{
+	const struct table *t = frame_table(m->now, TABLE_socket_owner);
+
+	if (t && t->why[0])
+		return t->why;
+	return table_usable(t) ? "no process that murphy sees holds them" : "not known";
+}
+
 static void report(struct judgement *j, const struct model *m, const struct group *g)
 {
 	bool old = g->forgotten > 0 && (g->forgotten >= FORGOTTEN_SAD || g->idle < IDLE_SAD);
@@ -237,10 +246,10 @@ static void report(struct judgement *j, const struct model *m, const struct grou
 	} else {
 		finding_culprit(f, g->port ? entity_listener(j, t, g->example, 0)
 					   : entity_connection(j, t, g->example, 0));
-		f->title = judge_text(j, "%zu connections of user %u sit in CLOSE_WAIT%s",
-			g->sockets, g->uid, age);
-		finding_evidence_text(f, "socket_owner.pid",
-			"not visible: that takes root or CAP_SYS_PTRACE", "/proc/PID/fd");
+		f->title = judge_text(j, "%zu connections of user %u%s sit in CLOSE_WAIT%s",
+			g->sockets, g->uid, g->port ? judge_text(j, " on port %u", g->port) : "",
+			age);
+		finding_evidence_text(f, "socket_owner.pid", owner_unseen(m), "/proc/PID/fd");
 	}
 	add_todo(j, m, f, g);
 	f->refuted_if =

@@ -10,9 +10,8 @@
  * ListenOverflows counts it per network namespace, not per listener; sk_drops per listener, but for
  * other reasons too: it rises on healthy traffic, so alone it is no proof.
  */
+#define OVERFLOW_WHY "during the look; each is a client that was turned away"
 #define FULL_WHY "the kernel refuses when more wait than the limit"
-/* Overflows since boot that are worth a line although nothing overflows now. */
-static const double EVER_INFO = 100;
 /* A process that used no more than this did not even try to accept. */
 #define STUCK_CPU_RATIO 0.02
 /* More than this and it was busy on a CPU instead. */
@@ -91,7 +90,7 @@ static void add_evidence(struct judgement *j, struct finding *f, const struct ov
 		o->s->netns ? judge_text(j, "/proc/net/netstat of network namespace %llu",
 				      (unsigned long long)o->s->netns)
 			    : "/proc/net/netstat",
-		reading_of(0), "during the look; each is a client that was turned away");
+		reading_of(0), OVERFLOW_WHY);
 	finding_evidence(f, "tcp_socket.drops", UNIT_COUNT, reading_of(o->drops),
 		"sock_diag SK_MEMINFO_DROPS", reading_none(STATE_ABSENT),
 		"during the look; says which listener, but rises for other reasons too");
@@ -228,21 +227,15 @@ static void report(struct judgement *j, const struct model *m, const struct over
 }
 
 /* The kernel counted, and no listener in sight did it: it is gone, or recovered in time. */
-static void report_host(struct judgement *j, double overflows, bool now)
+static void report_host(struct judgement *j, double overflows)
 {
-	struct finding *f =
-		judge_finding(j, now ? SEVERITY_WARNING : SEVERITY_INFO, CONFIDENCE_CERTAIN);
+	struct finding *f = judge_finding(j, SEVERITY_WARNING, CONFIDENCE_CERTAIN);
 
-	finding_evidence(f, now ? "snmp.tcp_listen_overflows" : "tcp.listen_overflows_ever",
-		UNIT_COUNT, reading_of(overflows), "/proc/net/netstat",
-		reading_of(now ? 0 : EVER_INFO),
-		now ? "during the look; each is a client that was turned away"
-		    : "since boot, none of them during the look");
+	finding_evidence(f, "snmp.tcp_listen_overflows", UNIT_COUNT, reading_of(overflows),
+		"/proc/net/netstat", reading_of(0), OVERFLOW_WHY);
 	finding_culprit(f, entity_host());
-	f->title = judge_text(j,
-		now ? "Accept queues turned %.0f clients away during the look"
-		    : "Accept queues turned %.0f clients away since boot, none now",
-		overflows);
+	f->title =
+		judge_text(j, "Accept queues turned %.0f clients away during the look", overflows);
 	f->cause =
 		"a listener's accept queue was full: its program accepted slower than clients came";
 	finding_todo(f, "see which queue fills, while it is busy:  watch -d ss -ltn");
@@ -268,14 +261,12 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 		report(j, m, &list[i]);
 	if (n > 0)
 		return VERDICT_SAD;
-	if (!reading_ok(tm->listen_overflows_ever))
+	/* Those of before the look tell of another hour: a vital sign, no finding. */
+	if (!reading_ok(tm->listen_overflows))
 		return judge_unknown(j, m, TABLE_snmp);
-	if (tm->listen_overflows.value > 0)
-		report_host(j, tm->listen_overflows.value, true);
-	else if (tm->listen_overflows_ever.value >= EVER_INFO)
-		report_host(j, tm->listen_overflows_ever.value, false);
-	else
+	if (tm->listen_overflows.value == 0)
 		return VERDICT_FINE;
+	report_host(j, tm->listen_overflows.value);
 	return VERDICT_SAD;
 }
 
