@@ -27,6 +27,9 @@
 /* procs_running counts murphy itself: the process and the reader that reads it. */
 enum { OWN_TASKS = 2 };
 
+/* Less than this of all CPUs is not the one cause. */
+#define ONE_CAUSE_RATIO 0.5
+
 enum { CULPRITS_SHOWN = 3 };
 
 struct load {
@@ -205,30 +208,42 @@ static enum severity severity_of(struct reading queue, const struct process_fact
 		       : SEVERITY_WARNING;
 }
 
+static const char *cause_of(struct judgement *j, const struct model *m, const struct load *load,
+	const struct process_facts *worst)
+{
+	const char *top = process_label(j, m, load->top->pid);
+	const char *like = load->processes > 1 ? " with its like" : "";
+	double cpus = (double)m->cpu->cpus;
+
+	if (load->cpu_ratio < ONE_CAUSE_RATIO * cpus)
+		return judge_text(j,
+			"many programs share the CPUs; %s takes most of them, %.1f of %.0f%s", top,
+			load->cpu_ratio, cpus, like);
+	return judge_text(j, "%s takes %.1f of %.0f CPUs%s%s", top, load->cpu_ratio, cpus, like,
+		worst ? "" : "; the tasks that wait are its own");
+}
+
 static void report(struct judgement *j, const struct model *m, struct reading queue)
 {
 	struct load loads[CULPRITS_SHOWN + 1];
 	size_t n = find_loads(m->process, loads);
 	struct finding *f = judge_finding(j, SEVERITY_INFO, CONFIDENCE_LIKELY);
 	const struct process_facts *worst = n > 0 ? add_victims(j, m, f, &loads[0]) : NULL;
-	const char *top = n > 0 && loads[0].top ? process_label(j, m, loads[0].top->pid) : "";
 
 	f->severity = severity_of(queue, worst);
 	f->share = m->cpu->busy.value;
 	add_culprits(j, m, f, loads, n);
 	add_evidence(f, m, queue, worst);
-	f->title =
-		worst ? judge_text(j, "%.0f tasks wait for each CPU; %s got %s and waited %s",
-				queue.value, process_label(j, m, worst->pid),
-				human_ratio(worst->run_ratio.value).s,
-				human_ratio(worst->wait_ratio.value).s)
-		      : judge_text(j, "%.0f tasks wait for each CPU, none of them anybody else's",
-				queue.value);
-	f->cause = n > 0 ? judge_text(j, "%s takes %.1f of %llu CPUs%s%s", top, loads[0].cpu_ratio,
-				   (unsigned long long)m->cpu->cpus,
-				   loads[0].processes > 1 ? " with its like" : "",
-				   worst ? "" : "; the tasks that wait are its own")
-			 : "processes too short-lived to be named";
+	f->title = worst ? judge_text(j, "%.0f tasks wait for each CPU; %s got %s and waited %s",
+				   queue.value, process_label(j, m, worst->pid),
+				   human_ratio(worst->run_ratio.value).s,
+				   human_ratio(worst->wait_ratio.value).s)
+			 : judge_text(j,
+				   "%.0f tasks wait for each CPU; nobody outside the load was seen "
+				   "to wait",
+				   queue.value);
+	f->cause =
+		n > 0 ? cause_of(j, m, &loads[0], worst) : "processes too short-lived to be named";
 	add_todo(j, f, n > 0 ? &loads[0] : NULL);
 	f->refuted_if = "vmstat 1 shows r at or below the number of CPUs over a minute: this was a "
 			"burst";

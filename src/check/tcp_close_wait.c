@@ -18,6 +18,8 @@ enum { IDLE_SAD = 20 };
 #define IDLE_WHY "one process rarely has that many at once; none of them moved during the look"
 /* Of the limit of open files: soon the process can accept and open nothing. */
 #define FD_CRITICAL_RATIO 0.9
+/* From here on more room is worth a command. */
+#define FD_SHORT_RATIO 0.5
 static const uint64_t HOUR_NS = UINT64_C(3600000000000);
 
 enum { GROUPS_MAX = 64, ANY_PORT = 0 };
@@ -185,6 +187,8 @@ static const char *cause_of(const struct group *g)
 static void add_todo(
 	struct judgement *j, const struct model *m, struct finding *f, const struct group *g)
 {
+	const struct process_limits *l =
+		table_find(frame_table(m->now, TABLE_process_limits), g->pid);
 	unsigned long long pid = g->pid;
 
 	finding_todo(
@@ -196,11 +200,11 @@ static void add_todo(
 					"see what its threads wait for:  grep . "
 					"/proc/%llu/task/*/wchan /proc/%llu/task/*/syscall",
 					pid, pid));
-	if (pid)
+	if (l && row_has(l->has, PROCESS_LIMITS_fd_soft) && f->share >= FD_SHORT_RATIO)
 		finding_todo(f, judge_text(j,
-					"gain time before descriptors run out:  prlimit "
-					"--pid %llu --nofile=65536:",
-					pid));
+					"gain time before descriptors run out:  prlimit --pid "
+					"%llu --nofile=%llu:",
+					pid, (unsigned long long)l->fd_soft * 2));
 	if (pid)
 		finding_todo(f, judge_text(j, "free them, in a quiet moment:  %s",
 					restart_command(j, m, g->pid)));
