@@ -115,8 +115,8 @@ static int read_netns(struct probe *p)
 	if (err == -ETIME)
 		table_fail(t, STATE_LATE, "not all processes were asked for their namespace");
 	else if (denied > 0)
-		table_fail(
-			t, STATE_OK, "%zu processes not looked into: needs CAP_SYS_PTRACE", denied);
+		table_fail(t, STATE_OK, "processes not looked into: %zu (needs CAP_SYS_PTRACE)",
+			denied);
 	else if (t->lost > 0)
 		table_fail(t, STATE_OK, "more than %d network namespaces", NETNS_MAX);
 	return err == -ETIME ? 0 : err;

@@ -3,6 +3,10 @@
 #include "source/source.h"
 
 #include <errno.h>
+#include <stdio.h>
+
+/* More than that are counted as lost, as the source tcp does. */
+enum { NETNS_MAX = 64 };
 #include <string.h>
 
 static const struct key tcp[] = {
@@ -118,24 +122,70 @@ int snmp_parse(const char *buf, size_t len, struct table *t)
 	return 0;
 }
 
+/* snmp and netstat of a directory net/ into text. */
+static int read_pair(struct host *h, const char *net, struct strbuf *text)
+{
+	auto_strbuf more = { 0 };
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/snmp", net);
+	int err = host_read_all(h, path, 65536, text);
+
+	snprintf(path, sizeof(path), "%s/netstat", net);
+	if (err == 0 && host_read_all(h, path, 65536, &more) == 0)
+		strbuf_add(text, more.bytes ? more.bytes : "", more.len);
+	return text->failed ? -ENOMEM : err;
+}
+
+/* /proc/PID/net is the namespace of the process: no need to go there. */
+static int read_others(struct probe *p, struct table *t)
+{
+	auto_strbuf text = { 0 };
+	size_t n = 0;
+
+	for (table_each(const struct netns, ns, probe_used(p, TABLE_netns))) {
+		char net[48];
+		size_t before = t->n;
+
+		if (ns->netns == 0)
+			continue;
+		if (++n >= NETNS_MAX || probe_late(p)) {
+			t->lost++;
+			continue;
+		}
+		snprintf(net, sizeof(net), "proc/%llu/net", (unsigned long long)ns->pid);
+		int err = read_pair(p->host, net, &text);
+
+		if (err == 0)
+			err = snmp_parse(text.bytes ? text.bytes : "", text.len, t);
+		if (err == -ENOMEM)
+			return err;
+		if (err == 0 && t->n > before)
+			row_put(t->schema, table_at(t, before), SNMP_netns, ns->netns);
+		/* Its last process may have gone; so did the namespace. */
+		else if (err != -ENOENT && err != -ESRCH)
+			t->lost++;
+	}
+	return 0;
+}
+
 static int read_snmp(struct probe *p)
 {
 	struct table *t = probe_table(p, TABLE_snmp);
-	auto_strbuf text = { 0 }, more = { 0 };
+	auto_strbuf text = { 0 };
 
 	if (!t)
 		return 0;
-	int err = host_read_all(p->host, "proc/net/snmp", 65536, &text);
+	int err = read_pair(p->host, "proc/net", &text);
 
-	if (err == 0 && host_read_all(p->host, "proc/net/netstat", 65536, &more) == 0)
-		strbuf_add(&text, more.bytes ? more.bytes : "", more.len);
-	probe_bytes(t, "proc/net/snmp", text.failed ? -ENOMEM : err, &text, snmp_parse);
-	return 0;
+	probe_bytes(t, "proc/net/snmp", err, &text, snmp_parse);
+	return t->state == STATE_OK ? read_others(p, t) : 0;
 }
 
 const struct source source_snmp = {
 	.name = "snmp",
 	.fills = { TABLE_snmp },
+	.uses = { TABLE_netns },
 	.deadline_ns = 500000000,
 	.read = read_snmp,
 };
