@@ -246,6 +246,27 @@ static void many_processes(void **state)
 	drop_tables(out);
 }
 
+/* Rows read in time are kept; what is missing is counted and said. */
+static void late(void **state)
+{
+	struct tree *t = *state;
+	struct table *out[TABLES] = { [TABLE_process] = table_new(schemas[TABLE_process]) };
+	struct frame none = { 0 };
+	struct probe p = { .frame = &none, .out = out, .deadline_ns = 1 };
+
+	put(t, "proc/2/stat", "2 (a) S" TAIL);
+	open_tree(t);
+	p.host = t->h;
+	for (size_t i = 0; i < n_sources; i++) {
+		if (strcmp(sources[i]->name, "process") == 0)
+			assert_int_equal(sources[i]->read(&p), 0);
+	}
+	assert_int_equal(out[TABLE_process]->state, STATE_LATE);
+	assert_int_equal(out[TABLE_process]->lost, 2);
+	assert_string_equal(out[TABLE_process]->why, "0 of 2 processes in 0.0 s");
+	drop_tables(out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +274,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(groups_v2, setup, teardown),
 		cmocka_unit_test_setup_teardown(groups_v1_merge, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_processes, setup, teardown),
+		cmocka_unit_test_setup_teardown(late, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
