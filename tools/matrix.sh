@@ -44,7 +44,7 @@ tree()
 	gate "$tree_name" labs tools/check-labs.sh "$dir"
 }
 
-sanitize='-Db_sanitize=address,undefined -Db_lundef=false'
+sanitize='-Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all'
 cell 'gcc' tree gcc gcc
 cell 'clang' tree clang clang
 # shellcheck disable=SC2086 # a list

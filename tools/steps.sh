@@ -102,7 +102,8 @@ step_asan()
 {
 	need asan clang || return 0
 	CC=clang configure asan build-asan -Dwerror=true -Dtests=enabled \
-		-Db_sanitize=address,undefined -Db_lundef=false || return 0
+		-Db_sanitize=address,undefined -Db_lundef=false \
+		-Dc_args=-fno-sanitize-recover=all || return 0
 	build asan build-asan || return 0
 	run_tests asan build-asan --timeout-multiplier 3
 }

@@ -88,14 +88,7 @@ static struct cgroup_hierarchy *hierarchy_row(
 	return row;
 }
 
-/*
- * Parse /proc/PID/mountinfo: the lines of cgroup and cgroup2. Pure.
- *
- * Shape:  as proc_pid_mountinfo(5); the controllers of version 1 are in the super options.
- * Errors: -EINVAL malformed, -ENODATA no line at all.
- * Source: fs/proc_namespace.c, show_mountinfo().
- */
-int cgroup_hierarchy_parse(const char *buf, size_t len, struct table *t)
+static int parse_hierarchies(const char *buf, size_t len, struct table *t)
 {
 	struct cursor c = cursor_of(buf, len), line;
 
@@ -127,6 +120,23 @@ int cgroup_hierarchy_parse(const char *buf, size_t len, struct table *t)
 			return -EINVAL;
 	}
 	return 0;
+}
+
+/*
+ * Parse /proc/PID/mountinfo: the lines of cgroup and cgroup2. Pure.
+ *
+ * Shape:  as proc_pid_mountinfo(5); the controllers of version 1 are in the super options.
+ * Errors: -EINVAL malformed, -ENODATA no line at all.
+ * Source: fs/proc_namespace.c, show_mountinfo().
+ */
+int cgroup_hierarchy_parse(const char *buf, size_t len, struct table *t)
+{
+	size_t was = t->n;
+	int err = parse_hierarchies(buf, len, t);
+
+	while (err < 0 && t->n > was)
+		table_drop_last(t);
+	return err;
 }
 
 int cgroup_hierarchies(struct host *h, struct table *t)

@@ -120,9 +120,10 @@ static inline void *table_at(const struct table *t, size_t i)
 }
 
 /* for (table_each(struct disk, d, t)): every row of t, which may be NULL. */
-#define table_each(type, var, t)                                                            \
-	type *var = (t) ? (type *)(t)->row : NULL, *var##_stop = (t) ? var + (t)->n : NULL; \
-	var < var##_stop;                                                                   \
+#define table_each(type, var, t)                               \
+	type *var = (t) ? (type *)(t)->row : NULL,             \
+	     *var##_stop = (t) && (t)->n ? var + (t)->n : var; \
+	var < var##_stop;                                      \
 	var++
 
 /* True when t has rows that may be judged. */
