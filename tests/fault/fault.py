@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Let the n-th allocation, read or write of murphy fail, for every n until none is left.
+
+fault.py MURPHY TREE
+
+MURPHY is built with -Dfault=true. It diagnoses the fixture TREE, and captures it; each process of
+it counts its own calls. Whatever fails, it ends by itself with a documented exit code, no source's
+process dies of a signal, every line of JSON is JSON, and a capture that could not be written is not
+reported as done. To keep it short, n grows by a tenth from 100 on.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ANSWERS = {0, 1, 2, 3, 70}
+SECONDS = 20
+
+
+def run(murphy, args, fault, mark):
+    env = dict(os.environ, MURPHY_FAULT=fault, MURPHY_FAULT_MARK=str(mark))
+    mark.unlink(missing_ok=True)
+    done = subprocess.run([murphy, *args], env=env, capture_output=True, timeout=SECONDS,
+                          check=False)
+    return done, mark.exists()
+
+
+def wrong_with(done):
+    """What is wrong with that answer to a failed call; None: nothing."""
+    err = done.stderr.decode(errors="replace")
+    if done.returncode not in ANSWERS:
+        return f"exit code {done.returncode}: {err.strip()[-300:]}"
+    if "Sanitizer" in err or "runtime error" in err:
+        return err[-2000:]
+    if done.returncode == 70 and not err:
+        return "exit code 70 without a word"
+    for line in done.stdout.decode(errors="replace").splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            return f"not JSON: {line[:200]}"
+        if "signal" in str(row.get("why", "")):
+            return f"a source died: {line[:300]}"
+    return None
+
+
+def walk(murphy, name, args, kind, mark, check=lambda done: None):
+    n, runs, bad = 1, 0, []
+    while True:
+        done, fired = run(murphy, args, f"{kind}:{n}", mark)
+        if not fired:
+            break
+        runs += 1
+        wrong = wrong_with(done) or check(done)
+        if wrong:
+            bad.append(f"{name}, {kind}:{n}: {wrong}")
+        n += 1 if n < 100 else n // 10
+    print(f"{name}: {runs} times a failing {kind}, {len(bad)} bad answers")
+    if not runs:
+        bad.append(f"{name}: no {kind} was made to fail")
+    return bad
+
+
+def main():
+    murphy, tree = sys.argv[1:3]
+    bad = []
+    with tempfile.TemporaryDirectory() as tmp:
+        mark, archive = Path(tmp) / "mark", Path(tmp) / "capture"
+        look = ["--root", tree, "--json"]
+        bad += walk(murphy, "diagnose", look, "alloc", mark)
+        bad += walk(murphy, "diagnose", look, "read", mark)
+
+        def honest(done):
+            if done.returncode == 0 and not archive.exists():
+                return "exit code 0 and no capture"
+            if done.returncode == 70 and archive.exists():
+                return "a torn capture was left"
+            archive.unlink(missing_ok=True)
+            return None
+
+        bad += walk(murphy, "capture", ["capture", "--root", tree, str(archive)], "write", mark, honest)
+    print("\n".join(bad[:20]))
+    return 1 if bad else 0
+
+
+sys.exit(main())
