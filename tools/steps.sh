@@ -159,4 +159,5 @@ step_cover()
 step_labs()
 {
 	gate labs matrix tools/check-labs.sh build-gcc
+	gate labs undo tests/lab/undo.sh build-gcc/murphy-lab
 }

@@ -49,7 +49,7 @@ enum outcome {
 struct judged {
 	enum outcome outcome;
 	char first[48]; /* the first new finding, "" */
-	char why[200];
+	char why[320];
 };
 
 /* Parse JSON lines. Lines of kinds that it does not know are skipped; 0 or -EINVAL. */

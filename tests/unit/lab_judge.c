@@ -122,6 +122,24 @@ static void what_comes_along_is_no_alarm(void **state UNUSED)
 	assert_int_equal(judge(&sick, "culprit process 7 srv", END, alarm), OUTCOME_ALARM);
 }
 
+static void the_hypervisor_is_not_of_the_lab(void **state UNUSED)
+{
+	const char *steal = FINDING("cpu.steal", "warning", "{\"kind\":\"host\",\"name\":\"a\"}")
+		FINDING("tcp.close-wait", "info", PROCESS("srv", "7")) END;
+
+	assert_int_equal(judge(&sick, "culprit process 7 srv", END, steal), OUTCOME_PASSED);
+}
+
+static void the_reason_names_who_was_blamed(void **state UNUSED)
+{
+	struct answer was = answer(END);
+	struct answer now = answer(FINDING("tcp.close-wait", "info", PROCESS("srv", "7")) END);
+	struct judged j = judge_lab(&sick, "culprit process 8 x", &was, &now);
+
+	assert_string_equal(j.first, "tcp.close-wait");
+	assert_string_equal(j.why, "names the wrong one: tcp.close-wait of process srv (7)");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -133,6 +151,8 @@ int main(void)
 		cmocka_unit_test(the_same_id_of_another_is_new),
 		cmocka_unit_test(a_twin_may_have_info_and_no_more),
 		cmocka_unit_test(what_comes_along_is_no_alarm),
+		cmocka_unit_test(the_hypervisor_is_not_of_the_lab),
+		cmocka_unit_test(the_reason_names_who_was_blamed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
