@@ -406,9 +406,16 @@ static bool report_past(struct judgement *j, const struct model *m)
 			continue;
 		if (!f)
 			f = judge_finding(j, SEVERITY_INFO, CONFIDENCE_CERTAIN);
-		finding_victim(f, (struct entity){ .kind = ENTITY_PROCESS,
-					  .pid = k->pid,
-					  .name = judge_text(j, "%s", table_text(t, k->comm)) });
+		struct entity e = { .kind = ENTITY_PROCESS,
+			.pid = k->pid,
+			.name = judge_text(j, "%s", table_text(t, k->comm)) };
+		bool again = false;
+
+		/* The kernel complains every two minutes. */
+		for (size_t i = 0; i < f->n_victims; i++)
+			again |= entity_same(&f->victims[i], &e);
+		if (!again)
+			finding_victim(f, e);
 		last = k;
 	}
 	if (!f)
