@@ -98,10 +98,16 @@ enum verdict judge_unknown(struct judgement *j, const struct model *m, enum tabl
 
 	if (!t)
 		return judge_unknown_why(j, STATE_ABSENT, "not read");
-	if (t->why[0])
+	if (t->state != STATE_OK && t->why[0])
 		return judge_unknown_why(j, t->state, t->why);
-	return judge_unknown_why(j, t->state == STATE_OK ? STATE_ABSENT : t->state,
-		judge_text(j, "%s: %s", t->schema->name, state_name(t->state)));
+	/* It is there, so what is missing is the reading before it. */
+	if (t->state == STATE_OK)
+		return judge_unknown_why(j, STATE_ABSENT,
+			judge_text(j, "%s: %s", t->schema->name,
+				m->was ? "the earlier reading is missing"
+				       : "needs two readings, and there is one"));
+	return judge_unknown_why(
+		j, t->state, judge_text(j, "%s: %s", t->schema->name, state_name(t->state)));
 }
 
 bool judge_ask(struct judgement *j, const struct model *m, enum table_id table, uint64_t key)

@@ -16,7 +16,7 @@
 
 enum { SOURCES_MAX = 128, READERS_MAX = 64 };
 
-#define BUDGET_ROOT_NS 15000000000u
+#define BUDGET_ROOT_NS 30000000000u
 /* How much later than the source's own deadline its reader is ended. */
 #define GRACE_NS 100000000u
 #define NO_SOURCE SIZE_MAX
@@ -187,11 +187,12 @@ static void fail_source(struct run *r, size_t k, enum state state, const char *w
 	r->progress[k] = DONE;
 }
 
-static void arm(struct reader *reader)
+static void arm(const struct run *r, struct reader *reader)
 {
 	const struct source *s = sources[reader->source[reader->at]];
 
-	reader->deadline_ns = clock_ns(CLOCK_MONOTONIC) + s->deadline_ns + GRACE_NS;
+	reader->deadline_ns =
+		clock_ns(CLOCK_MONOTONIC) + reader_deadline_ns(r->feed->host, s) + GRACE_NS;
 }
 
 static void start(struct run *r, const size_t *list, size_t n)
@@ -213,7 +214,7 @@ static void start(struct run *r, const size_t *list, size_t n)
 	}
 	for (size_t i = 0; i < n; i++)
 		r->progress[list[i]] = RUNNING;
-	arm(reader);
+	arm(r, reader);
 	r->reader[r->n_readers++] = reader;
 }
 
@@ -292,10 +293,10 @@ static void take_message(
 	case WIRE_DONE:
 		r->progress[head->source] = DONE;
 		if (++reader->at < reader->n_sources)
-			arm(reader);
+			arm(r, reader);
 		break;
 	default:
-		arm(reader);
+		arm(r, reader);
 	}
 }
 

@@ -21,7 +21,7 @@ void feed_free(struct feed *f);
 /* Shows everything that is read from now on to tap; NULL ends that. */
 void feed_set_tap(struct feed *f, host_tap_fn *tap, void *arg);
 
-/* How long each later live read may take in all; roots have 15 s. */
+/* How long each later live read may take in all; roots have 30 s. */
 void feed_set_budget(struct feed *f, uint64_t budget_ns);
 
 /*

@@ -22,6 +22,9 @@ struct reader_job {
 	bool tap;
 };
 
+/* What a source may take: a tree on a disk may be large and cold, and nobody waits for a capture. */
+uint64_t reader_deadline_ns(const struct host *h, const struct source *s);
+
 /* Fork it. Its pid and a non-blocking pipe to read from, or -errno. */
 pid_t reader_start(const struct reader_job *job, int *ret_fd);
 
