@@ -78,6 +78,7 @@ struct finding {
 	size_t n_todo;
 	const char *refuted_if;
 	uint64_t since_ns; /* boottime since when, 0: unknown */
+	bool aside; /* too small to be the cause of anything else */
 	/* set by look */
 	struct finding *parent; /* the finding that explains this one */
 };

@@ -46,6 +46,7 @@ static void report(struct judgement *j, const struct model *m, struct reading st
 	finding_culprit(f, entity_host());
 	add_victims(j, m, f);
 	f->share = steal.value;
+	f->aside = !sad; /* a few percent do not make a queue */
 	f->title =
 		judge_text(j, "The hypervisor took %s of the CPU time that this machine asked for",
 			human_ratio(steal.value).s);

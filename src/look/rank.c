@@ -117,7 +117,8 @@ void rank_findings(struct finding **finding, size_t n)
 	sort(finding, n);
 	for (size_t a = 0; a < n; a++) {
 		for (size_t b = 0; b < n; b++) {
-			if (a == b || finding[b]->parent || below(finding[a], finding[b]) ||
+			if (a == b || finding[a]->aside || finding[b]->parent ||
+				below(finding[a], finding[b]) ||
 				!names_explained(finding[a], finding[b]))
 				continue;
 			if (concerns(finding[a], finding[b]))

@@ -165,6 +165,7 @@ static void steal_is_of_the_time_wanted(void **state UNUSED)
 	assert_int_equal(s.judgement.finding[0]->victims[0].pid, 20);
 	scene_end(&s);
 	assert_int_equal(judge_steal(&s, SECOND, SECOND / 20), VERDICT_SAD);
+	assert_true(s.judgement.finding[0]->aside);
 	assert_int_equal(s.judgement.finding[0]->severity, SEVERITY_INFO);
 	scene_end(&s);
 	assert_int_equal(judge_steal(&s, SECOND, SECOND / 100), VERDICT_FINE);

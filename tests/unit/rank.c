@@ -50,11 +50,29 @@ static void nests_only_what_shares_an_entity(void **state UNUSED)
 	assert_ptr_equal(list[2], &other);
 }
 
+/* Little stolen time is true, and not why tasks queue. */
+static void what_is_small_explains_nothing(void **state UNUSED)
+{
+	struct finding steal = finding_of("cpu.steal", SEVERITY_INFO, this_host);
+	struct finding queue = finding_of("cpu.saturated", SEVERITY_CRITICAL, group_a);
+	struct finding *list[] = { &steal, &queue };
+
+	steal.aside = true;
+	rank_findings(list, ARRAY_SIZE(list));
+	assert_null(queue.parent);
+	assert_ptr_equal(list[0], &queue);
+	assert_int_equal(steal.severity, SEVERITY_INFO);
+	steal.aside = false;
+	rank_findings(list, ARRAY_SIZE(list));
+	assert_ptr_equal(queue.parent, &steal);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(worst_first_then_surest),
 		cmocka_unit_test(nests_only_what_shares_an_entity),
+		cmocka_unit_test(what_is_small_explains_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
