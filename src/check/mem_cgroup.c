@@ -345,7 +345,8 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 const struct check check_mem_cgroup = {
 	.id = "mem.cgroup",
 	.question = "Does a control group need more memory than its limit?",
-	.explains = { "mem.pressure" },
+	/* Reclaim and refaults burn the CPU time of the very processes that thrash. */
+	.explains = { "mem.pressure", "cpu.saturated" },
 	.needs = {
 		{ .table = TABLE_cgroup, .rate = true },
 		{ .table = TABLE_meminfo, .optional = true },
