@@ -148,7 +148,8 @@ step_lint()
 step_cover()
 {
 	need cover gcc || return 0
-	CC=gcc configure cover build-cover -Dtests=enabled -Dfault=true -Db_coverage=true || return 0
+	CC=gcc configure cover build-cover -Dtests=enabled -Dfault=true -Db_coverage=true \
+		-Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all || return 0
 	build cover build-cover || return 0
 	run_tests cover build-cover --timeout-multiplier 3
 	need cover gcovr || return 0

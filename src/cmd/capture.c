@@ -161,7 +161,7 @@ static int run(const struct args *a)
 	int err = terminal_open_host(root, &h);
 
 	if (err < 0)
-		return root ? EXIT_USAGE : EXIT_INTERNAL;
+		return root && err != -ENOMEM && err != -EIO ? EXIT_USAGE : EXIT_INTERNAL;
 	int code = run_on(a, &style, h, &o);
 
 	host_free(h);

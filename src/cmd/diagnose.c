@@ -125,7 +125,7 @@ static int run(const struct args *a)
 	int err = terminal_open_host(root, &h);
 
 	if (err < 0)
-		return root ? EXIT_USAGE : EXIT_INTERNAL;
+		return root && err != -ENOMEM && err != -EIO ? EXIT_USAGE : EXIT_INTERNAL;
 	int code = run_on(&d, h, &o);
 
 	host_free(h);

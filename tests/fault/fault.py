@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: MIT
 """Let the n-th allocation, read or write of murphy fail, for every n until none is left.
 
-fault.py MURPHY TREE
+fault.py MURPHY
 
-MURPHY is built with -Dfault=true. It diagnoses the fixture TREE, and captures it; each process of
-it counts its own calls. Whatever fails, it ends by itself with a documented exit code, no source's
+MURPHY is built with -Dfault=true. It captures this machine, then diagnoses and captures that capture, and
+looks at the machine itself; each process of it counts its own calls. Whatever fails, it ends by itself with a documented exit code, no source's
 process dies of a signal, every line of JSON is JSON, and a capture that could not be written is not
-reported as done. To keep it short, n grows by a tenth from 100 on.
+reported as done. To keep it short, n grows by an eighth from 40 on.
 """
 import json
 import os
@@ -57,7 +57,7 @@ def walk(murphy, name, args, kind, mark, check=lambda done: None):
         wrong = wrong_with(done) or check(done)
         if wrong:
             bad.append(f"{name}, {kind}:{n}: {wrong}")
-        n += 1 if n < 100 else n // 10
+        n += 1 if n < 40 else n // 8
     print(f"{name}: {runs} times a failing {kind}, {len(bad)} bad answers")
     if not runs:
         bad.append(f"{name}: no {kind} was made to fail")
@@ -65,13 +65,17 @@ def walk(murphy, name, args, kind, mark, check=lambda done: None):
 
 
 def main():
-    murphy, tree = sys.argv[1:3]
+    murphy = sys.argv[1]
     bad = []
     with tempfile.TemporaryDirectory() as tmp:
         mark, archive = Path(tmp) / "mark", Path(tmp) / "capture"
-        look = ["--root", tree, "--json"]
-        bad += walk(murphy, "diagnose", look, "alloc", mark)
-        bad += walk(murphy, "diagnose", look, "read", mark)
+        tree = str(Path(tmp) / "tree")
+        live = ["--for", "0.1"]
+        subprocess.run([murphy, "capture", *live, tree], check=True, timeout=SECONDS)
+        bad += walk(murphy, "capture", ["--root", tree, "--json"], "alloc", mark)
+        bad += walk(murphy, "capture", ["--root", tree, "--json"], "read", mark)
+        bad += walk(murphy, "machine", [*live, "--json"], "alloc", mark)
+        bad += walk(murphy, "machine", [*live, "--json"], "read", mark)
 
         def honest(done):
             if done.returncode == 0 and not archive.exists():
@@ -81,7 +85,11 @@ def main():
             archive.unlink(missing_ok=True)
             return None
 
-        bad += walk(murphy, "capture", ["capture", "--root", tree, str(archive)], "write", mark, honest)
+        bad += walk(murphy, "capture", ["capture", "--root", tree, str(archive)], "write", mark,
+                    honest)
+        archive.unlink(missing_ok=True)
+        bad += walk(murphy, "capture", ["capture", "--root", tree, str(archive)], "alloc", mark,
+                    honest)
     print("\n".join(bad[:20]))
     return 1 if bad else 0
 
