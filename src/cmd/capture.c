@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmd/command.h"
 
+#include "cmd/look_args.h"
 #include "cmd/terminal.h"
-#include "look/look.h"
 #include "render/json_report.h"
-#include "render/text.h"
 #include "source/source.h"
 #include "store/capture.h"
 
@@ -118,17 +117,12 @@ static int run_on(const struct args *a, const struct text_style *style, struct h
 	char why[160];
 	int err = look_new(h, lo, &watch, &l);
 
-	if (err == -EINVAL)
-		return usage_error(a->command,
-			"--only and --skip take families or ids that murphy explain lists");
-	if (err < 0) {
-		log_error("could not look: %s", strerror(-err));
-		return EXIT_INTERNAL;
-	}
+	if (err < 0)
+		return look_refused(a, err);
 	err = capture_new(&co, &t.capture, why);
 	if (err < 0)
 		log_error("%s: %s", co.path, why);
-	int code = err < 0 ? EXIT_USAGE : take(a, style, l, &t);
+	int code = err < 0 ? exit_of_open(err) : take(a, style, l, &t);
 
 	look_free(l);
 	return code;
@@ -136,32 +130,22 @@ static int run_on(const struct args *a, const struct text_style *style, struct h
 
 static int run(const struct args *a)
 {
-	struct look_options o = { .only = args_get(a, "only"), .skip = args_get(a, "skip") };
 	const char *root = args_get(a, "root");
+	struct look_options o;
 	struct text_style style;
 	struct host *h = NULL;
-	double seconds;
 
 	if (a->n_operands != 1)
 		return usage_error(a->command, "it takes the name of one FILE");
 	if (strcmp(a->operand[0], "-") == 0 && args_get(a, "diagnose"))
 		return usage_error(
 			a->command, "stdout cannot hold both the capture and --diagnose");
-	if (!terminal_style(args_get(a, "color"), &style))
-		return usage_error(a->command, "--color takes auto, always or never, not '%s'",
-			args_get(a, "color"));
-	style.verbose = args_get(a, "verbose") != NULL;
-	if (root && args_get(a, "for"))
-		return usage_error(a->command, "--root is of the past: no --for");
-	if (args_get(a, "for")) {
-		if (!args_seconds(a, "for", 0.1, 86400, &seconds))
-			return EXIT_USAGE;
-		o.for_ns = (uint64_t)(seconds * 1e9);
-	}
+	if (!look_args(a, &o, &style))
+		return EXIT_USAGE;
 	int err = terminal_open_host(root, &h);
 
 	if (err < 0)
-		return root && err != -ENOMEM && err != -EIO ? EXIT_USAGE : EXIT_INTERNAL;
+		return root ? exit_of_open(err) : EXIT_INTERNAL;
 	int code = run_on(a, &style, h, &o);
 
 	host_free(h);

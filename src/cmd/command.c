@@ -7,10 +7,13 @@
 #include "cmd/help.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define COMMAND(name) extern const struct command command_##name;
 #include "cmd/command.def"
@@ -102,7 +105,8 @@ static int unknown_command(const char *name)
 	return EXIT_USAGE;
 }
 
-enum { OPTION_HELP = 1000, OPTION_VERSION };
+/* What getopt gives back: a letter, or one of these; the command's own are counted from OPTION_OWN. */
+enum { OPTION_HELP = 1000, OPTION_VERSION, OPTION_OWN };
 
 static void fill_getopt(const struct command *c, struct option *longs, char *letters)
 {
@@ -114,7 +118,7 @@ static void fill_getopt(const struct command *c, struct option *longs, char *let
 		const struct option_row *o = &c->options[i];
 
 		longs[i] = (struct option){ o->name, o->value ? required_argument : no_argument,
-			NULL, (int)i };
+			NULL, OPTION_OWN + (int)i };
 		if (o->letter)
 			letters[n++] = o->letter;
 		if (o->letter && o->value)
@@ -135,6 +139,18 @@ static int index_of_letter(const struct command *c, int letter)
 	return -1;
 }
 
+/* getopt returned '?': say what it did not like. */
+static int unknown_option(const struct command *c, const char *arg)
+{
+	if (optopt >= OPTION_HELP)
+		return usage_error(c, "%s: it takes no value", arg);
+	if (optopt > ' ' && optopt < 0x7f)
+		return usage_error(c, "no option -%c", optopt);
+	if (optopt != 0)
+		return usage_error(c, "no option is called by that letter");
+	return usage_error(c, "no option %s", arg);
+}
+
 /* -1: parsed, run it; else an exit code. */
 static int parse(struct args *a, int argc, char **argv)
 {
@@ -153,12 +169,9 @@ static int parse(struct args *a, int argc, char **argv)
 			return version_print();
 		if (got == ':')
 			return usage_error(c, "%s needs a value", argv[optind - 1]);
-		if (got == '?' && optopt >= 0 && optopt < OPTION_HELP && optopt < 256 &&
-			optopt > 31)
-			return usage_error(c, "no option -%c", optopt);
 		if (got == '?')
-			return usage_error(c, "no option %s", argv[optind - 1]);
-		int i = got >= 32 ? index_of_letter(c, got) : got;
+			return unknown_option(c, argv[optind - 1]);
+		int i = got >= OPTION_OWN ? got - OPTION_OWN : index_of_letter(c, got);
 
 		a->value[i] = optarg ? optarg : "";
 	}
@@ -167,10 +180,31 @@ static int parse(struct args *a, int argc, char **argv)
 	return -1;
 }
 
+/* murphy help [COMMAND] */
+static int help(const char *name)
+{
+	const struct command *c = name ? find_command(name) : NULL;
+
+	return name && !c ? unknown_command(name) : help_print(c);
+}
+
+/* What whoever started murphy left closed must not become a file that murphy writes to. */
+static void hold_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int murphy_run(int argc, char **argv)
 {
 	struct args a = { .command = commands[0] };
 
+	hold_standard_fds();
 	if (argc > 1 && strcmp(argv[1], "--help") == 0)
 		return help_print(NULL);
 	if (argc > 1 && strcmp(argv[1], "--version") == 0)
@@ -180,12 +214,16 @@ int murphy_run(int argc, char **argv)
 		if (!a.command && strcmp(argv[1], "help") != 0)
 			return unknown_command(argv[1]);
 		if (!a.command)
-			return help_print(argc > 2 ? find_command(argv[2]) : NULL);
+			return help(argc > 2 ? argv[2] : NULL);
 		argc--;
 		argv++;
 	}
 	a.all = argv;
 	a.n_all = argc;
+	if (!a.command->raw) {
+		signal(SIGCHLD, SIG_DFL); /* ignored, it would hide how readers end */
+		signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error of write(2) */
+	}
 	int code = a.command->raw ? -1 : parse(&a, argc, argv);
 
 	if (code >= 0)

@@ -3,10 +3,9 @@
 
 #include "base/mem.h"
 #include "cmd/changes.h"
+#include "cmd/look_args.h"
 #include "cmd/terminal.h"
-#include "look/look.h"
 #include "render/json_report.h"
-#include "render/text.h"
 
 #include <errno.h>
 #include <string.h>
@@ -63,6 +62,7 @@ static int look_once(const struct diagnosis *d, struct look *l)
 /* Until the reader or a signal ends it. */
 static int watch(const struct diagnosis *d, struct look *l)
 {
+	const char *what = "could not look";
 	struct changes *c = NULL;
 	struct report r;
 	int err = changes_new(&c), code = EXIT_INTERNAL;
@@ -72,14 +72,14 @@ static int watch(const struct diagnosis *d, struct look *l)
 
 		code = report_exit_code(&r);
 		err = changes_print(c, &r, d->json, &d->style, &out);
-		if (err == 0 && out.len)
-			err = print_all(out.bytes, out.len);
-		if (output_gone())
+		if (err == 0 && out.len && (err = print_all(out.bytes, out.len)) < 0)
+			what = "could not print";
+		if (err < 0 || output_gone())
 			break;
 	}
 	changes_free(c);
 	if (err < 0) {
-		log_error("could not look: %s", strerror(-err));
+		log_error("%s: %s", what, strerror(-err));
 		return EXIT_INTERNAL;
 	}
 	return code;
@@ -90,13 +90,8 @@ static int run_on(const struct diagnosis *d, struct host *h, const struct look_o
 	struct look *l;
 	int err = look_new(h, o, NULL, &l);
 
-	if (err == -EINVAL)
-		return usage_error(d->args->command,
-			"--only and --skip take families or ids that murphy explain lists");
-	if (err < 0) {
-		log_error("could not look: %s", strerror(-err));
-		return EXIT_INTERNAL;
-	}
+	if (err < 0)
+		return look_refused(d->args, err);
 	int code = args_get(d->args, "watch") ? watch(d, l) : look_once(d, l);
 
 	look_free(l);
@@ -106,26 +101,18 @@ static int run_on(const struct diagnosis *d, struct host *h, const struct look_o
 static int run(const struct args *a)
 {
 	struct diagnosis d = { .args = a, .json = args_get(a, "json") != NULL };
-	const char *root = args_get(a, "root"), *colour = args_get(a, "color");
-	struct look_options o = { .only = args_get(a, "only"), .skip = args_get(a, "skip") };
+	const char *root = args_get(a, "root");
+	struct look_options o;
 	struct host *h = NULL;
-	double seconds;
 
-	if (!terminal_style(colour, &d.style))
-		return usage_error(
-			a->command, "--color takes auto, always or never, not '%s'", colour);
-	d.style.verbose = args_get(a, "verbose") != NULL;
-	if (args_get(a, "for")) {
-		if (!args_seconds(a, "for", 0.1, 86400, &seconds))
-			return EXIT_USAGE;
-		o.for_ns = (uint64_t)(seconds * 1e9);
-	}
-	if (root && (args_get(a, "watch") || args_get(a, "for")))
-		return usage_error(a->command, "--root is of the past: no --watch, no --for");
+	if (!look_args(a, &o, &d.style))
+		return EXIT_USAGE;
+	if (root && args_get(a, "watch"))
+		return usage_error(a->command, "--root is of the past: no --watch");
 	int err = terminal_open_host(root, &h);
 
 	if (err < 0)
-		return root && err != -ENOMEM && err != -EIO ? EXIT_USAGE : EXIT_INTERNAL;
+		return root ? exit_of_open(err) : EXIT_INTERNAL;
 	int code = run_on(&d, h, &o);
 
 	host_free(h);

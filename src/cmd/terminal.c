@@ -4,6 +4,7 @@
 #include "base/cursor.h"
 #include "cmd/command.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,20 @@ int terminal_open_host(const char *root, struct host **ret_host)
 	if (err < 0)
 		log_error("%s: %s", root ? root : "/", why[0] ? why : strerror(-err));
 	return err;
+}
+
+int exit_of_open(int err)
+{
+	switch (-err) {
+	case ENOMEM:
+	case EMFILE:
+	case ENFILE:
+	case EIO:
+	case ENOSPC:
+		return EXIT_INTERNAL;
+	default:
+		return EXIT_USAGE;
+	}
 }
 
 bool output_gone(void)

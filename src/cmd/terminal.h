@@ -12,6 +12,9 @@ bool terminal_style(const char *colour, struct text_style *ret_style);
 /* root or, when NULL, this machine. 0 or -errno; what is wrong was logged. */
 int terminal_open_host(const char *root, struct host **ret_host);
 
+/* A file that the user named could not be opened, with err: was that their doing, or the machine's? */
+int exit_of_open(int err);
+
 /* Has the reader of stdout gone away? */
 bool output_gone(void);
 

@@ -122,7 +122,7 @@ int look_new(struct host *h, const struct look_options *o, const struct look_wat
 			l->check[l->n_checks++] = checks[i];
 	}
 	collect_needs(l);
-	int err = feed_new(h, &l->feed);
+	int err = l->n_checks ? feed_new(h, &l->feed) : -EINVAL;
 
 	for (size_t id = 1; id < MODELS && err == 0; id++) {
 		l->self[id] = mem_new(1, model_rows[id]->size);

@@ -26,7 +26,10 @@ struct look_watch {
 	void *arg;
 };
 
-/* A look at h, which it does not own. watch may be NULL. 0, -EINVAL unknown name in only or skip. */
+/*
+ * A look at h, which it does not own. watch may be NULL. 0, -EINVAL unknown name in only or skip,
+ * or nothing left to check.
+ */
 int look_new(struct host *h, const struct look_options *o, const struct look_watch *watch,
 	struct look **ret_look);
 void look_free(struct look *l);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmd/look_args.h"
+
+#include "cmd/terminal.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Is every word of the option's list a family or an id? */
+static bool names_known(const struct args *a, const char *option)
+{
+	const char *word = args_get(a, option);
+
+	while (word) {
+		size_t len = strcspn(word, ",");
+
+		if (!look_knows(word, len)) {
+			usage_error(a->command,
+				"--%s takes families or ids, such as mem,tcp.close-wait, not "
+				"'%.*s'; "
+				"murphy explain lists them",
+				option, (int)len, word);
+			return false;
+		}
+		word = word[len] ? word + len + 1 : NULL;
+	}
+	return true;
+}
+
+bool look_args(const struct args *a, struct look_options *ret_options, struct text_style *ret_style)
+{
+	struct look_options o = { .only = args_get(a, "only"), .skip = args_get(a, "skip") };
+	struct text_style style;
+	double seconds = 0;
+
+	if (!terminal_style(args_get(a, "color"), &style)) {
+		usage_error(a->command, "--color takes auto, always or never, not '%s'",
+			args_get(a, "color"));
+		return false;
+	}
+	if (args_get(a, "root") && args_get(a, "for")) {
+		usage_error(a->command, "--root is of the past: no --for");
+		return false;
+	}
+	if (args_get(a, "for") && !args_seconds(a, "for", 0.1, 86400, &seconds))
+		return false;
+	if (!names_known(a, "only") || !names_known(a, "skip"))
+		return false;
+	style.verbose = args_get(a, "verbose") != NULL;
+	o.for_ns = (uint64_t)(seconds * 1e9);
+	*ret_options = o;
+	*ret_style = style;
+	return true;
+}
+
+int look_refused(const struct args *a, int err)
+{
+	if (err == -EINVAL)
+		return usage_error(a->command, "--only and --skip leave nothing to check");
+	log_error("could not look: %s", strerror(-err));
+	return EXIT_INTERNAL;
+}

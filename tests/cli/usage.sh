@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Wrong usage exits with 64 and says what was wrong; what is closed, full or limited is said too.
+# usage.sh MURPHY
+set -u
+murphy=$1 dir=$(mktemp -d) failed=0
+trap 'rm -rf "$dir"' EXIT
+
+# expect CODE WORDS ARGS...: murphy ARGS exits with CODE, and stderr has WORDS ("": is empty)
+expect() {
+	want=$1 words=$2
+	shift 2
+	timeout 20 "$murphy" "$@" >"$dir/out" 2>"$dir/err"
+	got=$?
+	if [ $got -ne "$want" ] || { [ -n "$words" ] && ! grep -qF -e "$words" "$dir/err"; }; then
+		echo "FAIL murphy $*: exit $got, not $want with '$words': $(cat "$dir/err")"
+		failed=1
+	fi
+}
+
+expect 64 "'bogus' is not one of its commands" bogus
+expect 64 "'bogus' is not one of its commands" help bogus
+expect 0 "" help capture
+expect 64 "'bogus'" --only mem,bogus
+expect 64 "''" --only mem,
+expect 64 "leave nothing to check" --only mem --skip mem
+expect 64 "leave nothing to check" capture "$dir/x.tar.zst" --only mem --skip mem
+expect 64 "--json=5: it takes no value" --json=5
+expect 64 "--help=5: it takes no value" --help=5
+expect 64 "no option --bogus" --bogus
+expect 64 "no option -x" -jx
+expect 64 "no option is called by that letter" "-$(printf '\303\251')"
+expect 64 "--root needs a value" --root
+expect 64 "0.1 to 86400 seconds, not '1e9'" --for 1e9
+expect 64 "not 'blue'" --color blue
+expect 64 "no --watch" --root / --watch
+expect 64 "no --for" --root / --for 3
+expect 64 "takes no operands" diagnose x
+expect 64 "No such file" --root "$dir/none"
+expect 64 "neither a capture" --root "$dir"
+mkfifo "$dir/fifo"
+expect 64 "nor a regular file" --root "$dir/fifo"
+expect 64 "nor a regular file" --root /dev/zero
+[ -e "$dir/x.tar.zst" ] && { echo "FAIL a refused capture left a file"; failed=1; }
+
+# What is closed must not become a file that murphy opens and then writes to.
+"$murphy" help >&- 2>"$dir/err"
+[ $? -eq 70 ] && [ -s "$dir/err" ] || { echo "FAIL closed stdout"; failed=1; }
+"$murphy" capture "$dir/closed.tar.zst" --for 0.1 <&- >&- 2>&- || { echo "FAIL closed: exit $?"; failed=1; }
+"$murphy" --root "$dir/closed.tar.zst" >"$dir/out" 2>"$dir/err"
+[ -s "$dir/err" ] && { echo "FAIL capture with all closed: $(cat "$dir/err")"; failed=1; }
+if [ -c /dev/full ]; then
+	"$murphy" help >/dev/full 2>"$dir/err"
+	[ $? -eq 70 ] && [ -s "$dir/err" ] || { echo "FAIL full disk"; failed=1; }
+fi
+# A limit on the size of files is an error, not a death; half a capture is none.
+(
+	ulimit -f 1
+	exec "$murphy" capture "$dir/big.tar.zst" --for 0.1 2>"$dir/err"
+)
+[ $? -eq 70 ] && [ -s "$dir/err" ] && [ ! -e "$dir/big.tar.zst" ] || {
+	echo "FAIL limit on files: $(cat "$dir/err")"
+	failed=1
+}
+exit $failed
