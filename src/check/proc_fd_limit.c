@@ -123,6 +123,11 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 		report(j, m, fd, l);
 		verdict = VERDICT_SAD;
 	}
+	/* An ordinary user sees its own processes: of the rest it cannot say that they are fine. */
+	if (verdict == VERDICT_FINE && fds->lost > fds->n)
+		return judge_unknown_why(j, STATE_DENIED,
+			fds->why[0] ? fds->why
+				    : "most processes' descriptors need CAP_SYS_PTRACE or root");
 	return verdict;
 }
 

@@ -299,6 +299,11 @@ static void descriptors_far_from_their_limit(void **state UNUSED)
 
 	assert_int_equal(judge_fds(&s, 900, 900, 1024, 4096), VERDICT_FINE);
 	scene_end(&s);
+	judge_fds(&s, 900, 900, 1024, 4096);
+	s.now.at[TABLE_process_fd]->lost = 70; /* not root: one of 71 was seen */
+	assert_int_equal(scene_judge(&s, &check_proc_fd_limit), VERDICT_UNKNOWN);
+	assert_int_equal(s.judgement.unknown_state, STATE_DENIED);
+	scene_end(&s);
 	assert_int_equal(judge_fds(&s, 5, 5, 1, 1), VERDICT_FINE); /* sshd's sandbox */
 	scene_end(&s);
 	assert_int_equal(judge_fds(&s, 900, 900, 256, 256), VERDICT_FINE); /* lowered on purpose */
