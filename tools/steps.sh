@@ -139,6 +139,7 @@ step_lint()
 	gate lint headers tools/check-headers.sh build-gcc
 	gate lint format tools/check-format.sh
 	gate lint docs tools/check-docs.py
+	gate lint man tools/check-man.sh build-gcc
 	gate lint shell tools/check-shell.sh
 	gate lint cppcheck tools/check-cppcheck.sh build-gcc
 	gate lint tidy tools/check-tidy.sh build-gcc

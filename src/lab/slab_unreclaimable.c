@@ -48,7 +48,6 @@ static void hoard(const struct cgroup *g, uint64_t objects, int done)
 static int biggest(char *ret_name, size_t size)
 {
 	static char buf[1 << 20];
-	auto_close fd = -1;
 	FILE *f = fopen("/proc/slabinfo", "re");
 	size_t len = f ? fread(buf, 1, sizeof(buf), f) : 0;
 	struct cursor c = cursor_of(buf, len), line;
