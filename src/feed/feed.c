@@ -19,12 +19,11 @@ enum { SOURCES_MAX = 128, READERS_MAX = 64 };
 #define BUDGET_ROOT_NS 30000000000u
 /* How much later than the source's own deadline its reader is ended. */
 #define GRACE_NS 100000000u
-#define NO_SOURCE SIZE_MAX
 
 enum progress { IDLE, WAITING, RUNNING, DONE };
 
 struct reader {
-	pid_t pid;
+	pid_t pid; /* 0: it was reaped, and the number may be somebody else's */
 	int fd;
 	struct strbuf in;
 	size_t source[SOURCES_MAX];
@@ -36,8 +35,9 @@ struct feed {
 	struct host *host;
 	host_tap_fn *tap;
 	void *tap_arg;
-	uint64_t budget_ns;       /* of a live read */
-	pid_t stuck[SOURCES_MAX]; /* by source: a reader that was killed and did not die yet */
+	uint64_t budget_ns;         /* of a live read */
+	pid_t stuck[SOURCES_MAX];   /* by source: a reader that was killed and did not die yet */
+	pid_t leaving[READERS_MAX]; /* said that they were done and did not end yet */
 };
 
 /* One round of reading: a frame, or the asks of one. */
@@ -76,12 +76,18 @@ void feed_set_budget(struct feed *f, uint64_t budget_ns)
 	f->budget_ns = budget_ns;
 }
 
+static void reap_all(pid_t *pid, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (pid[i] > 0 && waitpid(pid[i], NULL, WNOHANG) != 0)
+			pid[i] = 0;
+	}
+}
+
 static void reap(struct feed *f)
 {
-	for (size_t i = 0; i < n_sources; i++) {
-		if (f->stuck[i] > 0 && waitpid(f->stuck[i], NULL, WNOHANG) != 0)
-			f->stuck[i] = 0;
-	}
+	reap_all(f->stuck, SOURCES_MAX);
+	reap_all(f->leaving, READERS_MAX);
 }
 
 unsigned int feed_stuck(const struct feed *f)
@@ -195,9 +201,14 @@ static void arm(const struct run *r, struct reader *reader)
 		clock_ns(CLOCK_MONOTONIC) + reader_deadline_ns(r->feed->host, s) + GRACE_NS;
 }
 
-static void start(struct run *r, const size_t *list, size_t n)
+/*
+ * False when it has to wait: what is short (processes, descriptors) comes back when the readers
+ * that run now end. With none running the sources fail.
+ */
+static bool start(struct run *r, const size_t *list, size_t n)
 {
 	struct reader *reader = r->n_readers < READERS_MAX ? mem_new(1, sizeof(*reader)) : NULL;
+	int err = -ENOMEM;
 
 	if (reader) {
 		memcpy(reader->source, list, n * sizeof(*list));
@@ -205,23 +216,31 @@ static void start(struct run *r, const size_t *list, size_t n)
 		r->job.source = reader->source;
 		r->job.n_sources = n;
 		reader->pid = reader_start(&r->job, &reader->fd);
+		err = reader->pid < 0 ? reader->pid : 0;
 	}
-	if (!reader || reader->pid < 0) {
-		for (size_t i = 0; i < n; i++)
-			fail_source(r, list[i], STATE_BROKEN, "could not be started: fork failed");
+	if (err < 0) {
+		char why[64];
+
 		free(reader);
-		return;
+		if (r->n_readers > 0)
+			return false;
+		snprintf(why, sizeof(why), "could not be started: %s", strerror(-err));
+		for (size_t i = 0; i < n; i++)
+			fail_source(r, list[i], STATE_BROKEN, why);
+		return true;
 	}
 	for (size_t i = 0; i < n; i++)
 		r->progress[list[i]] = RUNNING;
 	arm(r, reader);
 	r->reader[r->n_readers++] = reader;
+	return true;
 }
 
-/* Start all that may start now. */
-static void launch(struct run *r)
+/* Start what may start now. True when others may have become ready by that: call again. */
+static bool launch(struct run *r)
 {
 	size_t shared[SOURCES_MAX], n_shared = 0;
+	bool more = false;
 
 	for (size_t k = 0; k < n_sources; k++) {
 		const struct source *s = sources[k];
@@ -230,6 +249,7 @@ static void launch(struct run *r)
 			continue;
 		if (r->feed->stuck[k] > 0) {
 			fail_source(r, k, STATE_LATE, "still hangs from an earlier read");
+			more = true;
 			continue;
 		}
 		/* Of those that share a reader, order in the list stands for uses and after. */
@@ -241,13 +261,11 @@ static void launch(struct run *r)
 			continue;
 		if (superfluous(r, s))
 			r->progress[k] = DONE;
-		else
-			start(r, &k, 1);
+		else if (!start(r, &k, 1))
+			return false;
+		more |= r->progress[k] == DONE;
 	}
-	if (n_shared > 0) {
-		start(r, shared, n_shared);
-		launch(r);
-	}
+	return n_shared > 0 ? start(r, shared, n_shared) : more;
 }
 
 static void drop_reader(struct run *r, size_t i)
@@ -266,7 +284,8 @@ static void give_up(struct run *r, size_t i, enum state state, const char *why)
 	struct reader *reader = r->reader[i];
 	size_t at = reader->source[reader->at];
 
-	kill(reader->pid, SIGKILL);
+	if (reader->pid > 0)
+		kill(reader->pid, SIGKILL);
 	fail_source(r, at, state, why);
 	for (size_t k = reader->at + 1; k < reader->n_sources; k++)
 		r->progress[reader->source[k]] = WAITING;
@@ -331,6 +350,22 @@ static bool receive(struct run *r, struct reader *reader)
 	return true;
 }
 
+/* It said that it was done and is in exit: wait for its CPU time, but not for ever. */
+static void leave(struct feed *f, pid_t pid)
+{
+	for (int ms = 0; ms < 20; ms++) {
+		if (waitpid(pid, NULL, WNOHANG) != 0)
+			return;
+		usleep(1000);
+	}
+	for (size_t i = 0; i < READERS_MAX; i++) {
+		if (f->leaving[i] == 0) {
+			f->leaving[i] = pid;
+			return;
+		}
+	}
+}
+
 static void ended(struct run *r, size_t i)
 {
 	struct reader *reader = r->reader[i];
@@ -338,15 +373,16 @@ static void ended(struct run *r, size_t i)
 	int status;
 
 	if (reader->at == reader->n_sources) {
-		/* It said that it was done and is in exit: wait for its CPU time, but not for ever. */
-		for (int ms = 0; ms < 20 && waitpid(reader->pid, NULL, WNOHANG) == 0; ms++)
-			usleep(1000);
+		leave(r->feed, reader->pid);
 		drop_reader(r, i);
 		return;
 	}
 	kill(reader->pid, SIGKILL);
-	if (waitpid(reader->pid, &status, WNOHANG) == reader->pid && WIFSIGNALED(status))
-		snprintf(why, sizeof(why), "crashed with signal %d", WTERMSIG(status));
+	if (waitpid(reader->pid, &status, WNOHANG) == reader->pid) {
+		reader->pid = 0;
+		if (WIFSIGNALED(status))
+			snprintf(why, sizeof(why), "crashed with signal %d", WTERMSIG(status));
+	}
 	give_up(r, i, STATE_BROKEN, why);
 }
 
@@ -379,7 +415,11 @@ static void wait_for_readers(struct run *r)
 
 static void run_all(struct run *r)
 {
-	for (launch(r); r->n_readers > 0; launch(r)) {
+	for (;;) {
+		while (launch(r))
+			;
+		if (r->n_readers == 0)
+			return;
 		wait_for_readers(r);
 		if (clock_ns(CLOCK_MONOTONIC) < r->deadline_ns)
 			continue;

@@ -103,12 +103,14 @@ static void run_source(const struct reader_job *job, struct table **out, size_t 
 	wire_send_mark(fd, WIRE_DONE, index);
 }
 
-static _Noreturn void reader_main(const struct reader_job *job, int fd)
+static _Noreturn void reader_main(const struct reader_job *job, int fd, pid_t parent)
 {
 	struct table *out[TABLES] = { 0 };
 	struct tap_to to = { .fd = fd };
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
 	prctl(PR_SET_NAME, "murphy-reader");
 	signal(SIGPIPE, SIG_DFL);
 	if (job->tap)
@@ -128,7 +130,7 @@ pid_t reader_start(const struct reader_job *job, int *ret_fd)
 		return -errno;
 	fcntl(fds[0], F_SETFL, O_NONBLOCK);
 	fcntl(fds[0], F_SETPIPE_SZ, 1 << 20);
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 
 	if (pid < 0) {
 		int err = -errno;
@@ -139,7 +141,7 @@ pid_t reader_start(const struct reader_job *job, int *ret_fd)
 	}
 	if (pid == 0) {
 		close(fds[0]);
-		reader_main(job, fds[1]);
+		reader_main(job, fds[1], parent);
 	}
 	close(fds[1]);
 	*ret_fd = fds[0];

@@ -62,4 +62,21 @@ fi
 	echo "FAIL limit on files: $(cat "$dir/err")"
 	failed=1
 }
+# With descriptors for one reader only, they run one after the other; with none, murphy says why.
+(
+	ulimit -n 6
+	exec "$murphy" --json --for 0.1
+) >"$dir/out" 2>"$dir/err"
+[ $? -le 3 ] && grep -q '"summary"' "$dir/out" && ! grep -qE 'not be started|not built' "$dir/out" || {
+	echo "FAIL six descriptors: $(cat "$dir/err"; grep -E 'not be started|not built' "$dir/out")"
+	failed=1
+}
+(
+	ulimit -n 4
+	exec "$murphy" --json --for 0.1
+) >"$dir/out" 2>"$dir/err"
+[ $? -eq 3 ] && grep -q 'not be started: Too many open files' "$dir/out" && ! grep -q 'not built' "$dir/out" || {
+	echo "FAIL four descriptors: $(cat "$dir/err")"
+	failed=1
+}
 exit $failed
