@@ -22,6 +22,12 @@ struct strbuf {
 
 void strbuf_release(struct strbuf *s);
 
+/* Never NULL: "" when nothing was added, or could be. */
+static inline const char *strbuf_text(const struct strbuf *s)
+{
+	return s->bytes ? s->bytes : "";
+}
+
 /* Make room for more bytes after len. 0 or -ENOMEM. */
 int strbuf_reserve(struct strbuf *s, size_t more);
 

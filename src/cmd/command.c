@@ -47,7 +47,7 @@ int usage_error(const struct command *c, const char *fmt, ...)
 	strbuf_vprintf(&line, fmt, ap);
 	va_end(ap);
 	fprintf(stderr, "murphy %s: %s\nmurphy %s --help says what it takes\n", c->name,
-		line.bytes ? line.bytes : "", c->name);
+		strbuf_text(&line), c->name);
 	return EXIT_USAGE;
 }
 

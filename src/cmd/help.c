@@ -26,7 +26,8 @@ static void put_option(struct strbuf *out, const struct option_row *o)
 	if (o->letter)
 		strbuf_printf(&name, "-%c, ", o->letter);
 	strbuf_printf(&name, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
-	strbuf_printf(out, "  %-24s %s\n", name.bytes, o->help);
+	out->failed |= name.failed;
+	strbuf_printf(out, "  %-24s %s\n", strbuf_text(&name), o->help);
 }
 
 static void help_of(const struct command *c, struct strbuf *out)
@@ -51,8 +52,9 @@ static void help_all(struct strbuf *out)
 
 		strbuf_printf(&name, "%s%s%s", commands[i]->name, commands[i]->operands ? " " : "",
 			commands[i]->operands ? commands[i]->operands : "");
-		strbuf_printf(
-			out, "  murphy %-26s %s\n", i == 0 ? "" : name.bytes, commands[i]->help);
+		strbuf_printf(out, "  murphy %-26s %s\n", i == 0 ? "" : strbuf_text(&name),
+			commands[i]->help);
+		out->failed |= name.failed;
 	}
 	strbuf_puts(out, "\n");
 	for (size_t i = 0; commands[0]->options[i].name; i++)

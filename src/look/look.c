@@ -345,7 +345,11 @@ int look_next(struct look *l, struct report *ret_report)
 	if (l->watch.end)
 		l->watch.end(l->watch.arg, l->n_frames - 1, l->model.now);
 	rank_findings(j->finding, j->n_findings);
+	if (j->arena.failed)
+		return -ENOMEM;
 	uint64_t self = host_own_peak_bytes(), readers = peak_of_readers();
+	uint64_t from = l->model.was ? l->model.was->boottime_ns : 0;
+	uint64_t to = l->model.now->boottime_ns;
 
 	*ret_report = (struct report){
 		.model = &l->model,
@@ -354,8 +358,7 @@ int look_next(struct look *l, struct report *ret_report)
 		.lost_findings = j->lost_findings,
 		.result = l->result,
 		.n_results = l->n_checks,
-		.looked_ns =
-			l->model.was ? l->model.now->boottime_ns - l->model.was->boottime_ns : 0,
+		.looked_ns = l->model.was && to > from ? to - from : 0,
 		.wall_ns = clock_ns(CLOCK_MONOTONIC) - start,
 		.cpu_ns = cpu_of(RUSAGE_SELF) + cpu_of(RUSAGE_CHILDREN),
 		.peak_bytes = self > readers ? self : readers,

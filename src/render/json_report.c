@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/version.h"
+#include "table/json.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -127,9 +128,19 @@ void json_finding(const struct finding *f, const struct model *m, bool gone, str
 	json_end_array(&j);
 	member(&j, "refuted_if", f->refuted_if);
 	json_key(&j, "since");
-	put_time(&j, f->since_ns && boot > f->since_ns ? wall - (boot - f->since_ns) : 0);
+	bool known = f->since_ns && boot > f->since_ns && wall > boot - f->since_ns;
+
+	put_time(&j, known ? wall - (boot - f->since_ns) : 0);
 	member(&j, "under", f->parent ? f->parent->id : NULL);
 	end(&j);
+}
+
+/* Members of a row of its table; a cell that it lacks is null. */
+static void member_cell(struct json *j, const char *name, const struct table *t, const void *row,
+	unsigned int column)
+{
+	json_key(j, name);
+	json_cell(j, t, row, column);
 }
 
 static void put_host(const struct report *r, struct strbuf *out)
@@ -144,16 +155,17 @@ static void put_host(const struct report *r, struct strbuf *out)
 	json_key(&j, "time");
 	put_time(&j, f->walltime_ns);
 	if (h) {
-		member(&j, "name", table_text(t, h->name));
-		member(&j, "kernel", table_text(t, h->release));
-		member(&j, "boot_id", table_text(t, h->boot_id));
-		member(&j, "os", table_text(t, h->os));
-		member(&j, "machine", table_text(t, h->machine));
-		member_u64(&j, "cpus", h->cpus_online);
-		member_u64(&j, "uptime_ns", h->uptime_ns);
+		member_cell(&j, "name", t, h, HOST_name);
+		member_cell(&j, "kernel", t, h, HOST_release);
+		member_cell(&j, "boot_id", t, h, HOST_boot_id);
+		member_cell(&j, "os", t, h, HOST_os);
+		member_cell(&j, "machine", t, h, HOST_machine);
+		member_cell(&j, "cpus", t, h, HOST_cpus_online);
+		member_cell(&j, "uptime_ns", t, h, HOST_uptime_ns);
 	}
 	if (m)
-		member_u64(&j, "memory_bytes", m->total_bytes);
+		member_cell(
+			&j, "memory_bytes", frame_table(f, TABLE_meminfo), m, MEMINFO_total_bytes);
 	end(&j);
 }
 

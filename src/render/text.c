@@ -89,8 +89,7 @@ static void put_evidence(
 		strbuf_add_printable(out, e->metric, strlen(e->metric));
 		words_pad(out, gap);
 		evidence_value(&text, style, e);
-		words_wrap(out, text.bytes ? text.bytes : "", LABEL + name + gap, LABEL + 4,
-			width_of(style));
+		words_wrap_buf(out, &text, LABEL + name + gap, LABEL + 4, width_of(style));
 	}
 }
 
@@ -108,6 +107,7 @@ static void put_entities(struct strbuf *out, const struct text_style *style, con
 	}
 	if (more > 0)
 		strbuf_printf(&text, "; and %zu more", more);
+	out->failed |= text.failed;
 	paragraph(out, style, name, text.bytes);
 }
 
@@ -124,6 +124,7 @@ static void put_todo(struct strbuf *out, const struct text_style *style, const s
 			continue;
 		}
 		strbuf_add(&words, text, (size_t)(command - text) + 1);
+		out->failed |= words.failed;
 		paragraph(out, style, name, words.bytes);
 		words_pad(out, LABEL + 2);
 		strbuf_add_printable(out, command + 3, strlen(command + 3));
@@ -142,10 +143,11 @@ static void put_title(
 	words_wrap(&title, f->title, at, at, width);
 	if (title.len > 0)
 		title.bytes[--title.len] = '\0';
-	const char *last = title.bytes ? strrchr(title.bytes, '\n') : NULL;
-	size_t end = last ? words_columns(last + 1) : at + words_columns(title.bytes);
+	const char *last = strrchr(strbuf_text(&title), '\n');
+	size_t end = last ? words_columns(last + 1) : at + words_columns(strbuf_text(&title));
 
-	strbuf_add(out, title.bytes, title.len);
+	out->failed |= title.failed;
+	strbuf_add(out, strbuf_text(&title), title.len);
 	paint(out, style, PLAIN);
 	if (end + 2 + id > width) {
 		strbuf_putc(out, '\n');
@@ -198,7 +200,7 @@ static void put_header(const struct report *r, const struct text_style *style, s
 		strbuf_printf(&line, "  looked for %s,", human_ns((double)r->looked_ns).s);
 	strbuf_printf(&line, "  cost %s CPU, %s", human_ns((double)r->cpu_ns).s,
 		human_bytes((double)r->peak_bytes).s);
-	words_wrap(out, line.bytes ? line.bytes : "", 0, 2, width_of(style));
+	words_wrap_buf(out, &line, 0, 2, width_of(style));
 	strbuf_putc(out, '\n');
 }
 
@@ -266,7 +268,7 @@ static void put_unseen(const struct report *r, const struct text_style *style, s
 		}
 		strbuf_printf(&text, ": %s", t->why);
 		label(out, style, "not seen");
-		words_wrap(out, text.bytes, LABEL, LABEL, width_of(style));
+		words_wrap_buf(out, &text, LABEL, LABEL, width_of(style));
 	}
 	if (r->stuck)
 		strbuf_printf(out,
@@ -290,7 +292,7 @@ static void put_sources(const struct report *r, const struct text_style *style, 
 		if (t->cost_ns)
 			strbuf_printf(&text, " (%s CPU)", human_ns((double)t->cost_ns).s);
 		strbuf_printf(out, "  %-20s ", t->schema->name);
-		words_wrap(out, text.bytes, CHECK_COLUMNS, CHECK_COLUMNS, width_of(style));
+		words_wrap_buf(out, &text, CHECK_COLUMNS, CHECK_COLUMNS, width_of(style));
 	}
 }
 

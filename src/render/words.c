@@ -73,7 +73,8 @@ void words_wrap(struct strbuf *out, const char *text, size_t at, size_t indent, 
 	bool first = true;
 
 	strbuf_add_printable(&clean, text, strlen(text));
-	for (const char *word = clean.bytes; word && *word;) {
+	out->failed |= clean.failed;
+	for (const char *word = strbuf_text(&clean); *word;) {
 		size_t gap = strspn(word, " "), len = strcspn(word + gap, " "), columns = 0;
 
 		for (size_t i = 0; i < len; i++)
@@ -92,4 +93,11 @@ void words_wrap(struct strbuf *out, const char *text, size_t at, size_t indent, 
 		first = false;
 	}
 	strbuf_putc(out, '\n');
+}
+
+void words_wrap_buf(
+	struct strbuf *out, const struct strbuf *text, size_t at, size_t indent, size_t width)
+{
+	out->failed |= text->failed;
+	words_wrap(out, strbuf_text(text), at, indent, width);
 }

@@ -22,6 +22,10 @@ size_t words_columns(const char *text);
  */
 void words_wrap(struct strbuf *out, const char *text, size_t at, size_t indent, size_t width);
 
+/* The same of a text that was put together: its failure is out's. */
+void words_wrap_buf(
+	struct strbuf *out, const struct strbuf *text, size_t at, size_t indent, size_t width);
+
 void words_pad(struct strbuf *out, size_t columns);
 
 #endif

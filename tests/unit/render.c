@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "render/json_report.h"
 #include "render/text.h"
 #include "render/words.h"
 #include "tests/unit/unit.h"
@@ -59,6 +60,53 @@ static void absent_is_not_zero(void **state UNUSED)
 	assert_string_equal(words_quantity(UNIT_RATIO, reading_of(0.613)).s, "61 %");
 }
 
+static void put(struct frame *f, enum table_id id, struct table *t)
+{
+	t->state = STATE_OK;
+	f->at[id] = t;
+}
+
+/* What /proc did not say is null, not 0 and not "". */
+static void unknown_of_the_host_is_null(void **state UNUSED)
+{
+	struct frame frame = { 0 };
+	struct model m = { .now = &frame };
+	struct report r = { .model = &m };
+	struct strbuf out = { 0 };
+	struct table *t = table_new(schemas[TABLE_host]);
+	struct host_row *h = t ? table_add(t) : NULL;
+
+	assert_non_null(h);
+	h->name = table_intern(t, "db7", 3);
+	row_set(&h->has, HOST_name);
+	put(&frame, TABLE_host, t);
+	json_report(&r, &out);
+	assert_non_null(strstr(out.bytes, "\"name\":\"db7\""));
+	assert_non_null(strstr(out.bytes, "\"time\":null"));
+	assert_non_null(strstr(out.bytes, "\"cpus\":null,\"uptime_ns\":null"));
+	assert_non_null(strstr(out.bytes, "\"os\":null"));
+	strbuf_release(&out);
+	frame_release(&frame);
+}
+
+/* A tree may not know the time of day: then "since" is not known either. */
+static void since_needs_the_time_of_day(void **state UNUSED)
+{
+	struct finding f = { .id = "x.y", .title = "", .cause = "", .refuted_if = "" };
+	struct frame frame = { .boottime_ns = 90000000000 };
+	struct model m = { .now = &frame };
+	struct strbuf out = { 0 };
+
+	f.since_ns = 30000000000;
+	json_finding(&f, &m, false, &out);
+	assert_non_null(strstr(out.bytes, "\"since\":null"));
+	strbuf_clear(&out);
+	frame.walltime_ns = 1700000060000000000;
+	json_finding(&f, &m, false, &out);
+	assert_non_null(strstr(out.bytes, "\"since\":\"2023-11-14T22:13:20Z\""));
+	strbuf_release(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -66,6 +114,8 @@ int main(void)
 		cmocka_unit_test(names_cannot_steer_the_terminal),
 		cmocka_unit_test(commands_stay_whole),
 		cmocka_unit_test(absent_is_not_zero),
+		cmocka_unit_test(unknown_of_the_host_is_null),
+		cmocka_unit_test(since_needs_the_time_of_day),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
