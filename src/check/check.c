@@ -14,16 +14,38 @@ const struct check *const checks[] = {
 };
 const size_t n_checks = ARRAY_SIZE(checks);
 
+/* Where a finding of the check being judged goes; NULL: nowhere. */
+static struct finding **place_for(struct judgement *j, enum severity severity)
+{
+	struct finding **least = NULL;
+	size_t own = 0;
+
+	for (size_t i = 0; i < j->n_findings; i++) {
+		if (strcmp(j->finding[i]->id, j->check->id) != 0)
+			continue;
+		own++;
+		if (!least || j->finding[i]->severity < (*least)->severity)
+			least = &j->finding[i];
+	}
+	if (own < FINDINGS_EACH_MAX && j->n_findings < FINDINGS_MAX)
+		return &j->finding[j->n_findings];
+	return least && (*least)->severity < severity ? least : NULL;
+}
+
 struct finding *judge_finding(
 	struct judgement *j, enum severity severity, enum confidence confidence)
 {
 	static struct finding scratch;
-	struct finding *f = j->n_findings < FINDINGS_MAX ? arena_new(&j->arena, sizeof(*f)) : NULL;
+	struct finding **place = place_for(j, severity);
+	struct finding *f = place ? arena_new(&j->arena, sizeof(*f)) : NULL;
 
-	if (f) {
-		j->finding[j->n_findings++] = f;
-	} else {
+	if (f && place == &j->finding[j->n_findings])
+		j->n_findings++;
+	else
 		j->lost_findings++;
+	if (f) {
+		*place = f;
+	} else {
 		scratch = (struct finding){ 0 };
 		f = &scratch;
 	}

@@ -49,7 +49,9 @@ struct entity {
 	const char *detail; /* "31 connections", "D state 40 s"; NULL */
 };
 
-enum { ENTITIES_MAX = 8, EVIDENCE_MAX = 12, TODO_MAX = 6, FINDINGS_MAX = 64, ASKS_MAX = 4096 };
+enum { ENTITIES_MAX = 8, EVIDENCE_MAX = 12, TODO_MAX = 6, ASKS_MAX = 4096 };
+/* In all, and of one check: a thousand throttled groups must not hide the dead disk. */
+enum { FINDINGS_MAX = 256, FINDINGS_EACH_MAX = 10 };
 
 struct evidence {
 	const char *metric; /* "meminfo.available_bytes", or a derived "memory.available_ratio" */
@@ -78,7 +80,7 @@ struct finding {
 	size_t n_todo;
 	const char *refuted_if;
 	uint64_t since_ns; /* boottime since when, 0: unknown */
-	bool aside; /* too small to be the cause of anything else */
+	bool aside;        /* too small to be the cause of anything else */
 	/* set by look */
 	struct finding *parent; /* the finding that explains this one */
 };
@@ -115,8 +117,8 @@ extern const struct check *const checks[];
 extern const size_t n_checks;
 
 /*
- * A new finding of the check being judged. Never NULL: past FINDINGS_MAX or out of memory it is a
- * scratch one that is dropped and counted.
+ * A new finding of the check being judged. Never NULL: past FINDINGS_EACH_MAX the least severe of
+ * the check's own gives way; what does not get in is a scratch one that is dropped. Both are counted.
  */
 struct finding *judge_finding(
 	struct judgement *j, enum severity severity, enum confidence confidence);

@@ -201,7 +201,7 @@ static const struct need *missing(const struct look *l, const struct check *c, b
 static void judge(struct look *l, struct check_result *r)
 {
 	struct judgement *j = &l->judgement;
-	size_t before = j->n_findings;
+	size_t findings = j->n_findings, lost = j->lost_findings;
 	const struct need *lack = missing(l, r->check, false);
 
 	j->check = r->check;
@@ -209,8 +209,10 @@ static void judge(struct look *l, struct check_result *r)
 	j->unknown_why = "";
 	r->verdict =
 		lack ? judge_unknown(j, &l->model, lack->table) : r->check->judge(&l->model, j);
-	if (r->verdict == VERDICT_ASK)
-		j->n_findings = before;
+	if (r->verdict == VERDICT_ASK) {
+		j->n_findings = findings;
+		j->lost_findings = lost;
+	}
 	if (r->verdict == VERDICT_FINE && (lack = missing(l, r->check, true)))
 		r->verdict = judge_unknown(j, &l->model, lack->table);
 	r->state = r->verdict == VERDICT_UNKNOWN ? j->unknown_state : STATE_OK;

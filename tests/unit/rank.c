@@ -67,11 +67,67 @@ static void what_is_small_explains_nothing(void **state UNUSED)
 	assert_ptr_equal(queue.parent, &steal);
 }
 
+/* Many findings of one check hide neither its own worst nor those of another. */
+static void a_crowd_leaves_room(void **state UNUSED)
+{
+	struct judgement j = { .check = checks[0] };
+	size_t worst = 0;
+
+	for (int i = 0; i < 100; i++)
+		judge_finding(&j, SEVERITY_WARNING, CONFIDENCE_LIKELY);
+	judge_finding(&j, SEVERITY_CRITICAL, CONFIDENCE_LIKELY)->title = "worst";
+	judge_finding(&j, SEVERITY_INFO, CONFIDENCE_LIKELY)->title = "least";
+	assert_int_equal(j.n_findings, FINDINGS_EACH_MAX);
+	assert_int_equal(j.lost_findings, 102 - FINDINGS_EACH_MAX);
+	for (size_t i = 0; i < j.n_findings; i++) {
+		worst += strcmp(j.finding[i]->title, "worst") == 0;
+		assert_string_not_equal(j.finding[i]->title, "least");
+	}
+	assert_int_equal(worst, 1);
+	j.check = checks[1];
+	judge_finding(&j, SEVERITY_INFO, CONFIDENCE_LIKELY);
+	assert_int_equal(j.n_findings, FINDINGS_EACH_MAX + 1);
+	for (size_t i = 0; i < n_checks; i++) {
+		j.check = checks[i];
+		for (int k = 0; k < 100; k++)
+			judge_finding(&j, SEVERITY_WARNING, CONFIDENCE_LIKELY);
+	}
+	assert_true(j.n_findings <= FINDINGS_MAX);
+	rank_findings(j.finding, j.n_findings);
+	arena_release(&j.arena);
+}
+
+/* Whoever explains whom, nobody ends up below himself. */
+static void nesting_has_no_circle(void **state UNUSED)
+{
+	for (size_t a = 0; a < n_checks; a++) {
+		for (size_t b = 0; b < n_checks; b++) {
+			struct finding f[] = {
+				finding_of(checks[a]->id, SEVERITY_CRITICAL, this_host),
+				finding_of(checks[b]->id, SEVERITY_WARNING, group_a),
+				finding_of(checks[a]->id, SEVERITY_WARNING, group_b),
+			};
+			struct finding *list[] = { &f[0], &f[1], &f[2] };
+
+			rank_findings(list, 3);
+			for (size_t i = 0; i < 3; i++) {
+				size_t steps = 0;
+
+				for (struct finding *at = &f[i]; at; at = at->parent)
+					assert_true(++steps <= 3);
+				assert_ptr_not_equal(list[i], list[(i + 1) % 3]);
+			}
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(worst_first_then_surest),
 		cmocka_unit_test(nests_only_what_shares_an_entity),
+		cmocka_unit_test(a_crowd_leaves_room),
+		cmocka_unit_test(nesting_has_no_circle),
 		cmocka_unit_test(what_is_small_explains_nothing),
 	};
 
