@@ -50,6 +50,10 @@ static void body(const struct stage *stage)
 {
 	struct scene scene = { .lab = stage->lab, .undo = stage->undo };
 
+	char owner[24];
+
+	snprintf(owner, sizeof(owner), "%ju", (uintmax_t)stage->undo->owner);
+	setenv(UNDO_MARK, owner, 1);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signals(SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);

@@ -71,6 +71,7 @@ int undo_new(struct undo **ret_undo, int *ret_fd)
 		return -ENOMEM;
 	}
 	u->magic = UNDO_MAGIC;
+	u->owner = (uint64_t)getpid();
 	*ret_undo = u;
 	*ret_fd = lock;
 	return 0;
@@ -104,7 +105,7 @@ int undo_add(struct undo *u, enum undo_op op, const char *path, const char *text
 	return 0;
 }
 
-static bool parent_is(const char *pid, pid_t parent)
+static bool parent_is(const char *pid, uint64_t parent)
 {
 	char path[280], buf[512];
 	uint64_t ppid;
@@ -123,11 +124,11 @@ static bool parent_is(const char *pid, pid_t parent)
 		return false;
 	struct cursor c = cursor_of(p + 3, strlen(p + 3));
 
-	return cursor_u64(&c, &ppid) && ppid == (uint64_t)parent;
+	return cursor_u64(&c, &ppid) && ppid == parent;
 }
 
 /* Children of killed children come to us as we are a subreaper: call until none is left. */
-static void kill_children(void)
+static void kill_all(bool (*ours)(const char *pid, uint64_t arg), uint64_t arg)
 {
 	DIR *dir = opendir("/proc");
 	struct dirent *e;
@@ -136,11 +137,34 @@ static void kill_children(void)
 		struct cursor c = cursor_of(e->d_name, strlen(e->d_name));
 		uint64_t pid;
 
-		if (cursor_u64(&c, &pid) && cursor_end(&c) && parent_is(e->d_name, getpid()))
+		if (cursor_u64(&c, &pid) && cursor_end(&c) && ours(e->d_name, arg))
 			kill((pid_t)pid, SIGKILL);
 	}
 	if (dir)
 		closedir(dir);
+}
+
+static void kill_children(void)
+{
+	kill_all(parent_is, (uint64_t)getpid());
+}
+
+/*
+ * Is it a program that the lab of a dead murphy-lab started? Its children have the mark too, where
+ * the death signal did not reach them.
+ */
+static bool is_marked(const char *pid, uint64_t owner)
+{
+	static char buf[1 << 16];
+	char path[280], mark[40];
+
+	snprintf(path, sizeof(path), "/proc/%s/environ", pid);
+	auto_close fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf));
+	int len = snprintf(mark, sizeof(mark), "%s=%ju", UNDO_MARK, (uintmax_t)owner);
+
+	/* With its NUL: 12 is not 123. */
+	return n > 0 && memmem(buf, (size_t)n, mark, (size_t)len + 1);
 }
 
 static void reap_children(void)
@@ -265,6 +289,7 @@ static bool sweep_one(const char *path)
 				u.step[i].path[UNDO_PATH - 1] = '\0';
 				u.step[i].text[UNDO_TEXT - 1] = '\0';
 			}
+			kill_all(is_marked, u.owner);
 			undo_all(&u);
 		}
 	}

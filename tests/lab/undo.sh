@@ -21,6 +21,7 @@ left()
 	find /sys/block -maxdepth 3 -path '*/loop/backing_file' -exec grep -H "murphy-lab.$1" {} + 2>/dev/null
 	ls /run/murphy-lab.*.undo 2>/dev/null
 	pgrep -l '^lab-'
+	grep -l 'MURPHY_LAB=' /proc/[0-9]*/environ 2>/dev/null
 }
 
 # Knobs of all backing devices and the root's throttles: must be as they were.
@@ -68,7 +69,8 @@ try()
 	kill -"$2" $(who "$3")
 	wait "$pid" 2>/dev/null
 	if [ "$3" = all ]; then
-		# Nobody was left to undo: the next murphy-lab does.
+		# Nobody was left to undo: the next murphy-lab does, when the last has let go of the list.
+		sleep 1
 		"$lab" run idle --for 1 >/dev/null
 	fi
 	i=0
@@ -94,6 +96,8 @@ for name in dirty-limit hung-mount memcg-limit cpu-throttled tmpfs-small close-w
 	try $name KILL main
 done
 try dirty-limit KILL all
+try nginx KILL all
+try postgres KILL all
 try postgres KILL main
 try postgres INT main
 try d-state TERM main
