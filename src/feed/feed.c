@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 enum { SOURCES_MAX = 128, READERS_MAX = 64 };
@@ -36,6 +37,7 @@ struct feed {
 	host_tap_fn *tap;
 	void *tap_arg;
 	uint64_t budget_ns;         /* of a live read */
+	struct feed_cost cost;      /* of the readers that have ended */
 	pid_t stuck[SOURCES_MAX];   /* by source: a reader that was killed and did not die yet */
 	pid_t leaving[READERS_MAX]; /* said that they were done and did not end yet */
 };
@@ -76,18 +78,44 @@ void feed_set_budget(struct feed *f, uint64_t budget_ns)
 	f->budget_ns = budget_ns;
 }
 
-static void reap_all(pid_t *pid, size_t n)
+static uint64_t timeval_ns(struct timeval t)
 {
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_usec * 1000;
+}
+
+/* Has the reader ended? Then its cost is counted, and *ret_status set. */
+static bool reaped(struct feed *f, pid_t pid, int *ret_status)
+{
+	struct rusage u = { 0 };
+	pid_t got = wait4(pid, ret_status, WNOHANG, &u);
+
+	if (got == 0)
+		return false;
+	f->cost.cpu_ns += timeval_ns(u.ru_utime) + timeval_ns(u.ru_stime);
+	if ((uint64_t)u.ru_maxrss * 1024 > f->cost.peak_bytes)
+		f->cost.peak_bytes = (uint64_t)u.ru_maxrss * 1024;
+	return true;
+}
+
+static void reap_all(struct feed *f, pid_t *pid, size_t n)
+{
+	int status;
+
 	for (size_t i = 0; i < n; i++) {
-		if (pid[i] > 0 && waitpid(pid[i], NULL, WNOHANG) != 0)
+		if (pid[i] > 0 && reaped(f, pid[i], &status))
 			pid[i] = 0;
 	}
 }
 
+struct feed_cost feed_cost(const struct feed *f)
+{
+	return f->cost;
+}
+
 static void reap(struct feed *f)
 {
-	reap_all(f->stuck, SOURCES_MAX);
-	reap_all(f->leaving, READERS_MAX);
+	reap_all(f, f->stuck, SOURCES_MAX);
+	reap_all(f, f->leaving, READERS_MAX);
 }
 
 unsigned int feed_stuck(const struct feed *f)
@@ -353,8 +381,10 @@ static bool receive(struct run *r, struct reader *reader)
 /* It said that it was done and is in exit: wait for its CPU time, but not for ever. */
 static void leave(struct feed *f, pid_t pid)
 {
+	int status;
+
 	for (int ms = 0; ms < 20; ms++) {
-		if (waitpid(pid, NULL, WNOHANG) != 0)
+		if (reaped(f, pid, &status))
 			return;
 		usleep(1000);
 	}
@@ -370,7 +400,7 @@ static void ended(struct run *r, size_t i)
 {
 	struct reader *reader = r->reader[i];
 	char why[64] = "ended without an answer";
-	int status;
+	int status = 0;
 
 	if (reader->at == reader->n_sources) {
 		leave(r->feed, reader->pid);
@@ -378,7 +408,7 @@ static void ended(struct run *r, size_t i)
 		return;
 	}
 	kill(reader->pid, SIGKILL);
-	if (waitpid(reader->pid, &status, WNOHANG) == reader->pid) {
+	if (reaped(r->feed, reader->pid, &status)) {
 		reader->pid = 0;
 		if (WIFSIGNALED(status))
 			snprintf(why, sizeof(why), "crashed with signal %d", WTERMSIG(status));

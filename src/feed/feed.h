@@ -46,6 +46,13 @@ struct feed_ask {
 int feed_asks(struct feed *f, const struct feed_ask *asks, size_t n, const struct need *needs,
 	size_t n_needs, struct frame *frame);
 
+/* What the readers that have ended so far took. */
+struct feed_cost {
+	uint64_t cpu_ns;
+	uint64_t peak_bytes; /* of the largest */
+};
+struct feed_cost feed_cost(const struct feed *f);
+
 /* Readers that were given up and have not ended yet. */
 unsigned int feed_stuck(const struct feed *f);
 

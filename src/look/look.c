@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 enum { CHECKS_MAX = 128, LOOK_NEEDS_MAX = CHECKS_MAX * 4, ASK_ROUNDS = 2 };
 
@@ -22,6 +21,7 @@ struct look {
 	struct feed *feed;
 	struct look_watch watch;
 	uint64_t for_ns;
+	uint64_t born_cpu_ns; /* CPU time before look_new() */
 	const struct check *check[CHECKS_MAX];
 	size_t n_checks;
 	struct need need[LOOK_NEEDS_MAX];
@@ -115,6 +115,7 @@ int look_new(struct host *h, const struct look_options *o, const struct look_wat
 	if (!l)
 		return -ENOMEM;
 	l->host = h;
+	l->born_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	l->for_ns = o->for_ns ? o->for_ns : DEFAULT_FOR_NS;
 	for (size_t i = 0; i < n_checks && l->n_checks < CHECKS_MAX; i++) {
 		if ((!o->only || list_names(o->only, checks[i]->id)) &&
@@ -297,21 +298,10 @@ static void sleep_until(uint64_t when_ns)
 		;
 }
 
-static uint64_t cpu_of(int who)
+/* Of murphy and its readers, so far. getrusage() would count what a shell did before its exec. */
+static uint64_t cpu_so_far(const struct look *l)
 {
-	struct rusage u;
-
-	getrusage(who, &u);
-	return (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000000u +
-	       (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000u;
-}
-
-static uint64_t peak_of_readers(void)
-{
-	struct rusage u;
-
-	getrusage(RUSAGE_CHILDREN, &u);
-	return (uint64_t)u.ru_maxrss * 1024u;
+	return clock_ns(CLOCK_PROCESS_CPUTIME_ID) - l->born_cpu_ns + feed_cost(l->feed).cpu_ns;
 }
 
 /* The frames of one look: of a root all that it has, live the interval's end and, once, its start. */
@@ -337,7 +327,7 @@ static int read_frames(struct look *l, uint64_t start_ns)
 int look_next(struct look *l, struct report *ret_report)
 {
 	struct judgement *j = &l->judgement;
-	uint64_t start = clock_ns(CLOCK_MONOTONIC);
+	uint64_t start = clock_ns(CLOCK_MONOTONIC), cpu = cpu_so_far(l);
 	int err = read_frames(l, start);
 
 	if (err == 0)
@@ -349,7 +339,7 @@ int look_next(struct look *l, struct report *ret_report)
 	rank_findings(j->finding, j->n_findings);
 	if (j->arena.failed)
 		return -ENOMEM;
-	uint64_t self = host_own_peak_bytes(), readers = peak_of_readers();
+	uint64_t self = host_own_peak_bytes(), readers = feed_cost(l->feed).peak_bytes;
 	uint64_t from = l->model.was ? l->model.was->boottime_ns : 0;
 	uint64_t to = l->model.now->boottime_ns;
 
@@ -362,7 +352,7 @@ int look_next(struct look *l, struct report *ret_report)
 		.n_results = l->n_checks,
 		.looked_ns = l->model.was && to > from ? to - from : 0,
 		.wall_ns = clock_ns(CLOCK_MONOTONIC) - start,
-		.cpu_ns = cpu_of(RUSAGE_SELF) + cpu_of(RUSAGE_CHILDREN),
+		.cpu_ns = cpu_so_far(l) - cpu,
 		.peak_bytes = self > readers ? self : readers,
 		.stuck = feed_stuck(l->feed),
 	};
