@@ -92,7 +92,7 @@ static size_t find_loads(const struct process_model *pm, struct load *list)
 		struct load l = counts(&pm->row[i]) ? load_of(pm, &pm->row[i]) : (struct load){ 0 };
 		size_t at = n;
 
-		if (l.cpu_ratio <= 0)
+		if (!l.top || l.cpu_ratio <= 0)
 			continue;
 		while (at > 0 && list[at - 1].cpu_ratio < l.cpu_ratio)
 			at--;

@@ -9,7 +9,7 @@
 static int run(struct scene *s)
 {
 	static const char *const cp[] = { "cp", "--reflink=never", "from", "to", NULL };
-	struct cgroup g;
+	struct cgroup g = { 0 };
 	int err = cgroup_new(s, "memory", &g);
 
 	if (err == 0)

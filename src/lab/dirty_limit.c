@@ -92,7 +92,7 @@ static void commit(const struct disk *d)
 static int run(struct scene *s)
 {
 	struct disk d;
-	struct cgroup g;
+	struct cgroup g = { 0 };
 	int err = disk_new(s, 256 * MIB, &d);
 
 	if (err == 0)

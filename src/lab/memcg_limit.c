@@ -26,7 +26,7 @@ static void thrash(const struct cgroup *g, const char *path)
 
 static int run(struct scene *s)
 {
-	struct cgroup g;
+	struct cgroup g = { 0 };
 	char path[128];
 	int err = cgroup_new(s, "memory", &g);
 

@@ -24,7 +24,7 @@ static void grow(const struct cgroup *g)
 
 static int run(struct scene *s)
 {
-	struct cgroup g;
+	struct cgroup g = { 0 };
 	int err = cgroup_new(s, "memory", &g);
 
 	if (err == 0)

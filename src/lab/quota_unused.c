@@ -3,7 +3,7 @@
 
 static int run(struct scene *s)
 {
-	struct cgroup g;
+	struct cgroup g = { 0 };
 	int err = cgroup_new(s, "cpu", &g);
 
 	if (err == 0)

@@ -71,10 +71,10 @@ static int biggest(char *ret_name, size_t size)
 
 static int run(struct scene *s)
 {
-	struct cgroup g;
+	struct cgroup g = { 0 };
 	uint64_t total, available;
 	char limit[32], name[64], c;
-	int done[2], err = scene_memory(&total, &available);
+	int done[2] = { -1, -1 }, err = scene_memory(&total, &available);
 
 	if (err < 0)
 		return err;
