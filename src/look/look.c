@@ -21,7 +21,6 @@ struct look {
 	struct feed *feed;
 	struct look_watch watch;
 	uint64_t for_ns;
-	uint64_t born_cpu_ns; /* CPU time before look_new() */
 	const struct check *check[CHECKS_MAX];
 	size_t n_checks;
 	struct need need[LOOK_NEEDS_MAX];
@@ -115,7 +114,6 @@ int look_new(struct host *h, const struct look_options *o, const struct look_wat
 	if (!l)
 		return -ENOMEM;
 	l->host = h;
-	l->born_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	l->for_ns = o->for_ns ? o->for_ns : DEFAULT_FOR_NS;
 	for (size_t i = 0; i < n_checks && l->n_checks < CHECKS_MAX; i++) {
 		if ((!o->only || list_names(o->only, checks[i]->id)) &&
@@ -298,10 +296,10 @@ static void sleep_until(uint64_t when_ns)
 		;
 }
 
-/* Of murphy and its readers, so far. getrusage() would count what a shell did before its exec. */
+/* Of murphy and its readers. getrusage() would count what a shell did before its exec. */
 static uint64_t cpu_so_far(const struct look *l)
 {
-	return clock_ns(CLOCK_PROCESS_CPUTIME_ID) - l->born_cpu_ns + feed_cost(l->feed).cpu_ns;
+	return clock_ns(CLOCK_PROCESS_CPUTIME_ID) + feed_cost(l->feed).cpu_ns;
 }
 
 /* The frames of one look: of a root all that it has, live the interval's end and, once, its start. */
