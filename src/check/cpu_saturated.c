@@ -189,7 +189,7 @@ static void add_todo(struct judgement *j, struct finding *f, const struct load *
 						"or by its group's share, where systemd made it:  "
 						"systemctl set-property --runtime UNIT "
 						"CPUWeight=20   (group %s)",
-						load->top->cgroup));
+						shell_word(j, load->top->cgroup)));
 		finding_todo(
 			f, judge_text(j, "see what it does:  perf top -p %llu   or  top -H -p %llu",
 				   pid, pid));

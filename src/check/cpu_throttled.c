@@ -90,23 +90,21 @@ static void add_evidence(struct finding *f, const struct model *m, const struct 
 static void add_todo(
 	struct judgement *j, struct finding *f, const struct throttle *t, const char *path)
 {
-	if (t->g->version == 2) {
-		finding_todo(
-			f, judge_text(j, "watch it:  grep -E 'nr_|thr' /sys/fs/cgroup%s/cpu.stat",
-				   path));
+	bool v2 = t->g->version == 2;
+	const char *dir = judge_text(j, "/sys/fs/cgroup%s%s", v2 ? "" : "/cpu", path);
+	const char *quota = judge_text(j, "%s/%s", dir, v2 ? "cpu.max" : "cpu.cfs_quota_us");
+	unsigned long long twice_us = (unsigned long long)t->g->cpu_quota_ns / 500;
+	const char *twice = v2 ? judge_text(j, "'%llu %llu'", twice_us,
+					 (unsigned long long)t->g->cpu_period_ns / 1000)
+			       : judge_text(j, "%llu", twice_us);
+
+	finding_todo(f, judge_text(j, "watch it:  grep -E 'nr_|thr' %s",
+				shell_word(j, judge_text(j, "%s/cpu.stat", dir))));
+	if (reading_ok(t->allowed))
 		finding_todo(f, judge_text(j,
-					"give it more, until its manager writes again:  echo "
-					"'%llu %llu' > /sys/fs/cgroup%s/cpu.max",
-					(unsigned long long)t->g->cpu_quota_ns / 500,
-					(unsigned long long)t->g->cpu_period_ns / 1000, path));
-	} else {
-		finding_todo(
-			f, judge_text(j, "watch it:  grep . /sys/fs/cgroup/cpu%s/cpu.stat", path));
-		finding_todo(f, judge_text(j,
-					"give it more, until its manager writes again:  echo "
-					"%llu > /sys/fs/cgroup/cpu%s/cpu.cfs_quota_us",
-					(unsigned long long)t->g->cpu_quota_ns / 500, path));
-	}
+					"give it more, until its manager writes again:  "
+					"echo %s > %s",
+					twice, shell_word(j, quota)));
 	finding_todo(f, "for good: CPUQuota= of the unit, limits.cpu of the pod, --cpus of the "
 			"container; where requests must be fast, weights instead of a quota");
 	finding_todo(f,

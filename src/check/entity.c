@@ -2,6 +2,7 @@
 #include "check/entity.h"
 
 #include "base/cursor.h"
+#include "base/strbuf.h"
 #include "model/process.h"
 
 #include <string.h>
@@ -80,6 +81,26 @@ const char *process_label(struct judgement *j, const struct model *m, uint64_t p
 	return judge_text(j, "%s (pid %llu)", comm, (unsigned long long)pid);
 }
 
+const char *shell_word(struct judgement *j, const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "_./:@%+,=-";
+
+	if (*text && text[strspn(text, plain)] == '\0')
+		return text;
+	auto_strbuf word = { 0 };
+
+	strbuf_putc(&word, '\'');
+	for (; *text; text++) {
+		if (*text == '\'')
+			strbuf_puts(&word, "'\\''");
+		else
+			strbuf_putc(&word, *text);
+	}
+	strbuf_putc(&word, '\'');
+	return judge_text(j, "%s", word.failed ? "''" : word.bytes);
+}
+
 /* The innermost part of path that is a service of systemd: a service may have groups below it. */
 static struct span service_of(const char *path)
 {
@@ -105,7 +126,8 @@ const char *restart_command(struct judgement *j, const struct model *m, uint64_t
 	const char *cgroup = cgroup_of(m, pid);
 	struct span service = cgroup ? service_of(cgroup) : (struct span){ 0 };
 
-	if (service.len > 0)
-		return judge_text(j, "systemctl restart %.*s", (int)service.len, service.at);
+	if (service.len > 0 && *service.at != '-')
+		return judge_text(j, "systemctl restart %s",
+			shell_word(j, judge_text(j, "%.*s", (int)service.len, service.at)));
 	return judge_text(j, "kill -TERM %llu", (unsigned long long)pid);
 }

@@ -25,6 +25,12 @@ struct entity entity_connection(
 /* "nginx (pid 4121)", and "pid 4121" when its name is unknown. */
 const char *process_label(struct judgement *j, const struct model *m, uint64_t pid);
 
+/*
+ * text as one word of a shell: names are whatever somebody called his group or mount, and the
+ * commands of a finding are copied to a root prompt. In quotes only where it needs them.
+ */
+const char *shell_word(struct judgement *j, const char *text);
+
 /* "systemctl restart nginx.service" when its control group is a unit's, else "kill -TERM 4121". */
 const char *restart_command(struct judgement *j, const struct model *m, uint64_t pid);
 

@@ -286,7 +286,7 @@ static void add_evidence(
 
 static void advise(struct judgement *j, struct finding *f, const struct group *g)
 {
-	const char *target = g->mount ? g->wait.target : "MOUNT";
+	const char *target = g->mount ? shell_word(j, g->wait.target) : "MOUNT";
 
 	switch (g->kind) {
 	case WAIT_FROZEN:
@@ -317,7 +317,7 @@ static void advise(struct judgement *j, struct finding *f, const struct group *g
 		finding_todo(f, judge_text(j,
 					"see whether it completes anything:  "
 					"grep -w %s /proc/diskstats",
-					g->disk ? g->disk->name : "DEVICE"));
+					g->disk ? shell_word(j, g->disk->name) : "DEVICE"));
 		finding_todo(f, "see whether it is throttled on purpose:  "
 				"cat /sys/fs/cgroup/*/io.max "
 				"/sys/fs/cgroup/blkio/blkio.throttle.*_bps_device");

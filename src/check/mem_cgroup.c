@@ -254,19 +254,20 @@ static const char *title(struct judgement *j, const struct suspect *s)
 static void advise(struct judgement *j, struct finding *f, const struct suspect *s)
 {
 	bool v2 = s->row->version == 2;
+	const char *dir = judge_text(j, "/sys/fs/cgroup%s%s", v2 ? "" : "/memory", s->path);
 
-	finding_todo(f, judge_text(j, "see what it holds:  cat /sys/fs/cgroup%s%s/memory.stat",
-				v2 ? "" : "/memory", s->path));
+	finding_todo(f, judge_text(j, "see what it holds:  cat %s",
+				shell_word(j, judge_text(j, "%s/memory.stat", dir))));
 	if (s->waits && v2)
-		finding_todo(
-			f, judge_text(j, "watch it wait:  cat /sys/fs/cgroup%s/memory.pressure",
-				   s->path));
+		finding_todo(f, judge_text(j, "watch it wait:  cat %s",
+					shell_word(j, judge_text(j, "%s/memory.pressure", dir))));
 	finding_todo(f, "give its processes less to do, or restart the one that has grown");
-	finding_todo(f,
-		judge_text(j,
-			"raise the limit while the host has memory:  "
-			"echo BYTES > /sys/fs/cgroup%s%s/%s",
-			v2 ? "" : "/memory", s->path, v2 ? "memory.max" : "memory.limit_in_bytes"));
+	finding_todo(
+		f, judge_text(j,
+			   "raise the limit while the host has memory:  "
+			   "echo BYTES > %s",
+			   shell_word(j, judge_text(j, "%s/%s", dir,
+						 v2 ? "memory.max" : "memory.limit_in_bytes"))));
 	f->refuted_if = s->waits ? "with twice the limit its tasks wait as long as before"
 				 : "its memory.stat shows that most of it is inactive_file";
 }

@@ -261,10 +261,12 @@ static void advise(struct judgement *j, struct finding *f, const struct group *o
 		finding_todo(f, "see who grows:  ps -eo pid,rss,etime,comm --sort=-rss | head");
 		finding_todo(f, "bound the grower:  systemctl set-property UNIT MemoryMax=...");
 	} else {
-		finding_todo(f, judge_text(j,
-					"see what the group holds:  cd /sys/fs/cgroup && "
-					"cat .%s/memory.stat memory%s/memory.stat",
-					one->cgroup, one->cgroup));
+		finding_todo(f,
+			judge_text(j,
+				"see what the group holds:  cd /sys/fs/cgroup && "
+				"cat %s %s",
+				shell_word(j, judge_text(j, ".%s/memory.stat", one->cgroup)),
+				shell_word(j, judge_text(j, "memory%s/memory.stat", one->cgroup))));
 		finding_todo(f, "find what grows in it before the limit is raised");
 	}
 	f->refuted_if = "no kill follows although the same load comes again";

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu.saturated, cpu.steal, cpu.throttled, proc.fd-limit. */
+#include "check/entity.h"
 #include "tests/unit/build.h"
 
 extern const struct check check_cpu_saturated, check_cpu_steal, check_cpu_throttled,
@@ -228,6 +229,31 @@ static void a_throttled_group_names_its_processes(void **state UNUSED)
 	scene_end(&s);
 }
 
+/* Whoever may make a group chooses its name; the commands are copied to a root prompt. */
+static void a_name_is_one_word_of_a_command(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_cpus(&s, SECOND, 3 * SECOND, 0);
+	struct cgroup *g = add_cgroup(&s, 20, 5);
+
+	g->path = build_text(&s.now, TABLE_cgroup, "/a; rm -rf $HOME 'b");
+	build_unset(g, CGROUP_cpu_quota_ns);
+	build_row(&s.now, TABLE_cgroup_member);
+	assert_int_equal(scene_judge(&s, &check_cpu_throttled), VERDICT_SAD);
+	const struct finding *f = s.judgement.finding[0];
+
+	assert_string_equal(f->todo[0],
+		"watch it:  grep -E 'nr_|thr' '/sys/fs/cgroup/a; rm -rf $HOME '\\''b/cpu.stat'");
+	/* A quota that is not known is not doubled. */
+	for (size_t i = 0; i < f->n_todo; i++)
+		assert_null(strstr(f->todo[i], "echo"));
+	assert_string_equal(shell_word(&s.judgement, "/plain-1.service"), "/plain-1.service");
+	assert_string_equal(shell_word(&s.judgement, ""), "''");
+	scene_end(&s);
+}
+
 static void rare_throttling_is_fine(void **state UNUSED)
 {
 	static const uint64_t healthy[][2] = { { 20, 4 }, { 4, 4 }, { 0, 0 } };
@@ -326,6 +352,7 @@ int main(void)
 		cmocka_unit_test(saturation_without_its_tables_is_unknown),
 		cmocka_unit_test(steal_is_of_the_time_wanted),
 		cmocka_unit_test(a_throttled_group_names_its_processes),
+		cmocka_unit_test(a_name_is_one_word_of_a_command),
 		cmocka_unit_test(rare_throttling_is_fine),
 		cmocka_unit_test(descriptors_near_their_limit),
 		cmocka_unit_test(descriptors_far_from_their_limit),
