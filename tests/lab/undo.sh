@@ -55,14 +55,19 @@ try()
 	"$lab" run "$1" --for 60 >"$out" 2>&1 &
 	pid=$!
 	i=0
-	while ! grep -q '^ready\|^skipped' "$out" && [ $i -lt 300 ]; do
+	while ! grep -q '^ready\|^skipped' "$out" && [ $i -lt 900 ]; do
 		sleep 0.1
 		i=$((i + 1))
 	done
 	if ! grep -q '^ready' "$out"; then
 		wait "$pid"
-		echo "skipped  $1: $(tail -n 1 "$out")"
-		skipped=$((skipped + 1))
+		if grep -q '^skipped' "$out"; then
+			echo "skipped  $1: $(tail -n 1 "$out")"
+			skipped=$((skipped + 1))
+		else
+			echo "FAILED   $1 was not ready in 90 s"
+			failed=$((failed + 1))
+		fi
 		return
 	fi
 	# shellcheck disable=SC2046 # one or three
