@@ -15,6 +15,9 @@ struct feature {
 /* "0.1.0". */
 extern const char murphy_version[];
 
+/* Of that version, "2026-11-22". */
+extern const char murphy_date[];
+
 /* Features of the build, in the order of the list in src/meson.build. */
 extern const struct feature features[];
 extern const size_t n_features;

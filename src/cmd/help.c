@@ -3,8 +3,11 @@
 
 #include "base/version.h"
 #include "check/check.h"
+#include "render/words.h"
 
 #include <string.h>
+
+enum { MAN_WIDTH = 76 };
 
 static const char exit_codes[] = "0 nothing wrong, 1 a warning, 2 something critical, 3 nothing "
 				 "found but a check was denied, "
@@ -85,25 +88,24 @@ int version_print(void)
 	return show(&out);
 }
 
-/* Text for roff: backslashes and leading dots must not be commands. */
+/* A paragraph for roff: backslashes and leading dots must not be commands. */
 static void man_text(struct strbuf *out, const char *text)
 {
+	auto_strbuf lines = { 0 };
 	bool start = true;
 
-	for (; *text; text++) {
-		if (start && (*text == '.' || *text == '\''))
+	words_wrap(&lines, text, 0, 0, MAN_WIDTH);
+	for (const char *p = lines.bytes; p && *p; p++) {
+		if (start && (*p == '.' || *p == '\''))
 			strbuf_puts(out, "\\&");
-		if (*text == '\\')
+		if (*p == '\\')
 			strbuf_puts(out, "\\e");
-		else if (*text == '-')
+		else if (*p == '-')
 			strbuf_puts(out, "\\-");
-		else if (text[0] == '\n' && text[1] == '\n')
-			strbuf_puts(out, "\n.PP");
 		else
-			strbuf_putc(out, *text);
-		start = *text == '\n';
+			strbuf_putc(out, *p);
+		start = *p == '\n';
 	}
-	strbuf_putc(out, '\n');
 }
 
 static void man_command(struct strbuf *out, const struct command *c)
@@ -136,7 +138,8 @@ static void man_command(struct strbuf *out, const struct command *c)
 
 void help_man(struct strbuf *out)
 {
-	strbuf_printf(out, ".TH MURPHY 1 \"\" \"murphy %s\" \"User Commands\"\n", murphy_version);
+	strbuf_printf(out, ".TH MURPHY 1 %s \"murphy %s\" \"User Commands\"\n", murphy_date,
+		murphy_version);
 	strbuf_puts(out, ".SH NAME\nmurphy \\- tell what is wrong with this machine\n"
 			 ".SH SYNOPSIS\n.B murphy\n[\\fICOMMAND\\fR] [\\fIOPTIONS\\fR]\n"
 			 ".SH DESCRIPTION\n");
