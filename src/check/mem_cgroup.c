@@ -172,36 +172,46 @@ static bool is_member(const struct model *m, const struct suspect *s, uint64_t p
 	       (path[len] == '\0' || path[len] == '/');
 }
 
-static uint64_t held(const struct process_status *p)
+struct member {
+	uint64_t pid, bytes;
+};
+
+/* Small processes have no row in process_status: what they have swapped out is small too. */
+static uint64_t held(const struct model *m, const struct process *p)
 {
-	return p->anon_bytes + p->swap_bytes + p->shmem_bytes + p->file_bytes;
+	const struct process_status *s =
+		table_find(frame_table(m->now, TABLE_process_status), p->pid);
+
+	return s ? s->anon_bytes + s->swap_bytes + s->shmem_bytes + s->file_bytes
+		 : p->resident_bytes;
 }
 
-static size_t find_members(
-	const struct model *m, const struct suspect *s, const struct process_status **top)
+static size_t find_members(const struct model *m, const struct suspect *s, struct member *top)
 {
-	const struct table *t = frame_table(m->now, TABLE_process_status);
+	const struct table *t = frame_table(m->now, TABLE_process);
 	size_t n = 0;
 
 	if (!table_usable(t))
 		return 0;
-	for (table_each(const struct process_status, p, t)) {
-		if (held(p) == 0 || !is_member(m, s, p->pid))
+	for (table_each(const struct process, p, t)) {
+		struct member one = { p->pid, held(m, p) };
+
+		if (one.bytes == 0 || !is_member(m, s, p->pid))
 			continue;
 		size_t at = n < MEMBERS ? n++ : MEMBERS;
 
-		for (; at > 0 && held(top[at - 1]) < held(p); at--) {
+		for (; at > 0 && top[at - 1].bytes < one.bytes; at--) {
 			if (at < MEMBERS)
 				top[at] = top[at - 1];
 		}
 		if (at < MEMBERS)
-			top[at] = p;
+			top[at] = one;
 	}
 	return n;
 }
 
 static const char *cause(struct judgement *j, const struct model *m, const struct suspect *s,
-	const struct process_status *top)
+	const struct member *top)
 {
 	const struct cgroup_mem *cm = mem_of(m, s);
 	const char *what = "what it holds could not be read";
@@ -216,7 +226,7 @@ static const char *cause(struct judgement *j, const struct model *m, const struc
 			human_bytes((double)cm->shmem_bytes).s);
 	if (top)
 		what = judge_text(j, "%s; the largest is %s with %s", what,
-			process_label(j, m, top->pid), human_bytes((double)held(top)).s);
+			process_label(j, m, top->pid), human_bytes((double)top->bytes).s);
 	if (s->dead)
 		return judge_text(j,
 			"the group is out of memory, its OOM killer is off "
@@ -291,7 +301,7 @@ static enum confidence trust(const struct model *m, const struct suspect *s)
 
 static void report(struct judgement *j, const struct model *m, const struct suspect *s)
 {
-	const struct process_status *top[MEMBERS];
+	struct member top[MEMBERS];
 	size_t n = find_members(m, s, top);
 	struct finding *f = judge_finding(j, grade(s), trust(m, s));
 
@@ -300,8 +310,8 @@ static void report(struct judgement *j, const struct model *m, const struct susp
 	add_evidence(f, m, s);
 	finding_culprit(f, entity_cgroup(j, s->path));
 	for (size_t i = 0; i < n; i++)
-		mem_culprit_holder(j, f, m, top[i]->pid, held(top[i]), "resident and swapped");
-	f->cause = cause(j, m, s, n > 0 ? top[0] : NULL);
+		mem_culprit_holder(j, f, m, top[i].pid, top[i].bytes, "resident and swapped");
+	f->cause = cause(j, m, s, n > 0 ? &top[0] : NULL);
 	advise(j, f, s);
 }
 

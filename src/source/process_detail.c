@@ -14,6 +14,8 @@ enum {
 		8192, /* 1.5 KiB, more with many CPUs and groups; what we want is at its head */
 	SMALL_MAX = 2048,
 	CGROUP_MAX = 16384, /* a line of up to 4 KiB per hierarchy of version 1 */
+	LARGEST = 64,       /* processes that may be why memory is short */
+	FEW_FDS = 48,       /* far below any limit that proc.fd-limit judges (64 and more) */
 };
 
 struct key {
@@ -303,17 +305,70 @@ static const struct detail details[] = {
 	{ TABLE_process_io, "io", SMALL_MAX, true, process_io_parse },
 	{ TABLE_process_sched, "schedstat", 256, true, process_sched_parse },
 	{ TABLE_process_cgroup, "cgroup", CGROUP_MAX, false, process_cgroup_parse },
+	{ TABLE_process_fd, NULL, 0, true, NULL }, /* before limits: see applies() */
 	{ TABLE_process_limits, "limits", SMALL_MAX * 2, false, process_limits_parse },
-	{ TABLE_process_fd, NULL, 0, true, NULL },
 };
 
-static int read_fd_count(struct probe *p, struct table *t, uint64_t pid)
+/* What decides which files of a process are worth reading. */
+struct worth {
+	bool all_status;
+	uint64_t least_bytes; /* resident bytes of the last of the LARGEST */
+	size_t ties;          /* so many that have just that much are among them */
+	uint64_t open;        /* descriptors of the process at hand; UINT64_MAX: unknown */
+};
+
+/*
+ * Only who holds much memory is ever blamed for it. What is swapped out shows in no cheaper file:
+ * when that is more than a small part of memory, or nobody knows, all are read.
+ */
+static struct worth weigh(const struct probe *p, const struct table *processes)
+{
+	const struct meminfo *mem = table_only(probe_used(p, TABLE_meminfo));
+	struct worth w = { .all_status = true };
+	uint64_t top[LARGEST];
+	size_t n = 0;
+
+	if (!mem || !row_has(mem->has, MEMINFO_swap_free_bytes) ||
+		mem->swap_total_bytes - mem->swap_free_bytes > mem->total_bytes / LARGEST)
+		return w;
+	for (table_each(const struct process, proc, processes)) {
+		size_t at = n;
+
+		while (at > 0 && top[at - 1] < proc->resident_bytes)
+			at--;
+		if (at == LARGEST)
+			continue;
+		n += n < LARGEST;
+		memmove(&top[at + 1], &top[at], (n - 1 - at) * sizeof(top[0]));
+		top[at] = proc->resident_bytes;
+	}
+	if (n < LARGEST)
+		return w;
+	w.all_status = false;
+	w.least_bytes = top[LARGEST - 1];
+	for (size_t i = 0; i < n; i++)
+		w.ties += top[i] == w.least_bytes;
+	return w;
+}
+
+static bool among_largest(struct worth *w, const struct process *proc)
+{
+	if (w->all_status || proc->resident_bytes > w->least_bytes)
+		return true;
+	if (proc->resident_bytes < w->least_bytes || w->ties == 0)
+		return false;
+	w->ties--;
+	return true;
+}
+
+static int read_fd_count(struct probe *p, struct table *t, uint64_t pid, uint64_t *ret_open)
 {
 	uint64_t n;
 	int err = host_fd_count(p->host, pid, &n);
 
 	if (err < 0)
 		return err;
+	*ret_open = n;
 	struct process_fd *row = table_add(t);
 
 	if (!row)
@@ -322,7 +377,8 @@ static int read_fd_count(struct probe *p, struct table *t, uint64_t pid)
 	return 0;
 }
 
-static int read_detail(struct probe *p, const struct detail *d, struct table *t, uint64_t pid)
+static int read_detail(
+	struct probe *p, const struct detail *d, struct table *t, uint64_t pid, struct worth *w)
 {
 	char path[PROC_PATH_MAX], buf[CGROUP_MAX];
 	int err;
@@ -332,7 +388,7 @@ static int read_detail(struct probe *p, const struct detail *d, struct table *t,
 
 		err = n < 0 ? (int)n : proc_parsed(d->parse(buf, (size_t)n, t), (size_t)n);
 	} else {
-		err = read_fd_count(p, t, pid);
+		err = read_fd_count(p, t, pid, &w->open);
 	}
 	if (err < 0)
 		return err;
@@ -349,20 +405,26 @@ static int read_detail(struct probe *p, const struct detail *d, struct table *t,
  * Kernel threads have no memory, files or limits of their own, and live in the root group: only
  * the time that they wait for a CPU says anything.
  */
-static bool applies(const struct detail *d, const struct process *proc)
+static bool applies(const struct detail *d, const struct process *proc, struct worth *w)
 {
-	return !proc->kthread || d->table == TABLE_process_sched;
+	if (proc->kthread)
+		return d->table == TABLE_process_sched;
+	if (d->table == TABLE_process_status)
+		return among_largest(w, proc);
+	return d->table != TABLE_process_limits || w->open >= FEW_FDS;
 }
 
 static int read_details(struct probe *p, struct table *const *to, struct tally *tally)
 {
 	const struct table *processes = probe_used(p, TABLE_process);
+	struct worth w = weigh(p, processes);
 	uint64_t start_ns = proc_now_ns();
 
 	for (table_each(struct process, proc, processes)) {
 		uint64_t done = (uint64_t)(proc - (struct process *)processes->row);
 		bool late = probe_late(p);
 
+		w.open = UINT64_MAX;
 		for (size_t i = 0; i < ARRAY_SIZE(details); i++) {
 			if (!to[i])
 				continue;
@@ -370,9 +432,9 @@ static int read_details(struct probe *p, struct table *const *to, struct tally *
 				proc_late(to[i], done, processes->n, start_ns);
 				continue;
 			}
-			if (!applies(&details[i], proc))
+			if (!applies(&details[i], proc, &w))
 				continue;
-			int err = read_detail(p, &details[i], to[i], proc->pid);
+			int err = read_detail(p, &details[i], to[i], proc->pid, &w);
 
 			if (err == -ENOMEM)
 				return err;
@@ -417,7 +479,8 @@ const struct source source_process_detail = {
 	.fills = { TABLE_process_status, TABLE_process_io, TABLE_process_sched,
 		TABLE_process_cgroup, TABLE_process_limits, TABLE_process_fd },
 	.uses = { TABLE_process },
-	.after = { TABLE_slab }, /* counting descriptors makes inodes of its own */
+	/* Counting descriptors makes inodes of its own; meminfo tells whether anybody is swapped out. */
+	.after = { TABLE_slab, TABLE_meminfo },
 	.deadline_ns = 500000000,
 	.denied = "needs CAP_SYS_PTRACE or root",
 	.read = read_process_detail,

@@ -121,6 +121,59 @@ static void hostile_processes(void **state)
 	drop_tables(out);
 }
 
+/* 80 processes of which 60 have most memory and the others the same: 64 are read. */
+static void worth_reading(void **state)
+{
+	static const enum table_id ids[] = { TABLE_process, TABLE_meminfo, TABLE_process_status,
+		TABLE_process_fd, TABLE_process_limits, TABLE_none };
+	static const char calm[] = "MemTotal: 1024 kB\nMemFree: 1 kB\n"
+				   "SwapTotal: 99 kB\nSwapFree: 90 kB\n";
+	static const char full[] = "MemTotal: 1024 kB\nMemFree: 1 kB\n"
+				   "SwapTotal: 99 kB\nSwapFree: 9 kB\n";
+	struct tree *t = *state;
+	struct table *out[TABLES] = { 0 };
+
+	for (int pid = 1; pid <= 80; pid++) {
+		char path[64], text[256];
+
+		snprintf(path, sizeof(path), "proc/%d/stat", pid);
+		snprintf(text, sizeof(text),
+			"%d (x) S 1 1 1 0 -1 4194304 97 3 2 1 7 9 0 0 20 0 5 0 155390 3133440 %d "
+			"0\n",
+			pid, pid > 20 ? 1000 + pid : 8);
+		put(t, path, text);
+		snprintf(path, sizeof(path), "proc/%d/status", pid);
+		put(t, path, "Uid:\t0\t0\nVmSwap:\t8 kB\n");
+		snprintf(path, sizeof(path), "proc/%d/fd.count", pid);
+		put(t, path, pid == 9 ? "48\n" : "47\n");
+		snprintf(path, sizeof(path), "proc/%d/limits", pid);
+		put(t, path, "Max open files 64 64 files\n");
+	}
+	put(t, "proc/meminfo", calm);
+	open_tree(t);
+	run_source(t->h, "process", out, ids, NULL, 0);
+	run_source(t->h, "meminfo", out, ids, NULL, 0);
+	run_source(t->h, "process_detail", out, ids, NULL, 0);
+	assert_int_equal(out[TABLE_process_status]->state, STATE_OK);
+	assert_int_equal(out[TABLE_process_status]->n, 64);
+	assert_non_null(table_find(out[TABLE_process_status], 80));
+	assert_non_null(table_find(out[TABLE_process_status], 21));
+	assert_non_null(table_find(out[TABLE_process_status], 4));
+	assert_null(table_find(out[TABLE_process_status], 5));
+	assert_int_equal(out[TABLE_process_fd]->n, 80);
+	assert_int_equal(out[TABLE_process_limits]->n, 1);
+	assert_non_null(table_find(out[TABLE_process_limits], 9));
+	drop_tables(out);
+	memset(out, 0, sizeof(out));
+
+	put(t, "proc/meminfo", full);
+	run_source(t->h, "process", out, ids, NULL, 0);
+	run_source(t->h, "meminfo", out, ids, NULL, 0);
+	run_source(t->h, "process_detail", out, ids, NULL, 0);
+	assert_int_equal(out[TABLE_process_status]->n, 80);
+	drop_tables(out);
+}
+
 static void groups_v2(void **state)
 {
 	static const enum table_id ids[] = { TABLE_cgroup, TABLE_none };
@@ -271,6 +324,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(hostile_processes, setup, teardown),
+		cmocka_unit_test_setup_teardown(worth_reading, setup, teardown),
 		cmocka_unit_test_setup_teardown(groups_v2, setup, teardown),
 		cmocka_unit_test_setup_teardown(groups_v1_merge, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_processes, setup, teardown),
