@@ -41,7 +41,7 @@ tree()
 	CC=$tree_cc configure "$tree_name" "$dir" -Dtests=enabled -Dwerror=true "$@" || return 0
 	build "$tree_name" "$dir" || return 0
 	run_tests "$tree_name" "$dir" --timeout-multiplier 3
-	gate "$tree_name" labs tools/check-labs.sh "$dir"
+	labs "$tree_name" "$dir"
 }
 
 sanitize='-Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all'
