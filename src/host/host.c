@@ -28,6 +28,7 @@ int host_open_live(struct host **ret_host)
 		free(h);
 		return err;
 	}
+	h->proc_fd = openat(h->root_fd, "proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	*ret_host = h;
 	return 0;
 }
@@ -38,6 +39,8 @@ void host_free(struct host *h)
 		return;
 	if (h->root_fd >= 0)
 		close(h->root_fd);
+	if (h->proc_fd >= 0)
+		close(h->proc_fd);
 	if (h->base_fd >= 0)
 		close(h->base_fd);
 	space_child_end(&h->space_child);
@@ -347,7 +350,8 @@ static ssize_t get_link(struct host *h, const char *path, char *buf, size_t size
 		if (err < 0)
 			return err;
 	} else if (h->live) {
-		ssize_t n = readlinkat(h->root_fd, path, buf, size);
+		int dir = live_dir(h, &path);
+		ssize_t n = readlinkat(dir, path, buf, size);
 
 		return n < 0 ? -errno : n;
 	} else {
@@ -379,12 +383,11 @@ static int count_fds(struct host *h, const char *path, uint64_t *ret_n)
 	uint64_t n = 0;
 
 	if (h->live) {
-		auto_close fd = live_open(h, path, O_RDONLY | O_DIRECTORY);
+		const char *below = path;
+		int dir = live_dir(h, &below);
 		struct stat st;
 
-		if (fd < 0)
-			return fd;
-		if (fstat(fd, &st) < 0)
+		if (fstatat(dir, below, &st, 0) < 0)
 			return -errno;
 		*ret_n = (uint64_t)st.st_size;
 		if (st.st_size > 0) /* since 6.2; fs/proc/fd.c, proc_fd_getattr() */

@@ -3,11 +3,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/statfs.h>
+
+int live_dir(const struct host *h, const char **path)
+{
+	if (h->proc_fd < 0 || strncmp(*path, "proc/", 5) != 0)
+		return h->root_fd;
+	*path += 5;
+	return h->proc_fd;
+}
 
 int live_open(const struct host *h, const char *path, int flags)
 {
-	int fd = openat(h->root_fd, path, flags | O_CLOEXEC);
+	int dir = live_dir(h, &path);
+	int fd = openat(dir, path, flags | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
 }

@@ -33,6 +33,7 @@ struct space_child {
 struct host {
 	bool live;
 	int root_fd; /* live: "/"; tree: the frame's directory; archive: -1 */
+	int proc_fd; /* live: "/proc", where most of what is read is; else -1 */
 	struct archive *archive;
 	int base_fd;      /* tree: the directory that was named; else -1 */
 	bool capture;     /* has notes, rows and clock of murphy's own */
@@ -49,6 +50,8 @@ struct host {
 
 /* Open path below root_fd; in a tree only regular files and directories, never out of it. */
 int live_open(const struct host *h, const char *path, int flags);
+/* The directory below which *path, which is moved on, is found in the fewest steps. */
+int live_dir(const struct host *h, const char **path);
 int tree_open(int root_fd, const char *path, int flags);
 
 int live_statfs(const char *target, struct host_space *ret_space);
