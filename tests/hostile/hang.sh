@@ -71,6 +71,26 @@ state meminfo late
 state vmstat late
 state disk late
 state process ok
+# Files of single processes, of a control group, the log and what disks say of themselves, all at once.
+files=
+for i in 1 2 3 4 5 6; do
+	sleep 60 &
+	children="${children:-} $!"
+	files="$files /proc/$!/stat /proc/$!/status /proc/$!/cmdline /proc/$!/io /proc/$!/cgroup /proc/$!/limits"
+done
+for f in /dev/kmsg /proc/slabinfo /proc/sys/fs/file-nr /proc/uptime \
+	/etc/os-release /sys/fs/cgroup/memory/memory.usage_in_bytes /sys/fs/cgroup/memory/memory.stat \
+	/sys/fs/cgroup/cpu/cpu.stat /sys/fs/cgroup/cgroup.controllers /sys/fs/cgroup/cpu.stat \
+	/sys/devices/system/cpu/online /proc/cgroups; do
+	[ -f "$f" ] || [ -c "$f" ] && files="$files $f"
+done
+# shellcheck disable=SC2086 # a list
+try much-hangs hang $files /proc/stat /proc/loadavg /proc/vmstat
+state process late
+state cpu late
+state meminfo ok
+# shellcheck disable=SC2086 # a list
+kill $children
 try none-hangs eio
 state meminfo ok
 exit $failed
