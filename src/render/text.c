@@ -189,9 +189,10 @@ static void put_header(const struct report *r, const struct text_style *style, s
 	auto_strbuf line = { 0 };
 
 	strbuf_printf(&line, "murphy %s", murphy_version);
-	if (h)
-		strbuf_printf(
-			&line, "  %s  Linux %s", table_text(t, h->name), table_text(t, h->release));
+	if (h && h->name)
+		strbuf_printf(&line, "  %s", table_text(t, h->name));
+	if (h && h->release)
+		strbuf_printf(&line, "  Linux %s", table_text(t, h->release));
 	if (h && row_has(h->has, HOST_cpus_online))
 		strbuf_printf(&line, "  %llu CPUs", (unsigned long long)h->cpus_online);
 	if (m)
@@ -223,8 +224,9 @@ static void put_checks(const struct report *r, const struct text_style *style, s
 {
 	size_t young = report_count(r, VERDICT_YOUNG), unknown = report_count(r, VERDICT_UNKNOWN);
 
-	strbuf_printf(out, "%zu checks: %zu found something, %zu fine", r->n_results,
-		report_count(r, VERDICT_SAD), report_count(r, VERDICT_FINE));
+	strbuf_printf(out, "%zu check%s: %zu found something, %zu fine", r->n_results,
+		r->n_results == 1 ? "" : "s", report_count(r, VERDICT_SAD),
+		report_count(r, VERDICT_FINE));
 	if (young)
 		strbuf_printf(out, ", %zu need%s history", young, young == 1 ? "s" : "");
 	if (unknown)

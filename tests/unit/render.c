@@ -89,6 +89,26 @@ static void unknown_of_the_host_is_null(void **state UNUSED)
 	frame_release(&frame);
 }
 
+/* The first line has what is known, and no holes. */
+static void the_header_has_no_holes(void **state UNUSED)
+{
+	struct frame frame = { 0 };
+	struct model m = { .now = &frame };
+	struct check_result result = { .check = checks[0], .verdict = VERDICT_FINE };
+	struct report r = { .model = &m, .result = &result, .n_results = 1 };
+	struct text_style style = { .width = 100 };
+	struct strbuf out = { 0 };
+	struct table *t = table_new(schemas[TABLE_host]);
+
+	assert_true(t && table_add(t));
+	put(&frame, TABLE_host, t);
+	text_report(&r, &style, &out);
+	assert_null(strstr(out.bytes, "Linux"));
+	assert_non_null(strstr(out.bytes, "\n1 check: 0 found something, 1 fine\n"));
+	strbuf_release(&out);
+	frame_release(&frame);
+}
+
 /* A tree may not know the time of day: then "since" is not known either. */
 static void since_needs_the_time_of_day(void **state UNUSED)
 {
@@ -116,6 +136,7 @@ int main(void)
 		cmocka_unit_test(absent_is_not_zero),
 		cmocka_unit_test(unknown_of_the_host_is_null),
 		cmocka_unit_test(since_needs_the_time_of_day),
+		cmocka_unit_test(the_header_has_no_holes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
