@@ -21,14 +21,7 @@ int host_open_live(struct host **ret_host)
 		return -ENOMEM;
 	h->live = true;
 	h->base_fd = -1;
-	h->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (h->root_fd < 0) {
-		int err = -errno;
-
-		free(h);
-		return err;
-	}
-	h->proc_fd = openat(h->root_fd, "proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	h->root_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC); /* -1: none is there */
 	*ret_host = h;
 	return 0;
 }
@@ -39,8 +32,6 @@ void host_free(struct host *h)
 		return;
 	if (h->root_fd >= 0)
 		close(h->root_fd);
-	if (h->proc_fd >= 0)
-		close(h->proc_fd);
 	if (h->base_fd >= 0)
 		close(h->base_fd);
 	space_child_end(&h->space_child);
@@ -350,10 +341,7 @@ static ssize_t get_link(struct host *h, const char *path, char *buf, size_t size
 		if (err < 0)
 			return err;
 	} else if (h->live) {
-		int dir = live_dir(h, &path);
-		ssize_t n = readlinkat(dir, path, buf, size);
-
-		return n < 0 ? -errno : n;
+		return live_link(h, path, buf, size);
 	} else {
 		auto_close fd = open_below(h, path, O_PATH | O_NOFOLLOW);
 		ssize_t n = fd < 0 ? fd : readlinkat(fd, "", buf, size);
@@ -383,12 +371,11 @@ static int count_fds(struct host *h, const char *path, uint64_t *ret_n)
 	uint64_t n = 0;
 
 	if (h->live) {
-		const char *below = path;
-		int dir = live_dir(h, &below);
 		struct stat st;
+		int err = live_stat(h, path, &st);
 
-		if (fstatat(dir, below, &st, 0) < 0)
-			return -errno;
+		if (err < 0)
+			return err;
 		*ret_n = (uint64_t)st.st_size;
 		if (st.st_size > 0) /* since 6.2; fs/proc/fd.c, proc_fd_getattr() */
 			return 0;

@@ -4,22 +4,65 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 
-int live_dir(const struct host *h, const char **path)
+enum { LIVE_PATH_MAX = 4096 };
+
+struct live_path {
+	const char *path;
+	char full[LIVE_PATH_MAX];
+};
+
+/* Where to find path in the fewest steps: most of what is read is below /proc. */
+static int live_at(const struct host *h, struct live_path *ret_at, const char *path)
 {
-	if (h->proc_fd < 0 || strncmp(*path, "proc/", 5) != 0)
+	size_t len = strlen(path);
+
+	if (h->root_fd >= 0 && strncmp(path, "proc/", 5) == 0) {
+		ret_at->path = path + 5;
 		return h->root_fd;
-	*path += 5;
-	return h->proc_fd;
+	}
+	if (len + 2 > sizeof(ret_at->full))
+		return -ENAMETOOLONG;
+	ret_at->full[0] = '/';
+	memcpy(ret_at->full + 1, path, len + 1);
+	ret_at->path = ret_at->full;
+	return AT_FDCWD;
 }
 
 int live_open(const struct host *h, const char *path, int flags)
 {
-	int dir = live_dir(h, &path);
-	int fd = openat(dir, path, flags | O_CLOEXEC);
+	struct live_path at;
+	int dir = live_at(h, &at, path);
+
+	if (dir < 0 && dir != AT_FDCWD)
+		return dir;
+	int fd = openat(dir, at.path, flags | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
+}
+
+ssize_t live_link(const struct host *h, const char *path, char *buf, size_t size)
+{
+	struct live_path at;
+	int dir = live_at(h, &at, path);
+
+	if (dir < 0 && dir != AT_FDCWD)
+		return dir;
+	ssize_t n = readlinkat(dir, at.path, buf, size);
+
+	return n < 0 ? -errno : n;
+}
+
+int live_stat(const struct host *h, const char *path, struct stat *ret_st)
+{
+	struct live_path at;
+	int dir = live_at(h, &at, path);
+
+	if (dir < 0 && dir != AT_FDCWD)
+		return dir;
+	return fstatat(dir, at.path, ret_st, 0) < 0 ? -errno : 0;
 }
 
 int live_statfs(const char *target, struct host_space *ret_space)

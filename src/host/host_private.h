@@ -6,6 +6,8 @@
 #include "base/cursor.h"
 #include "host/door.h"
 
+#include <sys/stat.h>
+
 enum { HOST_FRAMES_MAX = 64 };
 
 /* Clock of a frame, from the file "clock" of a capture or from the frame's own /proc. */
@@ -32,8 +34,7 @@ struct space_child {
 
 struct host {
 	bool live;
-	int root_fd; /* live: "/"; tree: the frame's directory; archive: -1 */
-	int proc_fd; /* live: "/proc", where most of what is read is; else -1 */
+	int root_fd; /* live: "/proc"; tree: the frame's directory; archive: -1 */
 	struct archive *archive;
 	int base_fd;      /* tree: the directory that was named; else -1 */
 	bool capture;     /* has notes, rows and clock of murphy's own */
@@ -50,8 +51,8 @@ struct host {
 
 /* Open path below root_fd; in a tree only regular files and directories, never out of it. */
 int live_open(const struct host *h, const char *path, int flags);
-/* The directory below which *path, which is moved on, is found in the fewest steps. */
-int live_dir(const struct host *h, const char **path);
+ssize_t live_link(const struct host *h, const char *path, char *buf, size_t size);
+int live_stat(const struct host *h, const char *path, struct stat *ret_st);
 int tree_open(int root_fd, const char *path, int flags);
 
 int live_statfs(const char *target, struct host_space *ret_space);

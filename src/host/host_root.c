@@ -269,7 +269,7 @@ static struct host *new_root(void)
 	struct host *h = mem_new(1, sizeof(*h));
 
 	if (h)
-		h->root_fd = h->base_fd = h->proc_fd = -1;
+		h->root_fd = h->base_fd = -1;
 	return h;
 }
 
