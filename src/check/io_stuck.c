@@ -50,10 +50,9 @@ static enum wait_kind kind_of_fs(const char *fstype)
 	return WAIT_DISK;
 }
 
-/* murphy's own readers wait for a dead mount too, by design: they are no news. */
 static bool is_stuck(const struct blocked_task *b)
 {
-	return b->whole_look && !b->moved && !b->kthread && strcmp(b->comm, "murphy") != 0;
+	return b->whole_look && !b->moved && !b->kthread && !b->ours;
 }
 
 /* The kernel complained about this very task. */

@@ -54,7 +54,7 @@ static struct limits find_limits(const struct model *m)
 
 static bool wanted(const struct blocked_task *b)
 {
-	return !b->kthread && strcmp(b->comm, "murphy") != 0;
+	return !b->kthread && !b->ours;
 }
 
 static bool same_device(const struct group *g, const struct blocked_wait *w)

@@ -13,6 +13,15 @@
  */
 static const uint64_t STILL_NS = UINT64_C(900000000);
 #define STILL_WHY "the same connection in both frames, no byte acknowledged between"
+/*
+ * A reader on this host that pauses for a commit or a garbage collection takes up again by then.
+ * Readers elsewhere pause by design: players of video, downloads with a rate limit, browsers in the
+ * background. Servers give those a minute before they hang up (nginx send_timeout).
+ */
+static const uint64_t LOCAL_SAD_NS = UINT64_C(5000000000);
+#define LOCAL_SAD_WHY "a commit or a garbage collection of the reader is over by then"
+static const uint64_t REMOTE_SAD_NS = UINT64_C(60000000000);
+#define REMOTE_SAD_WHY "players and slow downloads pause for seconds; servers wait a minute"
 /* Unanswered probes: the peer is not slow but gone. One may have been lost. */
 enum { DEAD_PROBES = 2 };
 
@@ -22,6 +31,7 @@ enum { TIMER_PROBE = 4, FLOWS_MAX = 256, GROUPS_MAX = 16 };
 struct flow {
 	const struct tcp_socket *writer, *reader; /* one of them may be on another host: NULL */
 	uint64_t writer_pid, reader_pid;          /* 0: unknown */
+	bool moves;                               /* its reader does read */
 };
 
 struct flows {
@@ -87,6 +97,14 @@ static bool mirrors(const struct tcp_socket *a, const struct tcp_socket *b)
 	       a->local == b->peer && a->peer == b->local;
 }
 
+/* It does read, if slowly: what waits in its buffer became less. That is flow control at work. */
+static bool reads(const struct model *m, const struct tcp_socket *s)
+{
+	const struct tcp_socket *was = tcp_before(m, s);
+
+	return was && s->receive_queue < was->receive_queue;
+}
+
 static void add_flow(struct flows *fl, struct flow flow)
 {
 	if (fl->n < FLOWS_MAX)
@@ -110,12 +128,20 @@ static void find(const struct model *m, struct flows *fl)
 			/* What its writer says is enough: the reader may just miss a mark of its own. */
 			if (s->receive_queue > 0 && mirrors(fl->of[i].writer, s)) {
 				fl->of[i].reader = s;
+				fl->of[i].moves = reads(m, s);
 				paired = true;
 			}
 		}
 		if (!paired && reader_stands(m, s))
 			add_flow(fl, (struct flow){ .reader = s });
 	}
+	size_t n = 0;
+
+	for (size_t i = 0; i < fl->n; i++) {
+		if (!fl->of[i].moves)
+			fl->of[n++] = fl->of[i];
+	}
+	fl->n = n;
 }
 
 static uint64_t owner_pid(const struct model *m, const struct tcp_socket *s)
@@ -165,11 +191,25 @@ static bool remote_waits(const struct tcp_socket *reader)
 struct sum {
 	size_t flows, with_writer, probed, dead;
 	uint64_t unread_bytes, unsent_bytes;
+	struct reading stands_ns; /* the longest: since data was sent last; probes carry none */
 };
+
+static struct reading stands_ns(const struct flow *f)
+{
+	if (f->writer && row_has(f->writer->has, TCP_SOCKET_last_sent_ns))
+		return reading_of((double)f->writer->last_sent_ns);
+	if (!f->writer && row_has(f->reader->has, TCP_SOCKET_last_received_ns))
+		return reading_of((double)f->reader->last_received_ns);
+	return reading_none(STATE_ABSENT);
+}
 
 static void fold(struct sum *sum, const struct flow *f)
 {
+	struct reading stands = stands_ns(f);
+
 	sum->flows++;
+	if (reading_ok(stands) && stands.value >= sum->stands_ns.value)
+		sum->stands_ns = stands;
 	if (f->writer) {
 		sum->with_writer++;
 		sum->unsent_bytes += f->writer->notsent_bytes;
@@ -297,15 +337,22 @@ static void report(struct judgement *j, const struct model *m, const struct flow
 		fold(&sum, &fl->of[i]);
 		name_ends(j, m, out, &fl->of[i]);
 	}
+	double sad_ns = (double)(f->reader ? LOCAL_SAD_NS : REMOTE_SAD_NS);
+
 	/* A full buffer that nobody wants to fill further makes nobody wait. */
 	if (sum.with_writer + sum.probed == 0) {
 		out->severity = SEVERITY_INFO;
 		out->confidence = CONFIDENCE_POSSIBLE;
 	}
+	if (reading_ok(sum.stands_ns) && sum.stands_ns.value < sad_ns)
+		out->severity = SEVERITY_INFO;
 	if (f->reader && sum.with_writer > 0)
 		out->confidence = CONFIDENCE_CERTAIN; /* both ends say so */
 	finding_evidence(out, "zero_window.connections", UNIT_COUNT, reading_of((double)sum.flows),
 		"sock_diag", reading_none(STATE_ABSENT), STILL_WHY);
+	finding_evidence(out, "zero_window.standstill_ns", UNIT_NS, sum.stands_ns,
+		"sock_diag tcpi_last_data_sent, tcpi_last_data_recv", reading_of(sad_ns),
+		f->reader ? LOCAL_SAD_WHY : REMOTE_SAD_WHY);
 	if (f->writer)
 		finding_evidence(out, "tcp_socket.notsent_bytes", UNIT_BYTES,
 			reading_of((double)sum.unsent_bytes), "sock_diag tcpi_notsent_bytes",

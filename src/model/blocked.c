@@ -130,6 +130,12 @@ const struct blocked_task *blocked_find(const struct blocked_model *bm, uint64_t
 	return NULL;
 }
 
+/* feed/reader.c names its children so. */
+static bool ours(const char *comm)
+{
+	return strcmp(comm, "murphy") == 0 || strcmp(comm, "murphy-reader") == 0;
+}
+
 /* Rose over the look; what cannot be told did not. */
 static bool rose(const struct model *m, enum table_id id, const void *row, unsigned int column)
 {
@@ -209,6 +215,7 @@ static int step(void *self, const struct model *m, struct arena *a)
 			.pid = p->pid,
 			.comm = table_text(t, p->comm),
 			.kthread = p->kthread };
+		b->ours = ours(b->comm);
 		fold_motion(b, m, table_find(was, p->pid));
 	}
 	return 0;

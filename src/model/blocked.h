@@ -27,6 +27,7 @@ struct blocked_task {
 	uint64_t pid;
 	const char *comm;
 	bool kthread;
+	bool ours;       /* murphy, or a reader of it: waits for a dead mount too, by design */
 	bool whole_look; /* in D in both frames, the same process */
 	bool moved;      /* got a CPU or did I/O between them: it waits, but is not stuck */
 	struct reading written_bytes_per_s;

@@ -197,6 +197,7 @@ static void a_mount_that_does_not_answer(void **state UNUSED)
 	scene_start(&s);
 	add_process(&s, 9, "df", 'D', 'D', false);
 	add_process(&s, 10, "murphy", 'D', 'D', false);
+	add_process(&s, 11, "murphy-reader", 'D', 'D', false);
 	add_mount(&s, 3, DEV(0, 55), "/mnt/remote", "fuse.sshfs");
 	add_wait(&s, 9, "request_wait_answer", "request_wait_answer<fuse_statfs", 0);
 	struct mount_space *ms = build_row(&s.now, TABLE_mount_space);

@@ -275,6 +275,7 @@ static void add_flow(struct scene *s, bool same_host)
 		w->notsent_bytes = 90000;
 		w->send_window_bytes = 0;
 		w->acked_bytes = 7777;
+		w->last_sent_ns = (i ? 62 : 60) * SECOND;
 		if (!same_host)
 			continue;
 		text_t local = w->local, peer = w->peer;
@@ -334,6 +335,29 @@ static void a_remote_reader_is_its_connection(void **state UNUSED)
 	assert_int_equal(f->victims[0].pid, SELF);
 	assert_int_equal(f->confidence, CONFIDENCE_LIKELY);
 	assert_non_null(strstr(f->cause, "stopped answering probes"));
+	assert_int_equal(f->severity, SEVERITY_WARNING);
+	last(&s.now)->last_sent_ns = 59 * SECOND; /* somebody paused a video */
+	assert_int_equal(scene_judge(&s, &check_tcp_zero_window), VERDICT_SAD);
+	assert_int_equal(s.judgement.finding[0]->severity, SEVERITY_INFO);
+	scene_end(&s);
+}
+
+static void a_slow_reader_is_no_stuck_one(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_flow(&s, true);
+	last(&s.was)->receive_queue += 10240; /* it took 10 KiB, too few to open the window */
+	assert_int_equal(scene_judge(&s, &check_tcp_zero_window), VERDICT_FINE);
+	scene_end(&s);
+
+	scene_start(&s); /* it pauses, for 3 s so far */
+	add_flow(&s, true);
+	((struct tcp_socket *)table_at(s.now.at[TABLE_tcp_socket], 0))->last_sent_ns = 3 * SECOND;
+	build_table(&s.now, TABLE_socket_owner);
+	assert_int_equal(scene_judge(&s, &check_tcp_zero_window), VERDICT_SAD);
+	assert_int_equal(s.judgement.finding[0]->severity, SEVERITY_INFO);
 	scene_end(&s);
 }
 
@@ -398,6 +422,7 @@ int main(void)
 		cmocka_unit_test(overflows_without_a_listener_blame_the_host),
 		cmocka_unit_test(the_reader_is_to_blame_and_the_writer_suffers),
 		cmocka_unit_test(a_remote_reader_is_its_connection),
+		cmocka_unit_test(a_slow_reader_is_no_stuck_one),
 		cmocka_unit_test(a_window_that_is_shut_for_a_moment_is_fine),
 		cmocka_unit_test(a_full_buffer_that_nobody_fills_is_info),
 	};
