@@ -14,14 +14,16 @@
 static const uint64_t STILL_NS = UINT64_C(900000000);
 #define STILL_WHY "the same connection in both frames, no byte acknowledged between"
 /*
- * A reader on this host that pauses for a commit or a garbage collection takes up again by then.
- * Readers elsewhere pause by design: players of video, downloads with a rate limit, browsers in the
- * background. Servers give those a minute before they hang up (nginx send_timeout).
+ * Readers pause by design: players of video, browsers in the background, and whoever has a rate
+ * limit (measured: curl --limit-rate 20k reads nothing for 40 s and more, then catches up). Servers
+ * give them a minute before they hang up (nginx send_timeout), so that is no news before.
  */
-static const uint64_t LOCAL_SAD_NS = UINT64_C(5000000000);
-#define LOCAL_SAD_WHY "a commit or a garbage collection of the reader is over by then"
-static const uint64_t REMOTE_SAD_NS = UINT64_C(60000000000);
-#define REMOTE_SAD_WHY "players and slow downloads pause for seconds; servers wait a minute"
+static const uint64_t PAUSE_NS = UINT64_C(60000000000);
+#define PAUSE_WHY "players and rate limits pause for seconds by design; servers wait a minute"
+/* No pause: stopped, blocked, or without a CPU for a moment while several connections wait. */
+static const uint64_t STUCK_NS = UINT64_C(5000000000);
+#define STUCK_WHY "the reader is stopped, blocked or idle; a commit or a collection is over by then"
+enum { STUCK_FLOWS = 4 };
 /* Unanswered probes: the peer is not slow but gone. One may have been lost. */
 enum { DEAD_PROBES = 2 };
 
@@ -325,6 +327,18 @@ static void say_remote(struct judgement *j, const struct model *m, struct findin
 	out->refuted_if = "bytes_acked of these connections grows";
 }
 
+/* A reader of this host that shows itself that it does not come to read. */
+static bool stuck(const struct model *m, uint64_t pid, size_t flows)
+{
+	const struct process_facts *p = process_find(m->process, pid);
+
+	if (!p)
+		return false;
+	if (p->state == 'T' || p->state == 't' || p->state == 'D')
+		return true;
+	return flows >= STUCK_FLOWS && reading_ok(p->cpu_ratio) && p->cpu_ratio.value == 0;
+}
+
 static void report(struct judgement *j, const struct model *m, const struct flows *fl, size_t first)
 {
 	const struct flow *f = &fl->of[first];
@@ -337,7 +351,8 @@ static void report(struct judgement *j, const struct model *m, const struct flow
 		fold(&sum, &fl->of[i]);
 		name_ends(j, m, out, &fl->of[i]);
 	}
-	double sad_ns = (double)(f->reader ? LOCAL_SAD_NS : REMOTE_SAD_NS);
+	bool is_stuck = f->reader && stuck(m, f->reader_pid, sum.flows);
+	double sad_ns = (double)(is_stuck ? STUCK_NS : PAUSE_NS);
 
 	/* A full buffer that nobody wants to fill further makes nobody wait. */
 	if (sum.with_writer + sum.probed == 0) {
@@ -352,7 +367,7 @@ static void report(struct judgement *j, const struct model *m, const struct flow
 		"sock_diag", reading_none(STATE_ABSENT), STILL_WHY);
 	finding_evidence(out, "zero_window.standstill_ns", UNIT_NS, sum.stands_ns,
 		"sock_diag tcpi_last_data_sent, tcpi_last_data_recv", reading_of(sad_ns),
-		f->reader ? LOCAL_SAD_WHY : REMOTE_SAD_WHY);
+		is_stuck ? STUCK_WHY : PAUSE_WHY);
 	if (f->writer)
 		finding_evidence(out, "tcp_socket.notsent_bytes", UNIT_BYTES,
 			reading_of((double)sum.unsent_bytes), "sock_diag tcpi_notsent_bytes",

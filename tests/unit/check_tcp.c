@@ -352,10 +352,24 @@ static void a_slow_reader_is_no_stuck_one(void **state UNUSED)
 	assert_int_equal(scene_judge(&s, &check_tcp_zero_window), VERDICT_FINE);
 	scene_end(&s);
 
-	scene_start(&s); /* it pauses, for 3 s so far */
+	scene_start(&s); /* it pauses, for 40 s so far: a rate limit */
+	add_process(&s, OTHER, "curl", 'S');
 	add_flow(&s, true);
-	((struct tcp_socket *)table_at(s.now.at[TABLE_tcp_socket], 0))->last_sent_ns = 3 * SECOND;
-	build_table(&s.now, TABLE_socket_owner);
+	struct tcp_socket *writer = table_at(s.now.at[TABLE_tcp_socket], 0);
+
+	writer->last_sent_ns = 40 * SECOND;
+	add_owner(&s, 2, OTHER);
+	assert_int_equal(scene_judge(&s, &check_tcp_zero_window), VERDICT_SAD);
+	assert_int_equal(s.judgement.finding[0]->severity, SEVERITY_INFO);
+	writer->last_sent_ns = 61 * SECOND; /* no longer */
+	assert_int_equal(scene_judge(&s, &check_tcp_zero_window), VERDICT_SAD);
+	assert_int_equal(s.judgement.finding[0]->severity, SEVERITY_WARNING);
+	/* who is stopped does not pause */
+	((struct process *)table_find(s.now.at[TABLE_process], OTHER))->state = 'T';
+	writer->last_sent_ns = 6 * SECOND;
+	assert_int_equal(scene_judge(&s, &check_tcp_zero_window), VERDICT_SAD);
+	assert_int_equal(s.judgement.finding[0]->severity, SEVERITY_WARNING);
+	writer->last_sent_ns = 4 * SECOND;
 	assert_int_equal(scene_judge(&s, &check_tcp_zero_window), VERDICT_SAD);
 	assert_int_equal(s.judgement.finding[0]->severity, SEVERITY_INFO);
 	scene_end(&s);
