@@ -43,6 +43,7 @@ struct lab {
 	const char *also[LAB_ALSO_MAX]; /* findings that truthfully come along */
 	const char *bounds;             /* how much of the machine it may take */
 	bool root;
+	bool mild;         /* nobody is harmed: the finding may be info. Else a warning at least */
 	unsigned settle_s; /* between ready and the moment when the finding can be judged */
 	/*
 	 * Make it happen, announce, scene_hold(). Returns only when that failed: -errno, or what

@@ -116,6 +116,7 @@ const struct lab lab_slab_unreclaimable = {
 	.want = "mem.slab",
 	.bounds = "14 % of memory in an own cgroup; refuses unless a quarter stays available",
 	.root = true,
+	.mild = true,
 	.settle_s = 1,
 	.run = run,
 };

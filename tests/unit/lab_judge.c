@@ -68,7 +68,7 @@ static void the_wanted_finding_names_the_right_one(void **state UNUSED)
 
 static void the_host_is_only_the_place(void **state UNUSED)
 {
-	const char *said = FINDING("tcp.close-wait", "info",
+	const char *said = FINDING("tcp.close-wait", "warning",
 		"{\"kind\":\"host\",\"name\":\"db7\"}," PROCESS("srv", "7")) END;
 	const char *nobody = FINDING("tcp.close-wait", "info", "") END;
 
@@ -81,7 +81,7 @@ static void first_means_first_but_for_what_was_there(void **state UNUSED)
 	const char *other =
 		FINDING("mem.slab", "info", "{\"kind\":\"slab\",\"name\":\"dentry\"}") END;
 	const char *both = FINDING("mem.slab", "info", "{\"kind\":\"slab\",\"name\":\"dentry\"}")
-		FINDING("tcp.close-wait", "info", PROCESS("srv", "7")) END;
+		FINDING("tcp.close-wait", "warning", PROCESS("srv", "7")) END;
 
 	assert_int_equal(judge(&sick, "culprit process 7 srv", END, both), OUTCOME_MISSED);
 	assert_int_equal(judge(&sick, "culprit process 7 srv", other, both), OUTCOME_PASSED);
@@ -125,9 +125,41 @@ static void what_comes_along_is_no_alarm(void **state UNUSED)
 static void the_hypervisor_is_not_of_the_lab(void **state UNUSED)
 {
 	const char *steal = FINDING("cpu.steal", "warning", "{\"kind\":\"host\",\"name\":\"a\"}")
-		FINDING("tcp.close-wait", "info", PROCESS("srv", "7")) END;
+		FINDING("tcp.close-wait", "warning", PROCESS("srv", "7")) END;
+	const char *hidden = FINDING("cpu.steal", "warning",
+		"{\"kind\":\"host\",\"name\":\"a\"}") "{\"kind\":\"finding\",\"id\":\"x.y\","
+						      "\"severity\":\"warning\","
+						      "\"under\":\"cpu.steal\"}\n" END;
 
 	assert_int_equal(judge(&sick, "culprit process 7 srv", END, steal), OUTCOME_PASSED);
+	assert_int_equal(judge(&twin, "healthy", END, hidden), OUTCOME_ALARM);
+}
+
+/* What the machine had does not excuse that the lab made it worse. */
+static void worse_than_before_is_new(void **state UNUSED)
+{
+	const char *mild = FINDING("a.b", "info", PROCESS("x", "1")) END;
+	const char *bad = FINDING("a.b", "warning", PROCESS("x", "1")) END;
+
+	assert_int_equal(judge(&twin, "healthy", mild, bad), OUTCOME_ALARM);
+	assert_int_equal(judge(&twin, "healthy", bad, mild), OUTCOME_PASSED);
+}
+
+static void a_sickness_is_more_than_info(void **state UNUSED)
+{
+	static const struct lab mild = { .name = "mild", .want = "tcp.close-wait", .mild = true };
+	const char *said = FINDING("tcp.close-wait", "info", PROCESS("srv", "7")) END;
+
+	assert_int_equal(judge(&sick, "culprit process 7 srv", END, said), OUTCOME_MISSED);
+	assert_int_equal(judge(&mild, "culprit process 7 srv", END, said), OUTCOME_PASSED);
+}
+
+static void the_wanted_id_of_a_bystander_is_an_alarm(void **state UNUSED)
+{
+	const char *said = FINDING("tcp.close-wait", "warning", PROCESS("srv", "7"))
+		FINDING("tcp.close-wait", "warning", PROCESS("other", "8")) END;
+
+	assert_int_equal(judge(&sick, "culprit process 7 srv", END, said), OUTCOME_ALARM);
 }
 
 static void the_reason_names_who_was_blamed(void **state UNUSED)
@@ -152,6 +184,9 @@ int main(void)
 		cmocka_unit_test(a_twin_may_have_info_and_no_more),
 		cmocka_unit_test(what_comes_along_is_no_alarm),
 		cmocka_unit_test(the_hypervisor_is_not_of_the_lab),
+		cmocka_unit_test(worse_than_before_is_new),
+		cmocka_unit_test(a_sickness_is_more_than_info),
+		cmocka_unit_test(the_wanted_id_of_a_bystander_is_an_alarm),
 		cmocka_unit_test(the_reason_names_who_was_blamed),
 	};
 
