@@ -13,6 +13,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
+/* A keeper that has not undone everything by then will not. */
+enum { GUARD_LATE_S = 30 };
+
 struct stage {
 	const struct lab *lab;
 	struct undo *undo;
@@ -123,6 +126,7 @@ static int start(struct stage *stage)
 
 	if (err < 0)
 		return err;
+	undo_guard(stage->lock, LAB_SETUP_S + stage->seconds + GUARD_LATE_S);
 	if (pipe2(stage->life, O_CLOEXEC) < 0)
 		return -errno;
 	signals(stop);

@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -249,19 +250,30 @@ static void perform(const struct undo_step *step)
 	}
 }
 
-static void perform_all(struct undo *u)
+static uint32_t count(const struct undo *u)
 {
 	uint32_t n = __atomic_load_n(&u->n, __ATOMIC_ACQUIRE);
 
-	if (n > UNDO_STEPS)
-		n = UNDO_STEPS;
-	kill_children();
-	for (uint32_t i = n; i-- > 0;) {
+	return n < UNDO_STEPS ? n : UNDO_STEPS;
+}
+
+/* What tasks may wait for, so that they can die. */
+static void loosen(const struct undo *u)
+{
+	for (uint32_t i = count(u); i-- > 0;) {
 		if (u->step[i].op == UNDO_WRITE)
 			put_back(&u->step[i]);
 		else if (u->step[i].op == UNDO_THAW)
 			thaw(u->step[i].path);
 	}
+}
+
+static void perform_all(struct undo *u)
+{
+	uint32_t n = count(u);
+
+	kill_children();
+	loosen(u);
 	reap_children();
 	for (uint32_t i = n; i-- > 0;)
 		perform(&u->step[i]);
@@ -274,27 +286,92 @@ void undo_all(struct undo *u)
 }
 
 /* The file's owner is root and nobody else can write in /run; its size and content may be torn. */
+static bool load(int fd, struct undo *ret)
+{
+	if (pread(fd, ret, sizeof(*ret), 0) != (ssize_t)sizeof(*ret) || ret->magic != UNDO_MAGIC)
+		return false;
+	if (ret->n > UNDO_STEPS)
+		ret->n = UNDO_STEPS;
+	for (size_t i = 0; i < UNDO_STEPS; i++) {
+		ret->step[i].path[UNDO_PATH - 1] = '\0';
+		ret->step[i].text[UNDO_TEXT - 1] = '\0';
+	}
+	return true;
+}
+
+/* Of a lab none of whose own processes is left to be its children's parent. */
+static void undo_orphans(struct undo *u)
+{
+	kill_all(is_marked, u->owner);
+	undo_all(u);
+}
+
 static bool sweep_one(const char *path)
 {
 	auto_close fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	struct stat st;
+	struct undo u;
 
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &st) < 0)
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return false;
-	if (st.st_size == (off_t)sizeof(struct undo)) {
-		struct undo u;
-
-		if (pread(fd, &u, sizeof(u), 0) == (ssize_t)sizeof(u) && u.magic == UNDO_MAGIC) {
-			for (size_t i = 0; i < UNDO_STEPS; i++) {
-				u.step[i].path[UNDO_PATH - 1] = '\0';
-				u.step[i].text[UNDO_TEXT - 1] = '\0';
-			}
-			kill_all(is_marked, u.owner);
-			undo_all(&u);
-		}
-	}
+	if (load(fd, &u))
+		undo_orphans(&u);
 	unlink(path);
 	return true;
+}
+
+static void wake(int sig)
+{
+}
+
+/* Until nobody holds the list any more, or it is time to thaw whatever they do. */
+static void warden(const char *path, unsigned seconds) __attribute__((noreturn));
+static void warden(const char *path, unsigned seconds)
+{
+	auto_close fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	struct sigaction sa = { .sa_handler = wake };
+	struct stat st;
+	struct undo u;
+
+	sigaction(SIGALRM, &sa, NULL);
+	alarm(seconds);
+	while (fd >= 0 && flock(fd, LOCK_EX) < 0 && errno == EINTR) {
+		if (load(fd, &u))
+			loosen(&u);
+		alarm(seconds);
+	}
+	/* Without a name it was undone as it should; we are the last to hold it. */
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink > 0) {
+		if (load(fd, &u))
+			undo_orphans(&u);
+		unlink(path);
+	}
+	_exit(0);
+}
+
+void undo_guard(int lock, unsigned seconds)
+{
+	char path[64];
+
+	if (lock < 0)
+		return;
+	snprintf(path, sizeof(path), "/run/murphy-lab.%d.undo", (int)getpid());
+	fflush(NULL);
+	pid_t pid = fork();
+
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	if (pid != 0)
+		return;
+	setsid();
+	if (fork() != 0)
+		_exit(0);
+	prctl(PR_SET_NAME, "lab-warden");
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	/* Whoever reads what the lab prints shall see its end; and its lock is not ours to hold. */
+	close_range(0, ~0U, 0);
+	warden(path, seconds);
 }
 
 unsigned undo_sweep(void)

@@ -7,7 +7,8 @@
  * The body writes a step before it does the thing. The keeper performs the list when the body ends,
  * the time is over, or murphy-lab is gone; murphy-lab performs it when the keeper is gone. Both are
  * subreapers, so all that a lab ever forked is theirs to kill. For the case that all are killed at
- * once the list is a locked file in /run that the next murphy-lab sweeps.
+ * once the list is a locked file in /run: a warden, nobody's child, waits for the lock; and when it
+ * was killed too, the next murphy-lab sweeps.
  */
 #ifndef MURPHY_LAB_UNDO_H
 #define MURPHY_LAB_UNDO_H
@@ -52,6 +53,14 @@ void undo_all(struct undo *u);
 
 /* Forget the file of undo_new() in /run: everything was undone. */
 void undo_done(int fd);
+
+/*
+ * A process that is nobody's child, in a session of its own: when all who hold the list of
+ * undo_new() were killed it performs the list; and when they still live after seconds (stopped, or
+ * stuck themselves) it thaws and puts back knobs. Call before anything is noted, from undo_new()'s
+ * process, and not as a subreaper.
+ */
+void undo_guard(int fd, unsigned seconds);
 
 /* Perform and remove lists that no living process holds. Returns how many. */
 unsigned undo_sweep(void);

@@ -45,6 +45,7 @@ who()
 	keeper) echo "$keeper" ;;
 	body) children_of "$keeper" | head -n 1 ;;
 	all) echo "$pid $keeper $(children_of "$keeper" | head -n 1)" ;;
+	warden) echo "$(pgrep -x lab-warden) $(who all)" ;;
 	esac
 }
 
@@ -73,7 +74,7 @@ try()
 	# shellcheck disable=SC2046 # one or three
 	kill -"$2" $(who "$3")
 	wait "$pid" 2>/dev/null
-	if [ "$3" = all ]; then
+	if [ "$3" = warden ]; then
 		# Nobody was left to undo: the next murphy-lab does, when the last has let go of the list.
 		sleep 1
 		"$lab" run idle --for 1 >/dev/null
@@ -94,7 +95,7 @@ try()
 	fi
 }
 
-for victim in main keeper body all; do
+for victim in main keeper body all warden; do
 	try d-state KILL $victim
 done
 for name in dirty-limit hung-mount memcg-limit cpu-throttled tmpfs-small close-wait; do
