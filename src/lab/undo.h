@@ -33,7 +33,7 @@ enum { UNDO_STEPS = 32, UNDO_PATH = 200, UNDO_TEXT = 64, UNDO_MAGIC = 0x6f646e75
 struct undo {
 	uint32_t magic;
 	uint32_t n;
-	uint64_t owner;    /* pid of murphy-lab; programs that a lab starts have UNDO_MARK=owner set */
+	uint64_t owner; /* pid of murphy-lab; programs that a lab starts have UNDO_MARK=owner set */
 	uint64_t ready_ns; /* monotonic time when the lab was ready; 0: not yet */
 	struct undo_step {
 		uint32_t op; /* enum undo_op */
