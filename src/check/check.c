@@ -132,11 +132,25 @@ enum verdict judge_unknown(struct judgement *j, const struct model *m, enum tabl
 		j, t->state, judge_text(j, "%s: %s", t->schema->name, state_name(t->state)));
 }
 
+static bool asks_grow(struct judgement *j)
+{
+	size_t want = j->asks_size ? j->asks_size * 2 : 256;
+	struct ask *ask = want <= ASKS_MAX ? arena_new(&j->arena, want * sizeof(*ask)) : NULL;
+
+	if (!ask)
+		return false;
+	if (j->n_asks)
+		memcpy(ask, j->ask, j->n_asks * sizeof(*ask));
+	j->ask = ask;
+	j->asks_size = want;
+	return true;
+}
+
 bool judge_ask(struct judgement *j, const struct model *m, enum table_id table, uint64_t key)
 {
 	if (frame_table(m->now, table))
 		return true;
-	if (j->n_asks < ASKS_MAX)
+	if (j->n_asks < j->asks_size || asks_grow(j))
 		j->ask[j->n_asks++] = (struct ask){ table, key };
 	return false;
 }

@@ -49,7 +49,9 @@ struct entity {
 	const char *detail; /* "31 connections", "D state 40 s"; NULL */
 };
 
-enum { ENTITIES_MAX = 8, EVIDENCE_MAX = 12, TODO_MAX = 6, ASKS_MAX = 4096 };
+enum { ENTITIES_MAX = 8, EVIDENCE_MAX = 12, TODO_MAX = 6 };
+/* A leaking process may well hold 65,536 sockets, and each is asked for. */
+enum { ASKS_MAX = 1 << 20 };
 /* In all, and of one check: a thousand throttled groups must not hide the dead disk. */
 enum { FINDINGS_MAX = 256, FINDINGS_EACH_MAX = 10 };
 
@@ -96,8 +98,8 @@ struct judgement {
 	const struct check *check; /* being judged */
 	struct finding *finding[FINDINGS_MAX];
 	size_t n_findings, lost_findings;
-	struct ask ask[ASKS_MAX];
-	size_t n_asks;
+	struct ask *ask; /* in the arena */
+	size_t n_asks, asks_size;
 	enum state unknown_state; /* why the last judge said UNKNOWN */
 	const char *unknown_why;
 };

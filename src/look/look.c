@@ -237,7 +237,8 @@ static int grant(struct look *l)
 
 	if (!keys)
 		return -ENOMEM;
-	qsort(j->ask, j->n_asks, sizeof(j->ask[0]), compare_asks);
+	if (j->n_asks > 0)
+		qsort(j->ask, j->n_asks, sizeof(*j->ask), compare_asks);
 	for (size_t i = 0; i < j->n_asks; i++) {
 		const struct ask *a = &j->ask[i];
 

@@ -58,6 +58,23 @@ static void add_process(struct scene *s, uint64_t pid, const char *comm, uint32_
 	now->state = state;
 }
 
+/* Every one is asked for: those left out would be told as somebody else's. */
+static void ten_thousand_close_waits_are_one_leak(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_process(&s, SELF, "api", 'S');
+	for (uint64_t i = 0; i < 10000; i++) {
+		add_socket(&s, i, TCP_STATE_CLOSE_WAIT);
+		last(&s.now)->last_ack_ns = 3 * 3600 * SECOND;
+	}
+	assert_int_equal(scene_judge(&s, &check_tcp_close_wait), VERDICT_ASK);
+	assert_int_equal(s.judgement.n_asks, 10000);
+	assert_int_equal(s.judgement.ask[9999].key, 5000 + 9999);
+	scene_end(&s);
+}
+
 static void sixty_old_close_waits_are_a_leak(void **state UNUSED)
 {
 	struct scene s;
@@ -427,6 +444,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sixty_old_close_waits_are_a_leak),
+		cmocka_unit_test(ten_thousand_close_waits_are_one_leak),
 		cmocka_unit_test(many_young_ones_count_with_less_confidence),
 		cmocka_unit_test(close_waits_that_move_are_fine),
 		cmocka_unit_test(a_few_forgotten_ones_are_info),
