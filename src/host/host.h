@@ -103,12 +103,12 @@ int host_statfs(struct host *h, const char *target, struct host_space *ret_space
 void host_statfs_end(struct host *h);
 
 /*
- * Raw sock_diag answer (netlink messages, back to back) for TCP in a network namespace: 0 is
- * murphy's own, else the inode, entered through proc/PID/ns/net of pid (only in a RISKY source: the
- * process stays there). family is AF_INET or AF_INET6. Each chunk goes to each() as it comes, so
- * that 400,000 sockets need no buffer; each() returns 0 or -errno, which stops.
+ * Raw sock_diag answer (netlink messages, back to back) for TCP, IPv4 and IPv6, in a network
+ * namespace: 0 is murphy's own, else the inode, entered through proc/PID/ns/net of pid (only in a
+ * RISKY source: the process stays there). Each chunk goes to each() as it comes, so that 400,000
+ * sockets need no buffer; each() returns 0 or -errno, which stops.
  */
-int host_tcp_diag(struct host *h, uint64_t netns, uint64_t pid, int family,
+int host_tcp_diag(struct host *h, uint64_t netns, uint64_t pid,
 	int (*each)(void *arg, const char *buf, size_t len), void *arg);
 
 /* The kernel log, oldest first, as /dev/kmsg or dmesg -r/dmesg gives it. */

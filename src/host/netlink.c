@@ -68,7 +68,44 @@ static int socket_in(uint64_t netns, uint64_t pid)
 	return fd;
 }
 
-static int send_request(int fd, int family)
+static int send_all(int fd, const void *ask, size_t len)
+{
+	struct timeval patience = { .tv_sec = SILENCE_S };
+	ssize_t n;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
+		return -errno;
+	do {
+		n = send(fd, ask, len, 0);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+enum { EXTENSIONS = 1 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_SKMEMINFO - 1) };
+
+/*
+ * Both families at once, which only the older form of the question knows: the kernel walks its
+ * whole hash, 1 ms of empty buckets on 24 GiB, for each question (net/ipv4/inet_diag.c,
+ * inet_diag_dump_compat()).
+ */
+static int ask_both(int fd)
+{
+	struct {
+		struct nlmsghdr head;
+		struct inet_diag_req req;
+	} ask = {
+		.head = { .nlmsg_len = sizeof(ask),
+			.nlmsg_type = TCPDIAG_GETSOCK,
+			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+		.req = { .idiag_family = AF_INET,
+			.idiag_ext = EXTENSIONS,
+			.idiag_states = ALL_STATES },
+	};
+
+	return send_all(fd, &ask, sizeof(ask));
+}
+
+static int ask_family(int fd, int family)
 {
 	struct {
 		struct nlmsghdr head;
@@ -79,19 +116,11 @@ static int send_request(int fd, int family)
 			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 		.req = { .sdiag_family = (uint8_t)family,
 			.sdiag_protocol = IPPROTO_TCP,
-			.idiag_ext = 1 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_SKMEMINFO - 1),
+			.idiag_ext = EXTENSIONS,
 			.idiag_states = ALL_STATES },
 	};
-	struct timeval patience = { .tv_sec = SILENCE_S };
 
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
-		return -errno;
-	ssize_t n;
-
-	do {
-		n = send(fd, &ask, sizeof(ask), 0);
-	} while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : 0;
+	return send_all(fd, &ask, sizeof(ask));
 }
 
 /* Does the dump end in this chunk? 0 goes on, 1 ended well, else -errno. */
@@ -138,8 +167,8 @@ static ssize_t receive(int fd, char *buf)
 	return n == 0 ? -EBADMSG : n;
 }
 
-/* Hand each chunk of the answer to each(), and to all while there is room. */
-static int dump(int fd, each_fn *each, void *arg, bool keep, struct strbuf *all)
+/* Hand each chunk of the answer to each(), and to all while there is room; count them. */
+static int dump(int fd, each_fn *each, void *arg, bool keep, struct strbuf *all, size_t *chunks)
 {
 	auto_free char *buf = mem_new(1, CHUNK);
 	bool dropped = false;
@@ -163,6 +192,7 @@ static int dump(int fd, each_fn *each, void *arg, bool keep, struct strbuf *all)
 		keep = keep && all->len + (size_t)n <= TAP_LIMIT;
 		if (keep)
 			strbuf_add(all, buf, (size_t)n);
+		(*chunks)++;
 		int err = each(arg, buf, (size_t)n);
 
 		if (err < 0)
@@ -171,33 +201,65 @@ static int dump(int fd, each_fn *each, void *arg, bool keep, struct strbuf *all)
 	return dropped ? -ENOBUFS : 0;
 }
 
-static int dump_live(struct host *h, const char *path, uint64_t netns, uint64_t pid, int family,
-	each_fn *each, void *arg)
+static int dump_families(
+	struct host *h, int fd, each_fn *each, void *arg, struct strbuf *all, size_t *chunks)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(families) && err == 0; i++) {
+		err = ask_family(fd, families[i]);
+		if (err == 0)
+			err = dump(fd, each, arg, host_tapped(h), all, chunks);
+	}
+	return err;
+}
+
+static int dump_live(
+	struct host *h, const char *path, uint64_t netns, uint64_t pid, each_fn *each, void *arg)
 {
 	auto_strbuf all = { 0 };
 	auto_close fd = socket_in(netns, pid);
-	int err = fd < 0 ? fd : send_request(fd, family);
+	size_t chunks = 0;
+	int err = fd < 0 ? fd : ask_both(fd);
 
 	if (err == 0)
-		err = dump(fd, each, arg, host_tapped(h), &all);
+		err = dump(fd, each, arg, host_tapped(h), &all, &chunks);
+	/* Refused: a kernel, or what plays one, that only knows the newer form. */
+	if (fd >= 0 && chunks == 0 && (err == -ENOENT || err == -EOPNOTSUPP || err == -EINVAL))
+		err = dump_families(h, fd, each, arg, &all, &chunks);
 	host_show(h, 'f', path, err, all.bytes, all.len);
 	return err;
 }
 
-int host_tcp_diag(struct host *h, uint64_t netns, uint64_t pid, int family,
-	int (*each)(void *arg, const char *buf, size_t len), void *arg)
+static int replay(struct host *h, const char *path, each_fn *each, void *arg)
 {
-	char path[64];
-
-	snprintf(path, sizeof(path), "netlink/%llu/tcp%c.bin", (unsigned long long)netns,
-		family == AF_INET ? '4' : '6');
-	if (host_is_live(h))
-		return dump_live(h, path, netns, pid, family, each, arg);
-
 	auto_strbuf all = { 0 };
 	int err = host_read_all(h, path, TAP_LIMIT, &all);
 
 	if (err < 0 || all.len == 0)
 		return err;
 	return each(arg, all.bytes, all.len);
+}
+
+int host_tcp_diag(struct host *h, uint64_t netns, uint64_t pid,
+	int (*each)(void *arg, const char *buf, size_t len), void *arg)
+{
+	/* Captures of the first murphy have a file for each family. */
+	static const char *const old[] = { "tcp4.bin", "tcp6.bin" };
+	unsigned long long inode = netns;
+	char path[64];
+
+	snprintf(path, sizeof(path), "netlink/%llu/tcp.bin", inode);
+	if (host_is_live(h))
+		return dump_live(h, path, netns, pid, each, arg);
+	int err = replay(h, path, each, arg), none = err;
+
+	for (size_t i = 0; none == -ENOENT && i < ARRAY_SIZE(old); i++) {
+		snprintf(path, sizeof(path), "netlink/%llu/%s", inode, old[i]);
+		err = replay(h, path, each, arg);
+		if (err < 0)
+			break;
+	}
+	return err;
 }

@@ -99,10 +99,8 @@ static int dump_netns(struct tcp_read *r, uint64_t netns, uint64_t pid)
 		.sockets = probe_table(r->probe, TABLE_tcp_socket),
 		.netns = netns };
 	struct host *h = r->probe->host;
-	int err = host_tcp_diag(h, netns, pid, AF_INET, take_chunk, &d);
+	int err = host_tcp_diag(h, netns, pid, take_chunk, &d);
 
-	if (err == 0)
-		err = host_tcp_diag(h, netns, pid, AF_INET6, take_chunk, &d);
 	if (d.interrupted)
 		say(r, STATE_OK, "the kernel's socket table changed while it was read");
 	int added = add_totals(probe_table(r->probe, TABLE_tcp_total), &d);

@@ -14,16 +14,21 @@
 /* tcpi_rcv_wnd follows tcpi_snd_wnd since 6.2: newer than the headers this may be built with. */
 enum { RCV_WND_OFFSET = offsetof(struct tcp_info, tcpi_snd_wnd) + sizeof(uint32_t) };
 
+#define NO_MARK UINT64_MAX
+#define WHERE(column)                                             \
+	TCP_SOCKET_##column, offsetof(struct tcp_socket, column), \
+		sizeof(((struct tcp_socket *)NULL)->column)
 #define INFO(column, field, scale)                                                       \
 	{                                                                                \
-		TCP_SOCKET_##column, offsetof(struct tcp_info, tcpi_##field),            \
+		WHERE(column), offsetof(struct tcp_info, tcpi_##field),                  \
 			sizeof(((struct tcp_info *)NULL)->tcpi_##field), scale, NO_MARK, \
 	}
-#define NO_MARK UINT64_MAX
 
 /* Columns from struct tcp_info. It only ever grew at its end. */
 static const struct {
 	uint8_t column;
+	uint16_t to; /* in the row */
+	uint8_t to_width;
 	uint16_t offset;
 	uint8_t width;
 	uint32_t scale;
@@ -48,10 +53,11 @@ static const struct {
 	INFO(rwnd_limited_ns, rwnd_limited, 1000),
 	INFO(sndbuf_limited_ns, sndbuf_limited, 1000),
 	INFO(send_window_bytes, snd_wnd, 1),
-	{ TCP_SOCKET_receive_window_bytes, RCV_WND_OFFSET, 4, 1, NO_MARK },
-	{ TCP_SOCKET_min_rtt_ns, offsetof(struct tcp_info, tcpi_min_rtt), 4, 1000, UINT32_MAX },
+	{ WHERE(receive_window_bytes), RCV_WND_OFFSET, 4, 1, NO_MARK },
+	{ WHERE(min_rtt_ns), offsetof(struct tcp_info, tcpi_min_rtt), 4, 1000, UINT32_MAX },
 };
 
+/* By offset, not by row_put(): 21 cells of each of 400,000 sockets. */
 static void take_info(struct tcp_socket *s, const char *info, size_t len)
 {
 	/* A listener's has queues where others have segments. */
@@ -74,7 +80,12 @@ static void take_info(struct tcp_socket *s, const char *info, size_t len)
 		if (value == infos[i].unset ||
 			__builtin_mul_overflow(value, infos[i].scale, &value))
 			continue;
-		row_put(schemas[TABLE_tcp_socket], s, infos[i].column, value);
+		narrow = (uint32_t)value;
+		if (infos[i].to_width == sizeof(narrow))
+			memcpy((char *)s + infos[i].to, &narrow, sizeof(narrow));
+		else
+			memcpy((char *)s + infos[i].to, &value, sizeof(value));
+		row_set(&s->has, infos[i].column);
 	}
 }
 
@@ -166,7 +177,7 @@ int tcp_diag_next(struct cursor *c, struct tcp_diag *ret_diag)
 		size_t step = NLMSG_ALIGN((size_t)head.nlmsg_len);
 
 		c->at += step < cursor_left(c) ? step : cursor_left(c);
-		if (head.nlmsg_type != SOCK_DIAG_BY_FAMILY)
+		if (head.nlmsg_type != SOCK_DIAG_BY_FAMILY && head.nlmsg_type != TCPDIAG_GETSOCK)
 			continue;
 		if (cursor_left(&body) < sizeof(m))
 			return -EINVAL;

@@ -173,7 +173,7 @@ static void this_machine(void **state UNUSED)
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_int_equal(host_open_live(&h), 0);
-	int err = host_tcp_diag(h, 0, 0, AF_INET, collect, t);
+	int err = host_tcp_diag(h, 0, 0, collect, t);
 
 	if (err == -ENOENT || err == -EPROTONOSUPPORT)
 		skip();
@@ -187,9 +187,9 @@ static void this_machine(void **state UNUSED)
 		found++;
 	}
 	assert_int_equal(found, 1);
-	assert_int_equal(host_tcp_diag(h, 0, 0, AF_INET, stop, NULL), -ETIME);
+	assert_int_equal(host_tcp_diag(h, 0, 0, stop, NULL), -ETIME);
 	/* Nobody's inode: the process is there, its namespace is another. */
-	assert_int_equal(host_tcp_diag(h, 1, (uint64_t)getpid(), AF_INET, collect, t), -ESRCH);
+	assert_int_equal(host_tcp_diag(h, 1, (uint64_t)getpid(), collect, t), -ESRCH);
 	host_free(h);
 	table_unref(t);
 }
