@@ -36,5 +36,10 @@ int tree_open(int root_fd, const char *path, int flags)
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", at);
 	int fd = open(self, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
+	/* No /proc, as in a rescue shell: by name again. It was a file a moment ago. */
+	if (fd < 0 && errno == ENOENT) {
+		how.flags = (uint64_t)(flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+	}
 	return fd < 0 ? -errno : fd;
 }

@@ -143,9 +143,13 @@ static int split_path(struct sink *s, const char *path)
 	return 0;
 }
 
-/* A file that has no name until it is whole: killed, murphy leaves nothing behind. */
+/*
+ * A file that has no name until it is whole: killed, murphy leaves nothing behind. To give it one
+ * takes /proc, which a rescue shell or a chroot may lack.
+ */
 static int open_temporary(struct sink *s, bool named)
 {
+	named |= access("/proc/self/fd", F_OK) < 0;
 	s->fd = named ? -1 : openat(s->dir_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 	if (s->fd >= 0)
 		return 0;
@@ -242,8 +246,16 @@ static int link_new(struct sink *s)
 {
 	char self[64];
 
-	if (s->temporary[0])
+	if (s->temporary[0]) {
+		/* FAT has no hard links; some network file systems have only those. */
+		if (renameat2(s->dir_fd, s->temporary, s->dir_fd, s->name, RENAME_NOREPLACE) == 0) {
+			s->temporary[0] = '\0';
+			return 0;
+		}
+		if (errno != EINVAL && errno != ENOSYS)
+			return -errno;
 		return linkat(s->dir_fd, s->temporary, s->dir_fd, s->name, 0) < 0 ? -errno : 0;
+	}
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", s->fd);
 	return linkat(AT_FDCWD, self, s->dir_fd, s->name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 }

@@ -79,4 +79,15 @@ fi
 	echo "FAIL four descriptors: $(cat "$dir/err")"
 	failed=1
 }
+# A rescue shell without /proc: what is there is read and kept, and a tree is read all the same.
+if [ "$(id -u)" -eq 0 ] && unshare --mount true 2>/dev/null; then
+	mkdir -p "$dir/tree/proc"
+	echo "10.5 1.0" >"$dir/tree/proc/uptime"
+	unshare --mount --propagation private sh -c '
+		mount -t tmpfs none /proc && "$1" capture "$2/bare.tar.zst" --for 0.1 &&
+			"$1" --root "$2/tree" >"$2/out"' sh "$murphy" "$dir" 2>"$dir/err"
+	grep -q ' checks: ' "$dir/out" || { echo "FAIL without /proc: $(cat "$dir/err")"; failed=1; }
+	"$murphy" --root "$dir/bare.tar.zst" >/dev/null 2>"$dir/err"
+	[ $? -le 3 ] || { echo "FAIL capture without /proc: $(cat "$dir/err")"; failed=1; }
+fi
 exit $failed
