@@ -9,6 +9,8 @@
 
 enum { MAN_WIDTH = 76 };
 
+enum { WIDTH = 100, SYNOPSIS = 27 };
+
 static const char exit_codes[] = "0 nothing wrong, 1 a warning, 2 something critical, 3 nothing "
 				 "found but a check was denied, "
 				 "late or broken, 64 wrong usage, 70 internal error.";
@@ -38,8 +40,10 @@ static void help_of(const struct command *c, struct strbuf *out)
 	strbuf_printf(out, "murphy %s%s%s%s\n  %s\n", c->name,
 		c->options && c->options[0].name ? " [OPTIONS]" : "", c->operands ? " " : "",
 		c->operands ? c->operands : "", c->help);
-	if (c->text)
-		strbuf_printf(out, "\n%s\n", c->text);
+	if (c->text) {
+		strbuf_putc(out, '\n');
+		words_wrap(out, c->text, 0, 0, WIDTH);
+	}
 	if (c->options && c->options[0].name)
 		strbuf_puts(out, "\n");
 	for (size_t i = 0; c->options && c->options[i].name; i++)
@@ -55,15 +59,19 @@ static void help_all(struct strbuf *out)
 
 		strbuf_printf(&name, "%s%s%s", commands[i]->name, commands[i]->operands ? " " : "",
 			commands[i]->operands ? commands[i]->operands : "");
-		strbuf_printf(out, "  murphy %-26s %s\n", i == 0 ? "" : strbuf_text(&name),
-			commands[i]->help);
+		strbuf_printf(out, "  murphy %-*s", SYNOPSIS, i == 0 ? "" : strbuf_text(&name));
+		if (name.len >= SYNOPSIS) {
+			strbuf_putc(out, '\n');
+			words_pad(out, 9 + SYNOPSIS);
+		}
+		words_wrap(out, commands[i]->help, 9 + SYNOPSIS, 9 + SYNOPSIS, WIDTH);
 		out->failed |= name.failed;
 	}
 	strbuf_puts(out, "\n");
 	for (size_t i = 0; commands[0]->options[i].name; i++)
 		put_option(out, &commands[0]->options[i]);
-	strbuf_printf(
-		out, "\nmurphy COMMAND --help tells more of one.\nExit status: %s\n", exit_codes);
+	strbuf_puts(out, "\nmurphy COMMAND --help tells more of one.\nExit status: ");
+	words_wrap(out, exit_codes, strlen("Exit status: "), 0, WIDTH);
 }
 
 int help_print(const struct command *c)

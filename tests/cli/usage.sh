@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2015,SC2016,SC3045 # dash has ulimit -n
 # Wrong usage exits with 64 and says what was wrong; what is closed, full or limited is said too.
 # usage.sh MURPHY
 set -u
@@ -20,7 +21,12 @@ expect() {
 
 expect 64 "'bogus' is not one of its commands" bogus
 expect 64 "'bogus' is not one of its commands" help bogus
-expect 0 "" help capture
+for command in diagnose capture explain completion man; do
+	expect 0 "" help $command
+	grep -q '.\{101\}' "$dir/out" && { echo "FAIL help $command: a line is too long"; failed=1; }
+done
+expect 0 "" --help
+grep -qE '.{101}| $' "$dir/out" && { echo "FAIL --help: a line is too long, or ends in a space"; failed=1; }
 expect 64 "'bogus'" --only mem,bogus
 expect 64 "''" --only mem,
 expect 64 "leave nothing to check" --only mem --skip mem
