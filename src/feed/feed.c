@@ -36,6 +36,7 @@ struct feed {
 	struct host *host;
 	host_tap_fn *tap;
 	void *tap_arg;
+	const struct frame *was;
 	uint64_t budget_ns;         /* of a live read */
 	struct feed_cost cost;      /* of the readers that have ended */
 	pid_t stuck[SOURCES_MAX];   /* by source: a reader that was killed and did not die yet */
@@ -95,6 +96,11 @@ static bool reaped(struct feed *f, pid_t pid, int *ret_status)
 	if ((uint64_t)u.ru_maxrss * 1024 > f->cost.peak_bytes)
 		f->cost.peak_bytes = (uint64_t)u.ru_maxrss * 1024;
 	return true;
+}
+
+void feed_set_was(struct feed *f, const struct frame *was)
+{
+	f->was = was;
 }
 
 static void reap_all(struct feed *f, pid_t *pid, size_t n)
@@ -488,6 +494,7 @@ static int run_tables(struct run *r)
 	r->deadline_ns = clock_ns(CLOCK_MONOTONIC) + (live ? r->feed->budget_ns : BUDGET_ROOT_NS);
 	r->job.host = r->feed->host;
 	r->job.frame = r->frame;
+	r->job.was = r->feed->was;
 	r->job.wanted = r->wanted;
 	r->job.tap = r->feed->tap != NULL;
 	want_uses(r);

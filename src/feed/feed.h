@@ -24,6 +24,9 @@ void feed_set_tap(struct feed *f, host_tap_fn *tap, void *arg);
 /* How long each later live read may take in all; roots have 30 s. */
 void feed_set_budget(struct feed *f, uint64_t budget_ns);
 
+/* The frame before those that are read from now on, which must outlive them; NULL: none. */
+void feed_set_was(struct feed *f, const struct frame *was);
+
 /*
  * Read frame number index (of a root; live ones only count). All of needs that are not asked are
  * read, in the last frame; else those with a rate. Always makes a frame: what could not be read

@@ -71,6 +71,7 @@ static void run_source(const struct reader_job *job, struct table **out, size_t 
 	struct probe p = {
 		.host = job->host,
 		.frame = job->frame,
+		.was = job->was,
 		.out = out,
 		.needs = job->needs,
 		.n_needs = job->n_needs,

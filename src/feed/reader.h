@@ -12,6 +12,7 @@
 struct reader_job {
 	struct host *host;
 	const struct frame *frame; /* tables that its sources may use */
+	const struct frame *was;   /* the frame before, or NULL */
 	const bool *wanted;        /* by table id */
 	const struct feed_ask *asks;
 	size_t n_asks;

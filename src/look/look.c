@@ -162,6 +162,7 @@ static int next_frame(struct look *l, unsigned int index, bool last)
 	frame_release(&l->frame[l->at]);
 	if (l->watch.begin)
 		l->watch.begin(l->watch.arg, index);
+	feed_set_was(l->feed, l->n_frames > 0 ? &l->frame[l->at ^ 1] : NULL);
 	feed_set_budget(l->feed, FRAME_NS);
 	int err = feed_frame(l->feed, index, last, l->need, l->n_needs, &l->frame[l->at]);
 

@@ -302,8 +302,9 @@ struct detail {
 
 static const struct detail details[] = {
 	{ TABLE_process_status, "status", STATUS_MAX, false, process_status_parse },
-	{ TABLE_process_io, "io", SMALL_MAX, true, process_io_parse },
 	{ TABLE_process_sched, "schedstat", 256, true, process_sched_parse },
+	{ TABLE_process_io, "io", SMALL_MAX, true,
+		process_io_parse }, /* after sched: see unmoved() */
 	{ TABLE_process_cgroup, "cgroup", CGROUP_MAX, false, process_cgroup_parse },
 	{ TABLE_process_fd, NULL, 0, true, NULL }, /* before limits: see applies() */
 	{ TABLE_process_limits, "limits", SMALL_MAX * 2, false, process_limits_parse },
@@ -414,6 +415,42 @@ static bool applies(const struct detail *d, const struct process *proc, struct w
 	return d->table != TABLE_process_limits || w->open >= FEW_FDS;
 }
 
+/*
+ * What the process, which never ran since the frame before, had read and written then is what it
+ * has now: I/O is counted for the thread that asks for it (include/linux/task_io_accounting_ops.h).
+ * NULL when it ran or that is not known; of several threads schedstat tells the main one's time.
+ */
+static const struct process_io *unmoved(
+	const struct probe *p, const struct process *proc, const struct table *sched)
+{
+	uint64_t pid = proc->pid;
+	const struct process *was = table_find(frame_table(p->was, TABLE_process), pid);
+	const struct process_sched *before =
+		table_find(frame_table(p->was, TABLE_process_sched), pid);
+	const struct process_sched *now = sched && sched->n ? table_at(sched, sched->n - 1) : NULL;
+
+	if (!was || !before || !now || now->pid != pid)
+		return NULL;
+	if (was->start_ns != proc->start_ns || was->threads != 1 || proc->threads != 1 ||
+		proc->state == 'R')
+		return NULL;
+	/* Everybody got a CPU once: 0 is a kernel that does not count. */
+	if (now->slices == 0 || now->slices != before->slices || now->run_ns != before->run_ns)
+		return NULL;
+	return table_find(frame_table(p->was, TABLE_process_io), pid);
+}
+
+static int copy_io(struct table *t, const struct process_io *was)
+{
+	struct process_io *row = table_add(t);
+
+	if (!row)
+		return -ENOMEM;
+	*row = *was;
+	t->seen++;
+	return 0;
+}
+
 static int read_details(struct probe *p, struct table *const *to, struct tally *tally)
 {
 	const struct table *processes = probe_used(p, TABLE_process);
@@ -434,7 +471,12 @@ static int read_details(struct probe *p, struct table *const *to, struct tally *
 			}
 			if (!applies(&details[i], proc, &w))
 				continue;
-			int err = read_detail(p, &details[i], to[i], proc->pid, &w);
+			const struct process_io *same =
+				details[i].table == TABLE_process_io
+					? unmoved(p, proc, probe_table(p, TABLE_process_sched))
+					: NULL;
+			int err = same ? copy_io(to[i], same)
+				       : read_detail(p, &details[i], to[i], proc->pid, &w);
 
 			if (err == -ENOMEM)
 				return err;

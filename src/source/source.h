@@ -18,6 +18,7 @@ enum { SOURCE_TABLES_MAX = 8 };
 struct probe {
 	struct host *host;
 	const struct frame *frame;     /* tables of uses, read before */
+	const struct frame *was;       /* the frame before; NULL in the first */
 	struct table **out;            /* by table id; use probe_table() */
 	const uint64_t *asked[TABLES]; /* sorted keys that a check asked for */
 	size_t n_asked[TABLES];

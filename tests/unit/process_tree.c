@@ -174,6 +174,60 @@ static void worth_reading(void **state)
 	drop_tables(out);
 }
 
+static uint64_t read_chars(const struct table *const *out, uint64_t pid)
+{
+	const struct process_io *io = table_find(out[TABLE_process_io], pid);
+
+	assert_non_null(io);
+	return io->read_chars;
+}
+
+/* Who never ran has read nothing; who may have run is read again. */
+static void io_of_who_ran(void **state)
+{
+	static const enum table_id ids[] = { TABLE_process, TABLE_process_io, TABLE_process_sched,
+		TABLE_none };
+	enum { IDLE = 1, RAN, THREADS, UNCOUNTED, RUNS, REUSED, ALL };
+	struct tree *t = *state;
+	struct frame was = { 0 };
+	struct table *out[TABLES] = { 0 };
+
+	for (int round = 0; round < 2; round++) {
+		for (int pid = IDLE; pid < ALL; pid++) {
+			char path[64], text[256];
+
+			snprintf(path, sizeof(path), "proc/%d/stat", pid);
+			snprintf(text, sizeof(text),
+				"%d (x) %c 1 1 1 0 -1 4194304 97 3 2 1 7 9 0 0 20 0 %d 0 %d 313 9 "
+				"0\n",
+				pid, pid == RUNS ? 'R' : 'S', pid == THREADS ? 2 : 1,
+				pid == REUSED ? 7 + round : 7);
+			put(t, path, text);
+			snprintf(path, sizeof(path), "proc/%d/schedstat", pid);
+			snprintf(text, sizeof(text), "%d 1 %d\n", pid == RAN ? 5 + round : 5,
+				pid == UNCOUNTED ? 0 : 3);
+			put(t, path, text);
+			snprintf(path, sizeof(path), "proc/%d/io", pid);
+			put(t, path, round ? "rchar: 2\n" : "rchar: 1\n");
+		}
+		if (round == 0)
+			open_tree(t);
+		struct table **to = round ? out : was.at;
+
+		run_source_after(round ? &was : NULL, t->h, "process", to, ids, NULL, 0);
+		run_source_after(round ? &was : NULL, t->h, "process_detail", to, ids, NULL, 0);
+	}
+	const struct table *const *now = (const struct table *const *)out;
+
+	assert_int_equal(out[TABLE_process_io]->state, STATE_OK);
+	assert_int_equal(out[TABLE_process_io]->n, ALL - 1);
+	assert_int_equal(read_chars(now, IDLE), 1);
+	for (uint64_t pid = RAN; pid < ALL; pid++)
+		assert_int_equal(read_chars(now, pid), 2);
+	drop_tables(out);
+	frame_release(&was);
+}
+
 static void groups_v2(void **state)
 {
 	static const enum table_id ids[] = { TABLE_cgroup, TABLE_none };
@@ -325,6 +379,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(hostile_processes, setup, teardown),
 		cmocka_unit_test_setup_teardown(worth_reading, setup, teardown),
+		cmocka_unit_test_setup_teardown(io_of_who_ran, setup, teardown),
 		cmocka_unit_test_setup_teardown(groups_v2, setup, teardown),
 		cmocka_unit_test_setup_teardown(groups_v1_merge, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_processes, setup, teardown),

@@ -10,12 +10,12 @@
  * Run the source called name on h for the tables ids, which end with TABLE_none, with these keys
  * asked of the first. out keeps the tables of earlier runs; free it with drop_tables().
  */
-static inline void run_source(struct host *h, const char *name, struct table **out,
-	const enum table_id *ids, const uint64_t *asked, size_t n_asked)
+static inline void run_source_after(const struct frame *was, struct host *h, const char *name,
+	struct table **out, const enum table_id *ids, const uint64_t *asked, size_t n_asked)
 {
 	struct need needs[8] = { 0 };
 	struct frame none = { 0 };
-	struct probe p = { .host = h, .frame = &none, .out = out, .needs = needs };
+	struct probe p = { .host = h, .frame = &none, .was = was, .out = out, .needs = needs };
 
 	for (; ids[p.n_needs]; p.n_needs++) {
 		needs[p.n_needs].table = ids[p.n_needs];
@@ -32,6 +32,12 @@ static inline void run_source(struct host *h, const char *name, struct table **o
 		if (out[id])
 			assert_int_equal(table_sort(out[id]), 0);
 	}
+}
+
+static inline void run_source(struct host *h, const char *name, struct table **out,
+	const enum table_id *ids, const uint64_t *asked, size_t n_asked)
+{
+	run_source_after(NULL, h, name, out, ids, asked, n_asked);
 }
 
 static inline void drop_tables(struct table **out)

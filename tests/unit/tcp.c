@@ -194,6 +194,42 @@ static void this_machine(void **state UNUSED)
 	table_unref(t);
 }
 
+/* One question is for both families. */
+static void both_families(void **state UNUSED)
+{
+	struct table *t = table_new(schemas[TABLE_tcp_socket]);
+	struct sockaddr_in6 at = { .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback };
+	struct host *h;
+	struct stat st;
+	size_t found = 0, v4 = 0;
+	auto_close one = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	auto_close fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (one < 0 || listen(one, 1) < 0 || fd < 0 ||
+		bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 9) < 0)
+		skip();
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(host_open_live(&h), 0);
+	int err = host_tcp_diag(h, 0, 0, collect, t);
+
+	if (err == -ENOENT || err == -EPROTONOSUPPORT)
+		skip();
+	assert_int_equal(err, 0);
+	for (table_each(const struct tcp_socket, s, t)) {
+		v4 += s->family == AF_INET;
+		if (s->inode != st.st_ino)
+			continue;
+		assert_int_equal(s->family, AF_INET6);
+		assert_string_equal(table_text(t, s->local), "::1");
+		assert_int_equal(s->send_queue, 9);
+		found++;
+	}
+	assert_int_equal(found, 1);
+	assert_true(v4 > 0);
+	host_free(h);
+	table_unref(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +238,7 @@ int main(void)
 		cmocka_unit_test(other_kernels),
 		cmocka_unit_test(hostile_lengths),
 		cmocka_unit_test(this_machine),
+		cmocka_unit_test(both_families),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
