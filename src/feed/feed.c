@@ -379,7 +379,8 @@ static bool receive(struct run *r, struct reader *reader)
 		take_message(r, reader, &head, in->bytes + from + sizeof(head));
 		from += sizeof(head) + head.len;
 	}
-	memmove(in->bytes, in->bytes + from, in->len - from);
+	if (from > 0)
+		memmove(in->bytes, in->bytes + from, in->len - from);
 	in->len -= from;
 	return true;
 }
@@ -521,7 +522,10 @@ int feed_frame(struct feed *f, unsigned int index, bool last, const struct need 
 	struct frame frame = { 0 };
 	struct run r = { .feed = f, .frame = &frame };
 
-	host_set_frame(f->host, index);
+	int err = host_set_frame(f->host, index);
+
+	if (err < 0)
+		return err;
 	frame.boottime_ns = host_boottime_ns(f->host);
 	frame.walltime_ns = host_walltime_ns(f->host);
 	for (size_t i = 0; i < n_needs; i++) {
@@ -530,8 +534,7 @@ int feed_frame(struct feed *f, unsigned int index, bool last, const struct need 
 	}
 	r.job.needs = needs;
 	r.job.n_needs = n_needs;
-	int err = run_tables(&r);
-
+	err = run_tables(&r);
 	if (err < 0)
 		frame_release(&frame);
 	else

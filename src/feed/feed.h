@@ -30,7 +30,7 @@ void feed_set_was(struct feed *f, const struct frame *was);
 /*
  * Read frame number index (of a root; live ones only count). All of needs that are not asked are
  * read, in the last frame; else those with a rate. Always makes a frame: what could not be read
- * says so in its table. 0 or -ENOMEM.
+ * says so in its table. 0, -ENOMEM, or why the frame of a root cannot be entered.
  */
 int feed_frame(struct feed *f, unsigned int index, bool last, const struct need *needs,
 	size_t n_needs, struct frame *ret_frame);
