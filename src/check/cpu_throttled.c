@@ -4,6 +4,8 @@
 #include "model/cpu.h"
 #include "model/process.h"
 
+#include <string.h>
+
 /*
  * A control group with a CPU quota that used it up stands still until its period ends
  * (kernel/sched/fair.c, throttle_cfs_rq()). nr_periods counts only periods in which it had
@@ -54,17 +56,43 @@ static bool sad(const struct throttle *t)
 	       (!reading_ok(t->stopped) || t->stopped.value >= STOPPED_RATIO);
 }
 
-/* Its members, and those of the groups below it are stopped too, but not asked for. */
+/* In the group or below it: those stop with it. */
+static bool within(const char *path, const char *group)
+{
+	size_t len = strlen(group);
+
+	return strncmp(path, group, len) == 0 && (path[len] == '\0' || path[len] == '/');
+}
+
+static bool is_below(const struct model *m, const struct cgroup *g, uint64_t pid)
+{
+	const struct table *t = frame_table(m->now, TABLE_process_cgroup);
+	const struct process_cgroup *pc = table_find(t, pid);
+	const char *group = table_text(frame_table(m->now, TABLE_cgroup), g->path);
+
+	if (!pc)
+		return false;
+	bool own = g->version == 1 && row_has(pc->has, PROCESS_CGROUP_cpu_path);
+
+	return (own || row_has(pc->has, PROCESS_CGROUP_path)) &&
+	       within(table_text(t, own ? pc->cpu_path : pc->path), group);
+}
+
+/* Its members by cgroup.procs, and by /proc/PID/cgroup those of groups below it. */
 static void add_victims(
 	struct judgement *j, const struct model *m, struct finding *f, const struct cgroup *g)
 {
+	const struct table *members = frame_table(m->now, TABLE_cgroup_member);
 	size_t n = 0;
 
-	for (table_each(struct cgroup_member, member, frame_table(m->now, TABLE_cgroup_member))) {
-		if (member->cgroup != g->id)
+	for (size_t i = 0; m->process && i < m->process->n; i++) {
+		uint64_t pid = m->process->row[i].pid;
+		const struct cgroup_member *member = table_find(members, pid);
+
+		if (member ? member->cgroup != g->id : !is_below(m, g, pid))
 			continue;
 		if (n++ < MEMBERS_SHOWN)
-			finding_victim(f, entity_process(j, m, member->pid));
+			finding_victim(f, entity_process(j, m, pid));
 	}
 	f->more_victims += n > MEMBERS_SHOWN ? n - MEMBERS_SHOWN : 0;
 }
@@ -77,8 +105,10 @@ static void add_evidence(struct finding *f, const struct model *m, const struct 
 		reading_of(THROTTLED_RATIO), THROTTLED_WHY);
 	finding_evidence(f, "cgroup.throttled_time_ratio", UNIT_RATIO, t->stopped, stat,
 		reading_of(STOPPED_RATIO), "of the look, summed over CPUs: may exceed 1");
-	finding_evidence(
-		f, "cgroup.cpus_used", UNIT_COUNT, t->used, stat, reading_none(STATE_ABSENT), NULL);
+	/* Version 1 counts it only where cpuacct shares the hierarchy. */
+	if (reading_ok(t->used))
+		finding_evidence(f, "cgroup.cpus_used", UNIT_COUNT, t->used, stat,
+			reading_none(STATE_ABSENT), NULL);
 	finding_evidence(f, "cgroup.cpus_allowed", UNIT_COUNT, t->allowed,
 		t->g->version == 2 ? "cpu.max" : "cpu.cfs_quota_us", reading_none(STATE_ABSENT),
 		NULL);

@@ -225,6 +225,20 @@ static void a_throttled_group_names_its_processes(void **state UNUSED)
 	assert_int_equal(f->n_victims, 1);
 	assert_int_equal(f->victims[0].pid, 20);
 	assert_non_null(strstr(f->cause, "may use 0.2 CPUs"));
+	/* Those of groups below it stop too; a neighbour of like name does not. */
+	for (uint64_t pid = 21; pid < 23; pid++) {
+		add_process(&s, pid, "worker", 5, 85);
+		struct process_cgroup *pc = build_row(&s.now, TABLE_process_cgroup);
+
+		pc->pid = pid;
+		pc->path = build_text(
+			&s.now, TABLE_process_cgroup, pid == 21 ? "/lab/a/b" : "/laboratory");
+		build_unset(pc, PROCESS_CGROUP_cpu_path);
+	}
+	assert_int_equal(scene_judge(&s, &check_cpu_throttled), VERDICT_SAD);
+	f = s.judgement.finding[0];
+	assert_int_equal(f->n_victims, 2);
+	assert_int_equal(f->victims[1].pid, 21);
 	assert_non_null(strstr(f->cause, "idle"));
 	scene_end(&s);
 }
