@@ -131,3 +131,10 @@ const char *restart_command(struct judgement *j, const struct model *m, uint64_t
 			shell_word(j, judge_text(j, "%.*s", (int)service.len, service.at)));
 	return judge_text(j, "kill -TERM %llu", (unsigned long long)pid);
 }
+
+const char *netns_enter(struct judgement *j, uint64_t netns, uint64_t pid)
+{
+	if (netns == 0 || pid == 0)
+		return "";
+	return judge_text(j, "nsenter -t %llu -n ", (unsigned long long)pid);
+}

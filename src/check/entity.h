@@ -34,4 +34,7 @@ const char *shell_word(struct judgement *j, const char *text);
 /* "systemctl restart nginx.service" when its control group is a unit's, else "kill -TERM 4121". */
 const char *restart_command(struct judgement *j, const struct model *m, uint64_t pid);
 
+/* "nsenter -t 4121 -n " for a command about sockets of another namespace than ours, else "". */
+const char *netns_enter(struct judgement *j, uint64_t netns, uint64_t pid);
+
 #endif

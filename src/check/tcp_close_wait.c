@@ -4,6 +4,8 @@
 #include "model/process.h"
 #include "model/tcp.h"
 
+#include <string.h>
+
 /*
  * The peer has closed; the process has not. Every connection passes through CLOSE_WAIT, for as
  * long as the program takes to read the end and close: milliseconds. One that has not heard from
@@ -22,10 +24,13 @@ enum { IDLE_SAD = 20 };
 #define FD_SHORT_RATIO 0.5
 static const uint64_t HOUR_NS = UINT64_C(3600000000000);
 
-enum { GROUPS_MAX = 64, ANY_PORT = 0 };
+enum { GROUPS_MAX = 256, ANY_PORT = 0, ANCESTORS_MAX = 8 };
 
 struct group {
-	uint64_t pid; /* 0: unknown */
+	uint64_t pid;     /* 0: unknown; of several the one that has most */
+	uint64_t head;    /* pid of the oldest ancestor of the same name; pid when there is none */
+	size_t processes; /* below head, of the same name */
+	size_t most;      /* sockets of pid */
 	uint64_t netns;
 	uint32_t port;      /* ours; ANY_PORT: several */
 	size_t sockets;     /* in CLOSE_WAIT */
@@ -114,6 +119,63 @@ static void fold(struct groups *g, const struct model *m)
 	}
 }
 
+/* The oldest ancestor of the same name: servers fork their workers. */
+static uint64_t head_of(const struct model *m, uint64_t pid)
+{
+	const struct process_facts *p = process_find(m->process, pid);
+
+	for (int i = 0; p && i < ANCESTORS_MAX; i++) {
+		const struct process_facts *up = process_find(m->process, p->ppid);
+
+		if (!up || up == p || strcmp(up->comm, p->comm) != 0)
+			break;
+		p = up;
+	}
+	return p ? p->pid : pid;
+}
+
+static void join(struct group *to, const struct group *from)
+{
+	if (from->most > to->most) {
+		to->pid = from->pid;
+		to->most = from->most;
+	}
+	if (from->idle > to->idle)
+		to->idle = from->idle; /* many of one process count, not a few of each */
+	if (from->oldest_ns > to->oldest_ns)
+		to->oldest_ns = from->oldest_ns;
+	if (from->port != to->port)
+		to->port = ANY_PORT;
+	to->processes += from->processes;
+	to->sockets += from->sockets;
+	to->forgotten += from->forgotten;
+	to->fresh += from->fresh;
+	to->unread += from->unread;
+}
+
+/* Workers of one server leak by the same line of code: a few in each are many in all. */
+static void join_workers(struct groups *g, const struct model *m)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->n; i++) {
+		struct group *one = &g->of[i];
+		size_t k = 0;
+
+		one->head = head_of(m, one->pid);
+		one->most = one->sockets;
+		one->processes = 1;
+		while (k < n && (one->pid == 0 || g->of[k].pid == 0 || g->of[k].head != one->head ||
+					g->of[k].netns != one->netns))
+			k++;
+		if (k < n)
+			join(&g->of[k], one);
+		else
+			g->of[n++] = *one;
+	}
+	g->n = n;
+}
+
 /* All suspects are asked for in one go. True when the answer is there. */
 static bool ask(const struct model *m, struct judgement *j)
 {
@@ -191,10 +253,10 @@ static void add_todo(
 		table_find(frame_table(m->now, TABLE_process_limits), g->pid);
 	unsigned long long pid = g->pid;
 
-	finding_todo(
-		f, pid ? judge_text(j, "look at them:  ss -tnop state close-wait | grep pid=%llu,",
-				 pid)
-		       : "see whose they are, as root:  ss -tnop state close-wait");
+	finding_todo(f,
+		pid ? judge_text(j, "look at them:  %sss -tnop state close-wait | grep pid=%llu,",
+			      netns_enter(j, g->example->netns, pid), pid)
+		    : "see whose they are, as root:  ss -tnop state close-wait");
 	if (g->unread > 0 && pid)
 		finding_todo(f, judge_text(j,
 					"see what its threads wait for:  grep . "
@@ -206,19 +268,18 @@ static void add_todo(
 					"%llu --nofile=%llu:",
 					pid, (unsigned long long)l->fd_soft * 2));
 	if (pid)
-		finding_todo(f, judge_text(j, "free them, in a quiet moment:  %s",
-					restart_command(j, m, g->pid)));
+		finding_todo(
+			f, judge_text(j, "free them, in a quiet moment:  %s",
+				   restart_command(j, m, g->processes > 1 ? g->head : g->pid)));
 	finding_todo(f, "in the program: close() when read() gives 0 and on every error path; a "
 			"time-out on every wait; a health check that counts descriptors");
 }
 
-static enum severity severity_of(const struct group *g, bool short_of_fds)
+static enum severity severity_of(const struct group *g)
 {
 	bool many = g->forgotten >= FORGOTTEN_SAD || g->idle >= IDLE_SAD;
 
-	if (!many)
-		return SEVERITY_INFO;
-	return short_of_fds ? SEVERITY_CRITICAL : SEVERITY_WARNING;
+	return many ? SEVERITY_WARNING : SEVERITY_INFO;
 }
 
 static const char *owner_unseen(const struct model *m)
@@ -230,29 +291,49 @@ static const char *owner_unseen(const struct model *m)
 	return table_usable(t) ? "no process that murphy sees holds them" : "not known";
 }
 
+static void add_culprits(
+	struct judgement *j, const struct model *m, struct finding *f, const struct group *g)
+{
+	struct entity worst = entity_process(j, m, g->pid);
+
+	/* Workers come and go; whom they belong to stays. */
+	if (g->processes > 1 && g->head != g->pid)
+		finding_culprit(f, entity_process(j, m, g->head));
+	if (g->processes > 1)
+		worst.detail = judge_text(j, "has most, %zu", g->most);
+	finding_culprit(f, worst);
+}
+
 static void report(struct judgement *j, const struct model *m, const struct group *g)
 {
 	bool old = g->forgotten > 0 && (g->forgotten >= FORGOTTEN_SAD || g->idle < IDLE_SAD);
 	struct finding *f = judge_finding(
-		j, SEVERITY_INFO, old && g->pid ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
+		j, severity_of(g), old && g->pid ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
 	const struct table *t = frame_table(m->now, TABLE_tcp_socket);
 	const char *age = g->oldest_ns >= FORGOTTEN_NS
 				  ? judge_text(j, ", oldest %s", human_ns((double)g->oldest_ns).s)
 				  : "";
 
 	add_evidence(f, g);
-	f->severity = severity_of(g, g->pid && add_headroom(j, m, f, g));
+	if (g->pid && add_headroom(j, m, f, g) && f->severity == SEVERITY_WARNING)
+		f->severity = SEVERITY_CRITICAL;
 	f->cause = cause_of(g);
 	if (g->pid) {
-		finding_culprit(f, entity_process(j, m, g->pid));
-		f->title = judge_text(j, "%zu connections of %s sit in CLOSE_WAIT%s", g->sockets,
-			process_label(j, m, g->pid), age);
+		add_culprits(j, m, f, g);
+		f->title = judge_text(j, "%zu connection%s of %s%s sit%s in CLOSE_WAIT%s",
+			g->sockets, g->sockets == 1 ? "" : "s",
+			process_label(j, m, g->processes > 1 ? g->head : g->pid),
+			g->processes > 1
+				? judge_text(j, " and its workers (%zu processes)", g->processes)
+				: "",
+			g->sockets == 1 ? "s" : "", age);
 	} else {
 		finding_culprit(f, g->port ? entity_listener(j, t, g->example, 0)
 					   : entity_connection(j, t, g->example, 0));
-		f->title = judge_text(j, "%zu connections of user %u%s sit in CLOSE_WAIT%s",
-			g->sockets, g->uid, g->port ? judge_text(j, " on port %u", g->port) : "",
-			age);
+		f->title = judge_text(j, "%zu connection%s of user %u%s sit%s in CLOSE_WAIT%s",
+			g->sockets, g->sockets == 1 ? "" : "s", g->uid,
+			g->port ? judge_text(j, " on port %u", g->port) : "",
+			g->sockets == 1 ? "s" : "", age);
 		finding_evidence_text(f, "socket_owner.pid", owner_unseen(m), "/proc/PID/fd");
 	}
 	add_todo(j, m, f, g);
@@ -285,6 +366,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 	if (!ask(m, j))
 		return VERDICT_ASK;
 	fold(&g, m);
+	join_workers(&g, m);
 	for (size_t i = 0; i < g.n; i++) {
 		if (g.of[i].forgotten == 0 && g.of[i].idle < IDLE_SAD)
 			continue;

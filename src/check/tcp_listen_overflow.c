@@ -150,9 +150,9 @@ static void add_todo(struct judgement *j, const struct model *m, struct finding 
 	const struct sysctl *set = frame_row(m->now, TABLE_sysctl);
 	unsigned long long id = pid;
 
-	finding_todo(
-		f, judge_text(j, "watch the queue (Recv-Q against Send-Q):  ss -ltnp 'sport = :%u'",
-			   o->s->local_port));
+	finding_todo(f,
+		judge_text(j, "watch the queue (Recv-Q against Send-Q):  %sss -ltnp 'sport = :%u'",
+			netns_enter(j, o->s->netns, pid), o->s->local_port));
 	if (pid)
 		finding_todo(f, judge_text(j,
 					"see what its threads wait for:  grep . "

@@ -281,8 +281,9 @@ static void say_reader(struct judgement *j, const struct model *m, struct findin
 	if (f->reader_pid) {
 		unsigned long long pid = f->reader_pid;
 
-		finding_todo(out,
-			judge_text(j, "look at its sockets:  ss -tinmp | grep -A1 pid=%llu,", pid));
+		finding_todo(
+			out, judge_text(j, "look at its sockets:  %sss -tinmp | grep -A1 pid=%llu,",
+				     netns_enter(j, f->reader->netns, pid), pid));
 		finding_todo(out, judge_text(j,
 					  "see what its threads wait for:  grep . "
 					  "/proc/%llu/task/*/wchan /proc/%llu/task/*/syscall",
@@ -316,10 +317,11 @@ static void say_remote(struct judgement *j, const struct model *m, struct findin
 		       "host is down or the path is cut"
 		     : "the program at the other end does not read: the window that it "
 		       "announces is 0, and it answers probes";
-	finding_todo(out, judge_text(j,
-				  "look at them (timer: persist; snd_wnd; notsent):  ss -tinop "
-				  "'( dport = :%u )'",
-				  f->writer->peer_port));
+	finding_todo(out,
+		judge_text(j,
+			"look at them (timer: persist; snd_wnd; notsent):  %sss -tinop "
+			"'( dport = :%u )'",
+			netns_enter(j, f->writer->netns, f->writer_pid), f->writer->peer_port));
 	finding_todo(out,
 		"look at the peer's host: is that process stopped, stuck, out of CPU or disk?");
 	finding_todo(out, "in the program: a time-out for writes (TCP_USER_TIMEOUT does not count "

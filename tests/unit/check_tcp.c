@@ -104,6 +104,62 @@ static void sixty_old_close_waits_are_a_leak(void **state UNUSED)
 	scene_end(&s);
 }
 
+/* One in each of twelve workers: nobody has many, the server has. Of twelve strangers it is info. */
+static void workers_of_one_server_leak_together(void **state UNUSED)
+{
+	for (int strangers = 0; strangers < 2; strangers++) {
+		struct scene s;
+
+		scene_start(&s);
+		add_process(&s, SELF, "apache2", 'S');
+		for (uint64_t i = 0; i < 12; i++) {
+			add_process(&s, 2000 + i, strangers ? "other" : "apache2", 'S');
+			struct table *t = s.now.at[TABLE_process];
+
+			((struct process *)table_at(t, t->n - 1))->ppid = SELF;
+			add_socket(&s, i, TCP_STATE_CLOSE_WAIT);
+			last(&s.now)->last_ack_ns = 100 * SECOND;
+			add_owner(&s, i, 2000 + i);
+		}
+		assert_int_equal(scene_judge(&s, &check_tcp_close_wait), VERDICT_SAD);
+		const struct finding *f = s.judgement.finding[0];
+
+		assert_int_equal(s.judgement.n_findings, strangers ? 10 : 1);
+		assert_int_equal(s.judgement.lost_findings, strangers ? 2 : 0);
+		assert_int_equal(f->severity, strangers ? SEVERITY_INFO : SEVERITY_WARNING);
+		assert_int_equal(f->culprits[0].pid, strangers ? 2000 : SELF);
+		if (!strangers)
+			assert_non_null(strstr(
+				f->title, "12 connections of apache2 (pid 977) and its workers"));
+		scene_end(&s);
+	}
+}
+
+/* However many have one or two: who has many is not lost among them. */
+static void the_worst_is_not_lost_among_many(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	for (uint64_t i = 0; i < 40; i++) {
+		add_process(&s, 2000 + i, "other", 'S');
+		add_socket(&s, i, TCP_STATE_CLOSE_WAIT);
+		last(&s.now)->last_ack_ns = 100 * SECOND;
+		/* the last fifteen are of one process, which comes after 25 others */
+		add_owner(&s, i, 2000 + (i < 25 ? i : 25));
+	}
+	assert_int_equal(scene_judge(&s, &check_tcp_close_wait), VERDICT_SAD);
+	bool told = false;
+
+	for (size_t i = 0; i < s.judgement.n_findings; i++) {
+		const struct finding *f = s.judgement.finding[i];
+
+		told |= f->severity == SEVERITY_WARNING && f->culprits[0].pid == 2025;
+	}
+	assert_true(told);
+	scene_end(&s);
+}
+
 static void many_young_ones_count_with_less_confidence(void **state UNUSED)
 {
 	struct scene s;
@@ -445,6 +501,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sixty_old_close_waits_are_a_leak),
 		cmocka_unit_test(ten_thousand_close_waits_are_one_leak),
+		cmocka_unit_test(the_worst_is_not_lost_among_many),
+		cmocka_unit_test(workers_of_one_server_leak_together),
 		cmocka_unit_test(many_young_ones_count_with_less_confidence),
 		cmocka_unit_test(close_waits_that_move_are_fine),
 		cmocka_unit_test(a_few_forgotten_ones_are_info),
