@@ -318,6 +318,13 @@ int host_list(struct host *h, const char *path, struct strbuf *ret_names)
 	return err;
 }
 
+bool host_may_have_dirs(const struct host *h, const char *path)
+{
+	struct stat st;
+
+	return !h->live || live_stat(h, path, &st) < 0 || st.st_nlink != 2;
+}
+
 const char *host_next_name(const struct strbuf *names, const char *name)
 {
 	const char *next = name ? name + strlen(name) + 1 : names->bytes;

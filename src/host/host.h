@@ -80,6 +80,13 @@ int host_read_all(struct host *h, const char *path, size_t limit, struct strbuf 
  */
 int host_list(struct host *h, const char *path, struct strbuf *ret_names);
 
+/*
+ * False when a directory certainly has none below it: the number of its links says so (2 and one
+ * for each in sysfs, cgroupfs and most others), which costs a twentieth of listing one that is full
+ * of files. Of a root it is always true. Nobody is told: it is no more than a hint.
+ */
+bool host_may_have_dirs(const struct host *h, const char *path);
+
 /* for (const char *name = NULL; (name = host_next_name(&names, name));) */
 const char *host_next_name(const struct strbuf *names, const char *name);
 

@@ -184,7 +184,7 @@ static int push_children(struct walk *w, struct node n)
 
 	snprintf(path, sizeof(path), "%s", w->paths.bytes + n.path);
 	if (!cgroup_path(w->hierarchies, w->h, path, NULL, dir, sizeof(dir)) ||
-		host_list(w->p->host, dir, &names) < 0)
+		!host_may_have_dirs(w->p->host, dir) || host_list(w->p->host, dir, &names) < 0)
 		return 0;
 	for (const char *s = NULL; (s = host_next_name(&names, s));) {
 		if (cgroup_is_file(s))

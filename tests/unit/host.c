@@ -3,6 +3,8 @@
 #include "host/host.h"
 #include "tests/unit/folder.h"
 
+#include <sys/stat.h>
+
 static char why[160];
 
 static struct host *open_top(void)
@@ -190,9 +192,29 @@ static void says_what_is_wrong(void **state UNUSED)
 	assert_null(h);
 }
 
+/* A hint may only be wrong in the careful way. */
+static void directories_below(void **state UNUSED)
+{
+	char dir[] = "/tmp/murphy-host-XXXXXX", sub[64];
+	struct host *h;
+	struct stat st;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(sub, sizeof(sub), "%s/below", dir);
+	assert_int_equal(host_open_live(&h), 0);
+	assert_int_equal(stat(dir, &st), 0);
+	assert_int_equal(host_may_have_dirs(h, dir + 1), st.st_nlink != 2);
+	assert_int_equal(mkdir(sub, 0700), 0);
+	assert_true(host_may_have_dirs(h, dir + 1));
+	assert_int_equal(rmdir(sub) | rmdir(dir), 0);
+	assert_true(host_may_have_dirs(h, dir + 1));
+	host_free(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(directories_below),
 		cmocka_unit_test_setup_teardown(plain_tree, make_top, drop_top),
 		cmocka_unit_test_setup_teardown(nothing_leads_out, make_top, drop_top),
 		cmocka_unit_test_setup_teardown(unpacked_capture, make_top, drop_top),
