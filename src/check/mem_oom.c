@@ -22,6 +22,7 @@ struct group {
 	uint64_t hour, day;         /* of the logged */
 	uint64_t first_ns, last_ns; /* boottime; 0: unknown */
 	bool now;                   /* the counter rose during the look */
+	size_t joined;              /* groups like it, gone now, that are in these numbers */
 	const struct klog_oom *last;
 };
 
@@ -152,6 +153,74 @@ static void fold_counters(struct groups *g, const struct model *m)
 		g->lost = v->oom_kills - known;
 }
 
+static size_t parent_len(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? (size_t)(slash - path) : 0;
+}
+
+/* A container that is killed and started anew has the same place and another name. */
+static bool alike(const struct table *t, const struct group *a, const char *cgroup, text_t comm)
+{
+	size_t len = parent_len(a->cgroup);
+
+	return !a->global && a->cgroup[0] && a->last && cgroup[0] && parent_len(cgroup) == len &&
+	       memcmp(a->cgroup, cgroup, len) == 0 &&
+	       strcmp(table_text(t, a->last->comm), table_text(t, comm)) == 0;
+}
+
+static bool is_there(const struct model *m, const char *cgroup)
+{
+	const struct table *t = frame_table(m->now, TABLE_cgroup);
+
+	if (!table_usable(t))
+		return true; /* not known: each is told */
+	for (table_each(const struct cgroup, c, t)) {
+		if (strcmp(table_text(t, c->path), cgroup) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* into keeps the later name. */
+static void merge(struct group *into, const struct group *from)
+{
+	if (from->last_ns > into->last_ns) {
+		into->last_ns = from->last_ns;
+		into->last = from->last;
+		into->cgroup = from->cgroup;
+	}
+	if (from->first_ns && (!into->first_ns || from->first_ns < into->first_ns))
+		into->first_ns = from->first_ns;
+	into->logged += from->logged;
+	into->hour += from->hour;
+	into->day += from->day;
+	into->joined++;
+}
+
+/* Kills of the like in groups that are gone are one story, often a loop. */
+static void join_gone(struct groups *g, const struct model *m)
+{
+	const struct table *t = frame_table(m->now, TABLE_klog_oom);
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->n; i++) {
+		struct group one = g->at[i];
+		bool gone = one.last && !one.global && !one.counted && !is_there(m, one.cgroup);
+		size_t k = 0;
+
+		while (k < n && !(gone && !g->at[k].counted && !is_there(m, g->at[k].cgroup) &&
+					alike(t, &g->at[k], one.cgroup, one.last->comm)))
+			k++;
+		if (k < n)
+			merge(&g->at[k], &one);
+		else
+			g->at[n++] = one;
+	}
+	g->n = n;
+}
+
 static enum severity grade(const struct group *one)
 {
 	if (one->hour > 0 || one->now)
@@ -180,7 +249,9 @@ static void add_victims(
 		const char *cgroup = limited_group(t, k);
 		uint64_t held = k->anon_bytes + k->file_bytes + k->shmem_bytes;
 
-		if (!cgroup != one->global || (cgroup && strcmp(cgroup, one->cgroup) != 0))
+		if (!cgroup != one->global ||
+			(cgroup && strcmp(cgroup, one->cgroup) != 0 &&
+				!(one->joined && alike(t, one, cgroup, k->comm))))
 			continue;
 		finding_victim(f, (struct entity){ .kind = ENTITY_PROCESS,
 					  .pid = k->pid,
@@ -288,8 +359,12 @@ static void report(
 				   .detail = one->global ? "the whole machine" : NULL });
 	add_victims(j, f, m, one);
 	f->cause = judge_text(j,
-		"%s%s%s; the killed process held most, which does not prove that it grew",
-		place(j, one), asked[0] ? "; the last straw was an allocation by " : "", asked);
+		"%s%s%s%s; the killed process held most, which does not prove that it grew",
+		place(j, one),
+		one->joined ? judge_text(j, " (the last of %zu groups there, all gone)",
+				      one->joined + 1)
+			    : "",
+		asked[0] ? "; the last straw was an allocation by " : "", asked);
 	advise(j, f, one);
 }
 
@@ -312,6 +387,20 @@ static void report_lost(struct judgement *j, const struct model *m, uint64_t los
 	f->refuted_if = "the journal has them: then read who it was there";
 }
 
+/* A kill during the look of which neither the log nor a group that still exists knows. */
+static bool unseen_now(const struct model *m, const struct groups *g)
+{
+	const struct vmstat *v = frame_row(m->now, TABLE_vmstat);
+	struct reading rise =
+		v ? model_delta(m, TABLE_vmstat, v, VMSTAT_oom_kills) : reading_none(STATE_ABSENT);
+
+	for (size_t i = 0; i < g->n; i++) {
+		if (g->at[i].now || (m->was && g->at[i].last_ns >= m->was->boottime_ns))
+			return false;
+	}
+	return reading_ok(rise) && rise.value > 0;
+}
+
 static enum verdict judge(const struct model *m, struct judgement *j)
 {
 	const struct vmstat *v = frame_row(m->now, TABLE_vmstat);
@@ -320,9 +409,10 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 
 	fold_log(&g, m);
 	fold_counters(&g, m);
+	join_gone(&g, m);
 	for (size_t i = 0; i < g.n; i++)
 		report(j, m, &g.at[i], i == 0 ? g.lost : 0);
-	if (g.n == 0 && g.lost > 0)
+	if (g.lost > 0 && (g.n == 0 || unseen_now(m, &g)))
 		report_lost(j, m, g.lost);
 	if (j->n_findings + j->lost_findings > 0 && (g.n > 0 || g.lost > 0))
 		return VERDICT_SAD;

@@ -271,6 +271,61 @@ static void oom_kills_are_told_by_limit_and_age(void **state UNUSED)
 	}
 }
 
+/* A container that is killed and started anew has another name each time. */
+static void oom_kills_of_gone_groups_are_one_loop(void **state UNUSED)
+{
+	for (int there = 0; there < 2; there++) {
+		struct scene s;
+
+		scene_start(&s);
+		s.was.boottime_ns = 200000 * SECOND;
+		s.now.boottime_ns = 200002 * SECOND;
+		add_kill(&s, 300 * SECOND, "/pods/one/aaa");
+		add_kill(&s, 200 * SECOND, "/pods/one/bbb");
+		add_kill(&s, 100 * SECOND, "/pods/one/ccc");
+		add_kill(&s, 100 * SECOND, "/pods/two/ccc");
+		for (int i = 0; i < 3; i++) {
+			static const char *const paths[] = { "/pods/one/aaa", "/pods/one/bbb",
+				"/pods/one/ccc" };
+			struct cgroup *c = build_row(&s.now, TABLE_cgroup);
+
+			c->id = (uint64_t)i + 1;
+			c->version = 2;
+			c->path = build_text(&s.now, TABLE_cgroup, there ? paths[i] : "/other");
+		}
+		assert_int_equal(scene_judge(&s, &check_mem_oom), VERDICT_SAD);
+		const struct finding *f = s.judgement.finding[0];
+
+		assert_int_equal(s.judgement.n_findings, there ? 4 : 2);
+		assert_int_equal(f->severity, there ? SEVERITY_WARNING : SEVERITY_CRITICAL);
+		assert_int_equal(f->n_victims, there ? 1 : 3);
+		assert_string_equal(f->culprits[0].name, there ? "/pods/one/aaa" : "/pods/one/ccc");
+		scene_end(&s);
+	}
+}
+
+/* The log may not be read and the group is gone: only the machine's counter saw it. */
+static void an_oom_kill_of_this_moment_is_told_beside_old_ones(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	s.was.boottime_ns = 200000 * SECOND;
+	s.now.boottime_ns = 200002 * SECOND;
+	add_kill(&s, 90000 * SECOND, "/job");
+	struct vmstat *was = build_row(&s.was, TABLE_vmstat);
+	struct vmstat *v = build_row(&s.now, TABLE_vmstat);
+
+	was->oom_kills = v->oom_kills = 4; /* three of old are in nobody's memory */
+	assert_int_equal(scene_judge(&s, &check_mem_oom), VERDICT_SAD);
+	assert_int_equal(s.judgement.n_findings, 1);
+	v->oom_kills = 5;
+	assert_int_equal(scene_judge(&s, &check_mem_oom), VERDICT_SAD);
+	assert_int_equal(s.judgement.n_findings, 2);
+	assert_int_equal(s.judgement.finding[1]->severity, SEVERITY_WARNING);
+	scene_end(&s);
+}
+
 static void oom_kills_that_the_log_lost_still_count(void **state UNUSED)
 {
 	struct scene s;
@@ -432,6 +487,8 @@ int main(void)
 		cmocka_unit_test(cache_stuck_names_the_tmpfs),
 		cmocka_unit_test(slab_names_the_largest_unreclaimable_cache),
 		cmocka_unit_test(oom_kills_are_told_by_limit_and_age),
+		cmocka_unit_test(oom_kills_of_gone_groups_are_one_loop),
+		cmocka_unit_test(an_oom_kill_of_this_moment_is_told_beside_old_ones),
 		cmocka_unit_test(oom_kills_that_the_log_lost_still_count),
 		cmocka_unit_test(cgroup_thrashing_version_1),
 		cmocka_unit_test(cgroup_full_of_page_cache_is_healthy),
