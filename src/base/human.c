@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+enum { EXACT_BELOW = 100000 };
+
 struct step {
 	double size; /* of one unit */
 	const char *name;
@@ -54,6 +56,16 @@ struct human human_count(double count)
 		{ 1e9, " G" } };
 
 	return pick(count, steps, ARRAY_SIZE(steps));
+}
+
+struct human human_number(double count)
+{
+	struct human h;
+
+	if (!(count >= 0 && count < EXACT_BELOW) || (double)(unsigned int)count != count)
+		return human_count(count);
+	snprintf(h.s, sizeof(h.s), "%.0f", count);
+	return h;
 }
 
 struct human human_ratio(double ratio)

@@ -20,6 +20,8 @@ struct human human_ns(double ns);
 
 /* "0", "812", "15 k", "2 M". */
 struct human human_count(double count);
+/* The same, but whole numbers below 100,000 are exact: "1 k of 1 k" does not tell 995 of 1024. */
+struct human human_number(double count);
 
 /* 0.0042 is "0.4 %", 0.613 is "61 %". */
 struct human human_ratio(double ratio);

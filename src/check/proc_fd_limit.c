@@ -93,8 +93,10 @@ static void report(struct judgement *j, const struct model *m, const struct proc
 			       "limit was made for, or a leak"
 			     : "its limit is too small for what it holds open, or it leaks slowly";
 	add_todo(j, m, f, l, restart_command(j, m, fd->pid));
-	f->refuted_if = "the program holds a fixed number by design and no call of it fails: "
-			"strace -f -e trace=desc,network -Z shows no EMFILE";
+	f->refuted_if = judge_text(j,
+		"the program holds a fixed number by design and no call of it fails: strace -f "
+		"-p %llu -e trace=desc,network -Z shows no EMFILE",
+		(unsigned long long)fd->pid);
 }
 
 /* Open more than the limit: it was lowered afterwards, by a process that wants no new ones. */

@@ -32,7 +32,7 @@ struct human words_quantity(enum unit unit, struct reading value)
 		snprintf(h.s, sizeof(h.s), "%.0f", value.value);
 		return h;
 	default:
-		return human_count(value.value);
+		return human_number(value.value);
 	}
 }
 

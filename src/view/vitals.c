@@ -162,7 +162,7 @@ static void pressure_line(const struct model *m, struct vitals *v)
 
 static struct human amount(enum unit unit, uint64_t value)
 {
-	return unit == UNIT_BYTES ? human_bytes((double)value) : human_count((double)value);
+	return unit == UNIT_BYTES ? human_bytes((double)value) : human_number((double)value);
 }
 
 static void limit_lines(const struct model *m, struct vitals *v)

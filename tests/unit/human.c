@@ -14,6 +14,10 @@ static void three_digits_and_a_unit(void **state UNUSED)
 	assert_string_equal(human_ns(3 * 3600e9).s, "3 h");
 	assert_string_equal(human_count(812).s, "812");
 	assert_string_equal(human_count(15300).s, "15 k");
+	assert_string_equal(human_number(1024).s, "1024");
+	assert_string_equal(human_number(99999).s, "99999");
+	assert_string_equal(human_number(100000).s, "100 k");
+	assert_string_equal(human_number(15300.5).s, "15 k");
 	assert_string_equal(human_ratio(0.0042).s, "0.4 %");
 	assert_string_equal(human_ratio(0.613).s, "61 %");
 	assert_string_equal(human_ratio(0).s, "0 %");
