@@ -78,8 +78,7 @@ int host_statfs(struct host *h, const char *target, struct host_space *ret_space
 
 	if (err < 0)
 		return err;
-	err = h->live ? space_child_ask(&h->space_child, target, &space)
-		      : root_statfs(h, path, &space);
+	err = h->live ? space_child_ask(h, target, &space) : root_statfs(h, path, &space);
 	for (size_t i = 0; err == 0 && i < ARRAY_SIZE(spaces); i++) {
 		uint64_t value;
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -21,6 +22,10 @@ int host_open_live(struct host **ret_host)
 		return -ENOMEM;
 	h->live = true;
 	h->base_fd = -1;
+	h->hung = mmap(NULL, HUNG_MAX * sizeof(*h->hung), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (h->hung == MAP_FAILED)
+		h->hung = NULL;
 	h->root_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC); /* -1: none is there */
 	*ret_host = h;
 	return 0;
@@ -35,6 +40,8 @@ void host_free(struct host *h)
 	if (h->base_fd >= 0)
 		close(h->base_fd);
 	space_child_end(&h->space_child);
+	if (h->hung)
+		munmap(h->hung, HUNG_MAX * sizeof(*h->hung));
 	archive_free(h->archive);
 	notes_release(&h->errors);
 	notes_release(&h->links);

@@ -32,6 +32,16 @@ struct space_child {
 	int fd;
 };
 
+/*
+ * Children that hang, in memory that all processes of murphy share: a file system is not asked
+ * again while the child that asked it before still hangs, or --watch would leave one at each look.
+ */
+enum { HUNG_MAX = 64 };
+struct space_hung {
+	pid_t pid;       /* 0: free */
+	uint64_t target; /* hash of its path */
+};
+
 struct host {
 	bool live;
 	int root_fd; /* live: "/proc"; tree: the frame's directory; archive: -1 */
@@ -45,6 +55,7 @@ struct host {
 	struct host_clock clock[HOST_FRAMES_MAX];
 	struct notes errors, links, dirs; /* of the frame */
 	struct space_child space_child;
+	struct space_hung *hung; /* live: HUNG_MAX of them; else NULL */
 	host_tap_fn *tap;
 	void *tap_arg;
 };
@@ -57,8 +68,8 @@ int tree_open(int root_fd, const char *path, int flags);
 
 int live_statfs(const char *target, struct host_space *ret_space);
 
-/* live_statfs() in a child; -ETIMEDOUT when it does not answer in 300 ms. */
-int space_child_ask(struct space_child *c, const char *target, struct host_space *ret_space);
+/* live_statfs() in a child; -ETIMEDOUT when it does not answer in 300 ms, or did not before. */
+int space_child_ask(struct host *h, const char *target, struct host_space *ret_space);
 void space_child_end(struct space_child *c);
 
 /* A file, its bytes owned by the archive; a directory; a link. -ENOENT, -EISDIR, -ELOOP... */

@@ -6,10 +6,14 @@
  */
 #include "host/host_private.h"
 
+#include "base/hash.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -83,6 +87,54 @@ void space_child_end(struct space_child *c)
 	*c = (struct space_child){ 0 };
 }
 
+/* Is pid still that child, and not yet dead? It keeps the name of the reader that forked it. */
+static bool still_hangs(pid_t pid)
+{
+	char path[32], buf[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	auto_close fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno != ENOENT && errno != ESRCH;
+	ssize_t n = read(fd, buf, sizeof(buf) - 1);
+
+	if (n <= 0)
+		return false;
+	buf[n] = '\0';
+	const char *state = strrchr(buf, ')');
+
+	return strstr(buf, "(murphy") && state && state[1] == ' ' && state[2] != 'Z' &&
+	       state[2] != 'X';
+}
+
+/* The slot of a child that asked target and still hangs, else a free one; NULL: there is none. */
+static struct space_hung *slot_of(struct host *h, uint64_t target)
+{
+	struct space_hung *empty = NULL;
+
+	for (size_t i = 0; h->hung && i < HUNG_MAX; i++) {
+		struct space_hung *s = &h->hung[i];
+
+		if (s->pid > 0 && !still_hangs(s->pid))
+			s->pid = 0;
+		if (s->pid > 0 && s->target == target)
+			return s;
+		if (s->pid == 0 && !empty)
+			empty = s;
+	}
+	return empty;
+}
+
+unsigned int host_stuck(const struct host *h)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; h->hung && i < HUNG_MAX; i++)
+		n += h->hung[i].pid > 0 && still_hangs(h->hung[i].pid);
+	return n;
+}
+
 static int give_up(struct space_child *c, int err)
 {
 	kill(c->pid, SIGKILL);
@@ -92,18 +144,11 @@ static int give_up(struct space_child *c, int err)
 	return err;
 }
 
-int space_child_ask(struct space_child *c, const char *target, struct host_space *ret_space)
+static int ask(struct space_child *c, const char *target, struct host_space *ret_space)
 {
 	size_t len = strlen(target);
 	struct answer a;
-	int err = 0;
 
-	if (len == 0 || len > PATH_MAX)
-		return -ENAMETOOLONG;
-	if (c->pid <= 0)
-		err = child_start(c);
-	if (err < 0)
-		return err;
 	if (send(c->fd, target, len, MSG_NOSIGNAL) < 0)
 		return give_up(c, -errno);
 	struct pollfd pfd = { .fd = c->fd, .events = POLLIN };
@@ -119,4 +164,30 @@ int space_child_ask(struct space_child *c, const char *target, struct host_space
 	if (a.err == 0)
 		*ret_space = a.space;
 	return a.err;
+}
+
+int space_child_ask(struct host *h, const char *target, struct host_space *ret_space)
+{
+	size_t len = strlen(target);
+	uint64_t hash = hash_fnv64(target, len);
+
+	if (len == 0 || len > PATH_MAX)
+		return -ENAMETOOLONG;
+	struct space_hung *slot = slot_of(h, hash);
+
+	if (slot && slot->pid > 0)
+		return -ETIMEDOUT;
+	int err = h->space_child.pid > 0 ? 0 : child_start(&h->space_child);
+
+	if (err < 0)
+		return err;
+	pid_t pid = h->space_child.pid;
+
+	/* Noted before it is asked: this process may be ended while it waits. */
+	if (slot)
+		*slot = (struct space_hung){ pid, hash };
+	err = ask(&h->space_child, target, ret_space);
+	if (slot && err != -ETIMEDOUT)
+		slot->pid = 0;
+	return err;
 }

@@ -354,7 +354,7 @@ int look_next(struct look *l, struct report *ret_report)
 		.wall_ns = clock_ns(CLOCK_MONOTONIC) - start,
 		.cpu_ns = cpu_so_far(l) - cpu,
 		.peak_bytes = self > readers ? self : readers,
-		.stuck = feed_stuck(l->feed),
+		.stuck = feed_stuck(l->feed) + host_stuck(l->host),
 	};
 	return 0;
 }

@@ -92,6 +92,17 @@ state cpu late
 state meminfo ok
 # shellcheck disable=SC2086 # a list
 kill $children
+# The file system answers no statfs either: one child hangs with it, not one per look.
+hanging() {
+	for comm in /proc/[0-9]*/comm; do
+		grep -qs '^murphy-reader' "$comm" && grep -qs request_wait_answer "${comm%comm}wchan" && echo "$comm"
+	done | wc -l
+}
+before=$(hanging)
+timeout 8 "$murphy" --watch --for 1 >"$dir.out" 2>"$dir.err"
+after=$(hanging)
+[ $((after - before)) -le 1 ] || { echo "FAIL watch left $((after - before)) readers hanging"; failed=1; }
+echo "watch: $((after - before)) left hanging"
 try none-hangs eio
 state meminfo ok
 exit $failed
