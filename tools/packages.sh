@@ -17,7 +17,6 @@ python3=python3'
 # Each adds a feature; murphy --version names those that are missing.
 packages_feature='
 libzstd-dev=libzstd.pc
-libjansson-dev=jansson.pc
 libjansson-dev=jansson.pc'
 
 # The same, but only while there is an eBPF program to build: clang is large.
