@@ -73,6 +73,9 @@ struct human human_ratio(double ratio)
 	struct human h;
 	double percent = ratio * 100;
 
-	snprintf(h.s, sizeof(h.s), "%.*f %%", percent > 0 && percent < 0.95, percent);
+	if (percent > 0 && percent < 0.05)
+		snprintf(h.s, sizeof(h.s), "<0.1 %%");
+	else
+		snprintf(h.s, sizeof(h.s), "%.*f %%", percent > 0 && percent < 0.95, percent);
 	return h;
 }

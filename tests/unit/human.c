@@ -21,6 +21,7 @@ static void three_digits_and_a_unit(void **state UNUSED)
 	assert_string_equal(human_ratio(0.0042).s, "0.4 %");
 	assert_string_equal(human_ratio(0.613).s, "61 %");
 	assert_string_equal(human_ratio(0).s, "0 %");
+	assert_string_equal(human_ratio(0.0001).s, "<0.1 %");
 }
 
 int main(void)
