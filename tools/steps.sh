@@ -158,6 +158,15 @@ step_cover()
 	tail -n 3 build-cover/coverage.txt 2>/dev/null || true
 }
 
+# check_labs BUILD [NAME...]: labs load the machine and would see each other, so one run at a time.
+# -o: what a lab leaves behind must not hold the lock.
+check_labs()
+{
+	check_dir=$1
+	shift
+	flock -o -w 900 /tmp/murphy-lab.lock "$check_dir/murphy-lab" check --murphy "$check_dir/murphy" "$@"
+}
+
 # labs STEP BUILD: each lab is a result; so is that murphy-lab came to its end and agrees.
 labs()
 {
@@ -169,10 +178,25 @@ labs()
 		record skip "$1" labs "no $2/murphy-lab: it needs libjansson"
 		return
 	fi
-	# Labs load the machine and would see each other: one run at a time.
-	flock /tmp/murphy-lab.lock "$2/murphy-lab" check --murphy "$2/murphy" >"$results.labs" 2>&1 &&
-		record pass "$1" murphy-lab || record fail "$1" murphy-lab
+	# What other tenants of the host do (stolen CPU, a stalled disk) shows in one look as anywhere
+	# else: only a miss or false alarm that comes twice counts, and the first stays in the output.
+	check_labs "$2" >"$results.labs" 2>&1 || true
 	cat "$results.labs"
+	again=$(awk '$1 == "MISS" || $1 == "ALARM" || $1 == "BROKEN" { print $2 }' "$results.labs")
+	if [ -n "$again" ]; then
+		echo "== once more: $again"
+		# shellcheck disable=SC2086 # a list of names
+		check_labs "$2" $again >"$results.again" 2>&1 || true
+		cat "$results.again"
+		awk '$1 == "ok" || $1 == "skipped"' "$results.labs" >"$results.first"
+		cat "$results.first" "$results.again" >"$results.labs"
+		rm -f "$results.first" "$results.again"
+	fi
+	if tail -n 1 "$results.labs" | grep -q ' passed, '; then
+		record pass "$1" murphy-lab
+	else
+		record fail "$1" 'murphy-lab did not come to its end'
+	fi
 	while read -r word lab rest; do
 		case $word in
 		ok) record pass "$1" "$lab" ;;
@@ -181,7 +205,7 @@ labs()
 		esac
 	done <"$results.labs"
 	if [ -x tests/lab/undo.sh ]; then
-		gate "$1" undo flock /tmp/murphy-lab.lock tests/lab/undo.sh "$2/murphy-lab"
+		gate "$1" undo flock -o -w 900 /tmp/murphy-lab.lock tests/lab/undo.sh "$2/murphy-lab"
 	fi
 }
 
