@@ -240,10 +240,28 @@ static void advise(struct judgement *j, struct finding *f, const struct group *g
 			"dd if=/dev/zero of=FILE bs=4k count=1 conv=fsync";
 }
 
+/* Writers of one session, or siblings of one name, are one job: held back by itself, by nobody. */
+static bool strangers(const struct blocked_task *a, const struct blocked_task *b)
+{
+	bool one_session = a->row->session != 0 && a->row->session == b->row->session;
+	bool siblings = a->row->ppid == b->row->ppid && strcmp(a->comm, b->comm) == 0;
+
+	return !one_session && !siblings;
+}
+
+static bool hurts_others(const struct group *g)
+{
+	for (size_t i = 1; i < g->n_held; i++) {
+		if (strangers(g->held[0].task, g->held[i].task))
+			return true;
+	}
+	return g->n_victims > 0;
+}
+
 static void report(
 	struct judgement *j, const struct model *m, const struct group *g, const struct limits *l)
 {
-	bool hurts = g->n_held > 1 || g->n_victims > 0;
+	bool hurts = hurts_others(g);
 	struct finding *f = judge_finding(j, hurts ? SEVERITY_WARNING : SEVERITY_INFO,
 		g->mount ? CONFIDENCE_CERTAIN : CONFIDENCE_LIKELY);
 	const char *where = g->disk ? g->disk->name : g->mount ? g->target : "an unknown device";
@@ -267,7 +285,7 @@ static void report(
 		process_label(j, m, g->held[0].task->pid), where,
 		l->throttles ? "the host's dirty limit is" : "the device's own dirty limit is",
 		hurts ? "; whoever needs the same device queues behind it"
-		      : "; it is the only one, as in any large copy");
+		      : "; nobody else waits for it, as in any large copy");
 	advise(j, f, g);
 }
 

@@ -239,6 +239,42 @@ static struct vmstat *add_dirty(struct scene *s, uint64_t dirty)
 	return v;
 }
 
+/* Two that write to one slow disk: of one job they only wait for each other. */
+static void writers_of_one_job_harm_nobody(void **state UNUSED)
+{
+	static const struct {
+		uint64_t session, ppid;
+		const char *comm;
+		enum severity severity;
+	} other[] = {
+		{ 70, 1, "tar", SEVERITY_INFO },
+		{ 71, 60, "cp", SEVERITY_INFO },
+		{ 71, 61, "cp", SEVERITY_WARNING },
+		{ 71, 60, "tar", SEVERITY_WARNING },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(other); i++) {
+		struct scene s;
+
+		scene_start(&s);
+		build_row(&s.was, TABLE_vmstat);
+		build_row(&s.now, TABLE_vmstat);
+		add_mount(&s, 3, DEV(7, 0), "/mnt/slow", "ext4");
+		add_disk(&s, DEV(7, 0), "loop0", 50);
+		for (uint64_t pid = 9; pid < 11; pid++) {
+			struct process *p = add_process(
+				&s, pid, pid == 9 ? "cp" : other[i].comm, 'D', 'D', true);
+
+			p->session = pid == 9 ? 70 : other[i].session;
+			p->ppid = pid == 9 ? 60 : other[i].ppid;
+			add_wait(&s, pid, "balance_dirty_pages", "", 3);
+		}
+		assert_int_equal(scene_judge(&s, &check_io_writeback), VERDICT_SAD);
+		assert_int_equal(s.judgement.finding[0]->severity, other[i].severity);
+		scene_end(&s);
+	}
+}
+
 static void writers_held_back_and_who_queues_behind(void **state UNUSED)
 {
 	struct scene s;
@@ -313,6 +349,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(waits_have_kinds),
+		cmocka_unit_test(writers_of_one_job_harm_nobody),
 		cmocka_unit_test(frozen_file_system),
 		cmocka_unit_test(short_waits_are_normal),
 		cmocka_unit_test(a_dead_device_is_not_a_slow_one),
