@@ -93,12 +93,14 @@ static const char *add_culprits(struct judgement *j, struct finding *f, const st
 	struct tmpfs top[3];
 	size_t n = find_tmpfs(m, top, ARRAY_SIZE(top));
 	const char *who = NULL;
+	uint64_t named = 0;
 
 	for (size_t i = 0; i < n && top[i].used_bytes >= enough; i++) {
 		finding_culprit(f, (struct entity){ .kind = ENTITY_MOUNT,
 					   .name = judge_text(j, "%s", top[i].target),
 					   .detail = judge_text(j, "tmpfs with %s of files",
 						   human_bytes((double)top[i].used_bytes).s) });
+		named += top[i].used_bytes;
 		if (!who)
 			who = judge_text(j, "files in the tmpfs %s hold %s", top[i].target,
 				human_bytes((double)top[i].used_bytes).s);
@@ -106,6 +108,7 @@ static const char *add_culprits(struct judgement *j, struct finding *f, const st
 	for (size_t i = 0; i < mm->n_shmem && mm->by_shmem[i].shmem_bytes >= enough; i++) {
 		mem_culprit_holder(j, f, m, mm->by_shmem[i].pid, mm->by_shmem[i].shmem_bytes,
 			"of shared memory mapped");
+		named += mm->by_shmem[i].shmem_bytes;
 		if (!who)
 			who = judge_text(j, "%s maps %s of shared memory",
 				process_label(j, m, mm->by_shmem[i].pid),
@@ -113,6 +116,10 @@ static const char *add_culprits(struct judgement *j, struct finding *f, const st
 	}
 	if (f->n_culprits == 0)
 		finding_culprit(f, entity_host());
+	if (who && named < mm->stuck_bytes / 2)
+		who = judge_text(j,
+			"%s; of the other %s nobody is seen (memfd, SysV, deleted files)", who,
+			human_bytes((double)(mm->stuck_bytes - named)).s);
 	return who;
 }
 
