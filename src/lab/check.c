@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -296,6 +297,19 @@ static int finish(const struct row *rows, size_t n)
 	return skipped == n ? LAB_SKIPPED : 0;
 }
 
+/* Two at once would see each other's sickness. Waits; an ordinary user may not lock, and runs. */
+static int only_check(void)
+{
+	int fd = open("/run/murphy-lab.check", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	fprintf(stderr, "murphy-lab: another check runs: waiting for its end\n");
+	while (flock(fd, LOCK_EX) < 0 && errno == EINTR)
+		;
+	return fd;
+}
+
 int lab_check(const char *const names[], size_t n, const char *murphy, unsigned seconds)
 {
 	char found[PATH_MAX];
@@ -312,6 +326,8 @@ int lab_check(const char *const names[], size_t n, const char *murphy, unsigned 
 
 	if (!rows)
 		return 1;
+	auto_close lock UNUSED = only_check();
+
 	for (size_t i = 0; i < count; i++) {
 		struct row *r = &rows[i];
 
