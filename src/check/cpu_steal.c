@@ -34,17 +34,20 @@ static void add_victims(struct judgement *j, const struct model *m, struct findi
 
 static void report(struct judgement *j, const struct model *m, struct reading steal)
 {
-	bool sad = steal.value >= STEAL_SAD_RATIO;
-	struct finding *f =
-		judge_finding(j, sad ? SEVERITY_WARNING : SEVERITY_INFO, CONFIDENCE_CERTAIN);
+	struct finding *f = judge_finding(j, SEVERITY_INFO, CONFIDENCE_CERTAIN);
 
+	add_victims(j, m, f);
+	/* A machine with little to do loses half of it and nobody is late. */
+	bool sad = steal.value >= STEAL_SAD_RATIO && f->n_victims > 0;
+
+	if (sad)
+		f->severity = SEVERITY_WARNING;
 	finding_evidence(f, "cpu.steal_of_wanted_ratio", UNIT_RATIO, steal, "/proc/stat",
 		reading_of(sad ? STEAL_SAD_RATIO : STEAL_INFO_RATIO),
 		sad ? STEAL_SAD_WHY : STEAL_INFO_WHY);
 	finding_evidence(f, "cpu.steal_ratio", UNIT_RATIO, m->cpu->steal, "/proc/stat",
 		reading_none(STATE_ABSENT), "as top and vmstat count: idle time included");
 	finding_culprit(f, entity_host());
-	add_victims(j, m, f);
 	f->share = steal.value;
 	f->aside = !sad; /* a few percent do not make a queue */
 	f->title =

@@ -171,6 +171,13 @@ static void steal_is_of_the_time_wanted(void **state UNUSED)
 	scene_end(&s);
 	assert_int_equal(judge_steal(&s, SECOND, SECOND / 100), VERDICT_FINE);
 	scene_end(&s);
+	/* much of it stolen, and nobody who would run for long */
+	scene_start(&s);
+	add_cpus(&s, SECOND, 2 * SECOND, SECOND);
+	add_process(&s, 20, "cron", 2, 0);
+	assert_int_equal(scene_judge(&s, &check_cpu_steal), VERDICT_SAD);
+	assert_int_equal(s.judgement.finding[0]->severity, SEVERITY_INFO);
+	scene_end(&s);
 	/* an idle machine: half of nearly nothing */
 	assert_int_equal(judge_steal(&s, SECOND / 20, SECOND / 20), VERDICT_FINE);
 	scene_end(&s);
