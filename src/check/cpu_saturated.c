@@ -163,11 +163,18 @@ static void add_culprits(struct judgement *j, const struct model *m, struct find
 		finding_culprit(f, entity_host());
 }
 
+/* A CPU that the hypervisor has taken away is not one that a waiting task could have. */
+static double stolen(const struct model *m)
+{
+	return reading_ok(m->cpu->steal) ? m->cpu->steal.value : 0;
+}
+
 static void add_evidence(struct finding *f, const struct model *m, struct reading queue,
 	const struct process_facts *worst)
 {
-	finding_evidence(f, "cpu.busy_ratio", UNIT_RATIO, m->cpu->busy, "/proc/stat",
-		reading_of(BUSY_RATIO), BUSY_WHY);
+	finding_evidence(f, "cpu.busy_ratio", UNIT_RATIO,
+		reading_of(m->cpu->busy.value + stolen(m)), "/proc/stat", reading_of(BUSY_RATIO),
+		BUSY_WHY);
 	finding_evidence(f, "cpu.queue_per_cpu", UNIT_COUNT, queue,
 		"/proc/PID/schedstat, procs_running", reading_of(QUEUE_PER_CPU), QUEUE_WHY);
 	finding_evidence(f, "cpu.stalled_ratio", UNIT_RATIO, m->cpu->stalled, "/proc/pressure/cpu",
@@ -255,7 +262,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 		return judge_unknown(j, m, TABLE_cpu);
 	struct reading queue = queue_per_cpu(m);
 
-	if (m->cpu->busy.value < BUSY_RATIO)
+	if (m->cpu->busy.value + stolen(m) < BUSY_RATIO)
 		return VERDICT_FINE;
 	if (!reading_ok(queue))
 		return judge_unknown(j, m, TABLE_process_sched);

@@ -24,10 +24,12 @@ static void burn_all(long n)
 }
 
 /* Somebody with a little work every 10 ms, who now waits for a CPU each time. */
-static void victim(void)
+static void victim(const struct cgroup *g)
 {
-	/* Not of the same job as who burns: a person at another terminal. */
+	/* Not of the same job as who burns: another service. */
 	setsid();
+	if (cgroup_enter(g) < 0)
+		_exit(1);
 	for (;;) {
 		burn(4);
 		scene_nap(10);
@@ -40,14 +42,26 @@ static int run(struct scene *s)
 
 	if (n < PER_CPU || n > THREADS_MAX)
 		return scene_skip(s, "%ld threads would be needed; at most %d", n, THREADS_MAX);
+	/*
+	 * One group for both, as two services in one container: where each session is a group of its
+	 * own (sched_autogroup_enabled) the kernel would give the victim as much as all who burn.
+	 */
+	struct cgroup g = { 0 };
+	int err = cgroup_new(s, "cpu", &g);
+
+	if (err < 0)
+		return err;
 	pid_t pid = scene_child(s, "lab-burn");
 
-	if (pid == 0)
+	if (pid == 0) {
+		if (cgroup_enter(&g) < 0)
+			_exit(1);
 		burn_all(n);
+	}
 	pid_t waits = scene_child(s, "lab-victim");
 
 	if (waits == 0)
-		victim();
+		victim(&g);
 	if (pid < 0 || waits < 0)
 		return -EAGAIN;
 	scene_say(s,
@@ -62,7 +76,8 @@ const struct lab lab_cpu_saturated = {
 	.story = "Eight threads for each CPU want to run all the time, and others wait for their "
 		 "turn",
 	.want = "cpu.saturated",
-	.bounds = "all CPUs",
+	.bounds = "all CPUs, in an own cgroup",
+	.root = true,
 	.settle_s = 3,
 	.run = run,
 };
