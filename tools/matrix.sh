@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # matrix.sh: what ./test --all runs: compilers x (plain, sanitized) x (tests, labs), failing calls,
 # fuzzers for a while, the guest, a clean Debian. Writes tests/MATRIX.md. Seconds that each fuzzer
-# gets: FUZZ=30.
+# gets: FUZZ=30. Only some cells: CELLS=REGEX; the others are written down as not run.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -22,6 +22,10 @@ cell()
 {
 	cell_name=$1
 	shift
+	if ! echo "$cell_name" | grep -qE "${CELLS:-.}"; then
+		echo "| $cell_name | not run | |" >>"$table"
+		return
+	fi
 	echo "== $cell_name"
 	before=$(wc -l <"$results")
 	started=$(date +%s)
@@ -31,7 +35,8 @@ cell()
 		"$(($(date +%s) - started)) s |" >>"$table"
 }
 
-# tree NAME COMPILER [MESON OPTIONS]: its tests, then its labs.
+# tree NAME COMPILER [MESON OPTIONS]: its tests, then its labs. Labs try the judgement, not the
+# compiler: plain gcc and one sanitized tree do.
 tree()
 {
 	tree_name=$1
@@ -41,7 +46,9 @@ tree()
 	CC=$tree_cc configure "$tree_name" "$dir" -Dtests=enabled -Dwerror=true "$@" || return 0
 	build "$tree_name" "$dir" || return 0
 	run_tests "$tree_name" "$dir" --timeout-multiplier 3
-	labs "$tree_name" "$dir"
+	case $tree_name in
+	gcc | gcc-asan) labs "$tree_name" "$dir" ;;
+	esac
 }
 
 sanitize='-Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all'
