@@ -56,7 +56,7 @@ try()
 	"$lab" run "$1" --for 60 >"$out" 2>&1 &
 	pid=$!
 	i=0
-	while ! grep -q '^ready\|^skipped' "$out" && [ $i -lt 900 ]; do
+	while kill -0 "$pid" 2>/dev/null && ! grep -q '^ready\|^skipped' "$out" && [ $i -lt 900 ]; do
 		sleep 0.1
 		i=$((i + 1))
 	done
@@ -66,7 +66,7 @@ try()
 			echo "skipped  $1: $(tail -n 1 "$out")"
 			skipped=$((skipped + 1))
 		else
-			echo "FAILED   $1 was not ready in 90 s"
+			echo "FAILED   $1 was not ready after $((i / 10)) s: $(tail -n 3 "$out")"
 			failed=$((failed + 1))
 		fi
 		return
