@@ -6,7 +6,7 @@
 # repository's HEAD into it, and there, in a chroot of a mount namespace of its own, takes the steps
 #   run    ./run as root, and again (which must be quick)
 #   user   ./run as an ordinary user, in a clone of that user
-#   test   ./test as root
+#   test   ./test as root; only the steps in STEPS of ./test when that is set
 # (default: all). What ./run and ./test print goes to stderr; a line per step, with its seconds, to
 # stdout. Exit code 1 when a step failed.
 set -eu
@@ -98,7 +98,8 @@ for what; do
 		step './run as an ordinary user' "$found" in_root su anna -c 'cd ~/murphy && ./run'
 		;;
 	test)
-		step './test as root' 0 in_root /root/murphy/test
+		# shellcheck disable=SC2086 # a list
+		step "./test ${STEPS:-} as root" 0 in_root /root/murphy/test ${STEPS:-}
 		;;
 	*)
 		echo "no step $what" >&2
