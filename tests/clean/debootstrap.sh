@@ -35,6 +35,7 @@ clean_up()
 	for mount in proc sys dev; do
 		umount -R -l "$root/$mount" 2>/dev/null || true
 	done
+	umount -l "$root" 2>/dev/null || true
 	# Never cross into what is still mounted.
 	rm -rf --one-file-system "$work"
 }
@@ -71,6 +72,8 @@ in_root()
 
 step debootstrap 0 debootstrap --variant=minbase "$suite" "$root" "$mirror"
 [ $failed = 0 ] || exit 1
+# On a real machine / is a mount: without that no namespace in there can be made private.
+mount --bind "$root" "$root"
 mount --rbind /proc "$root/proc"
 mount --rbind /sys "$root/sys"
 mount --rbind /dev "$root/dev"
