@@ -167,14 +167,6 @@ check_labs()
 	flock -o -w 900 /tmp/murphy-lab.lock "$check_dir/murphy-lab" check --murphy "$check_dir/murphy" "$@"
 }
 
-# undo_labs BUILD: twice at most, for a lab that the machine was too slow to make.
-undo_labs()
-{
-	flock -o -w 900 /tmp/murphy-lab.lock tests/lab/undo.sh "$1/murphy-lab" && return
-	echo '== once more'
-	flock -o -w 900 /tmp/murphy-lab.lock tests/lab/undo.sh "$1/murphy-lab"
-}
-
 # labs STEP BUILD: each lab is a result; so is that murphy-lab came to its end and agrees.
 labs()
 {
@@ -186,20 +178,8 @@ labs()
 		record skip "$1" labs "no $2/murphy-lab: it needs libjansson"
 		return
 	fi
-	# What other tenants of the host do (stolen CPU, a stalled disk) shows in one look as anywhere
-	# else: only a miss or false alarm that comes twice counts, and the first stays in the output.
 	check_labs "$2" >"$results.labs" 2>&1 || true
 	cat "$results.labs"
-	again=$(awk '$1 == "MISS" || $1 == "ALARM" || $1 == "BROKEN" { print $2 }' "$results.labs")
-	if [ -n "$again" ]; then
-		echo "== once more: $again"
-		# shellcheck disable=SC2086 # a list of names
-		check_labs "$2" $again >"$results.again" 2>&1 || true
-		cat "$results.again"
-		awk '$1 == "ok" || $1 == "skipped"' "$results.labs" >"$results.first"
-		cat "$results.first" "$results.again" >"$results.labs"
-		rm -f "$results.first" "$results.again"
-	fi
 	if tail -n 1 "$results.labs" | grep -q ' passed, '; then
 		record pass "$1" murphy-lab
 	else
@@ -213,7 +193,7 @@ labs()
 		esac
 	done <"$results.labs"
 	if [ -x tests/lab/undo.sh ]; then
-		gate "$1" undo undo_labs "$2"
+		gate "$1" undo flock -o -w 900 /tmp/murphy-lab.lock tests/lab/undo.sh "$2/murphy-lab"
 	fi
 }
 

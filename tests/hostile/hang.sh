@@ -17,7 +17,15 @@ trap 'kill -9 $pid 2>/dev/null; umount -l "$dir" 2>/dev/null; rmdir "$dir"; rm -
 i=0
 while ! grep -q ready "$dir.ready"; do
 	i=$((i + 1))
-	kill -0 $pid 2>/dev/null && [ $i -lt 50 ] || { cat "$dir.ready"; echo "skipped: no hangfs"; exit 77; }
+	if ! kill -0 $pid 2>/dev/null; then
+		# 77: it may not mount here. Anything else is a fault of the test's own.
+		wait $pid
+		code=$?
+		cat "$dir.ready"
+		[ $code -eq 77 ] && exit 77
+		exit 1
+	fi
+	[ $i -lt 50 ] || { echo "FAIL hangfs was not ready in 5 s"; exit 1; }
 	sleep 0.1
 done
 
