@@ -325,12 +325,17 @@ static void add_evidence(struct finding *f, const struct group *one, uint64_t lo
 			"since boot; the log is a ring");
 }
 
-static void advise(struct judgement *j, struct finding *f, const struct group *one)
+static void advise(
+	struct judgement *j, const struct model *m, struct finding *f, const struct group *one)
 {
 	finding_todo(f, "read the report:  dmesg -T | grep -i -B40 'killed process'");
 	if (one->global || !one->cgroup[0]) {
 		finding_todo(f, "see who grows:  ps -eo pid,rss,etime,comm --sort=-rss | head");
 		finding_todo(f, "bound the grower:  systemctl set-property UNIT MemoryMax=...");
+	} else if (!is_there(m, one->cgroup)) {
+		finding_todo(f, "the group is gone: see what it was and who starts it anew:  "
+				"journalctl -k -b | grep -B5 'oom-kill'");
+		finding_todo(f, "find what grows in it before the limit is raised");
 	} else {
 		finding_todo(f,
 			judge_text(j,
@@ -365,7 +370,7 @@ static void report(
 				      one->joined + 1)
 			    : "",
 		asked[0] ? "; the last straw was an allocation by " : "", asked);
-	advise(j, f, one);
+	advise(j, m, f, one);
 }
 
 /* Kills that are neither in the log nor counted by a group that still exists. */
