@@ -5,9 +5,14 @@
 #include "lab/check.h"
 #include "lab/lab.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#define LOCK_FILE "/run/lock/murphy-lab"
 
 struct options {
 	const char *murphy;
@@ -88,6 +93,32 @@ int command_list(int argc, char *argv[])
 	return fflush(stdout) == 0 ? 0 : 1;
 }
 
+/*
+ * Two labs at once would be found in each other's report. A POSIX lock, since no child inherits it:
+ * what a killed murphy-lab leaves behind holds up nobody. Where it cannot be had we do without.
+ */
+static void wait_turn(void)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = open(LOCK_FILE, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0 && errno == ENOENT) {
+		fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd >= 0)
+			fchmod(fd, 0666);
+	}
+	/* The descriptor stays open: the lock goes with this process. */
+	while (fd >= 0 && fcntl(fd, F_SETLK, &lock) < 0 && (errno == EAGAIN || errno == EACCES)) {
+		struct flock held = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+		if (fcntl(fd, F_GETLK, &held) == 0 && held.l_type != F_UNLCK)
+			fprintf(stderr, "murphy-lab: waits until murphy-lab of pid %d has ended\n",
+				(int)held.l_pid);
+		if (fcntl(fd, F_SETLKW, &lock) == 0 || errno != EINTR)
+			break;
+	}
+}
+
 int command_run(int argc, char *argv[])
 {
 	struct options o = { .seconds = LAB_FOR_S };
@@ -95,6 +126,7 @@ int command_run(int argc, char *argv[])
 	if (!parse(argc, argv, &o) || o.n != 1)
 		return COMMAND_USAGE;
 	setlinebuf(stdout);
+	wait_turn();
 	return lab_run(lab_find(o.names[0]), o.seconds);
 }
 
@@ -105,5 +137,6 @@ int command_check(int argc, char *argv[])
 	if (!parse(argc, argv, &o))
 		return COMMAND_USAGE;
 	setlinebuf(stdout);
+	wait_turn();
 	return lab_check(o.names, o.n, o.murphy, o.seconds);
 }

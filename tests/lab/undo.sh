@@ -31,6 +31,17 @@ knobs()
 	cat /sys/fs/cgroup/blkio/blkio.throttle.write_bps_device 2>/dev/null
 }
 
+# Within 10 s. $1: the lab.
+nothing_left()
+{
+	i=0
+	while [ -n "$(left "$1")" ] && [ $i -lt 100 ]; do
+		sleep 0.1
+		i=$((i + 1))
+	done
+	[ -z "$(left "$1")" ]
+}
+
 children_of()
 {
 	pgrep -P "$1"
@@ -81,12 +92,7 @@ try()
 		sleep 1
 		"$lab" run idle --for 1 >/dev/null
 	fi
-	i=0
-	while [ -n "$(left "$1")" ] && [ $i -lt 100 ]; do
-		sleep 0.1
-		i=$((i + 1))
-	done
-	if [ -n "$(left "$1")" ] || [ "$(knobs)" != "$before" ]; then
+	if ! nothing_left "$1" || [ "$(knobs)" != "$before" ]; then
 		echo "FAILED   $1, $2 to $3; left:"
 		left "$1"
 		[ "$(knobs)" = "$before" ] || echo 'knobs are not as they were'
@@ -97,6 +103,35 @@ try()
 	fi
 }
 
+# Two labs do not disturb one another: the second waits, and a killed first holds up nobody.
+turns()
+{
+	"$lab" run idle --for 60 >/dev/null &
+	first=$!
+	i=0
+	until [ -e /run/murphy-lab.$first.undo ] || [ $i -gt 100 ]; do
+		sleep 0.1
+		i=$((i + 1))
+	done
+	"$lab" run idle --for 1 >/dev/null 2>"$out" &
+	second=$!
+	i=0
+	until grep -q "waits until murphy-lab of pid $first " "$out" || [ $i -gt 100 ]; do
+		sleep 0.1
+		i=$((i + 1))
+	done
+	kill -KILL $first
+	wait $first
+	if grep -q "waits until" "$out" && wait $second && nothing_left idle; then
+		echo 'ok       the second waits its turn'
+		passed=$((passed + 1))
+	else
+		echo "FAILED   the second did not wait its turn: $(cat "$out")"
+		failed=$((failed + 1))
+	fi
+}
+
+turns
 for victim in main keeper body all warden; do
 	try d-state KILL $victim
 done
