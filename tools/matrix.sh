@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # matrix.sh: what ./test --all runs: compilers x (plain, sanitized) x (tests, labs), failing calls,
 # fuzzers for a while, the guest, a clean Debian. Writes tests/MATRIX.md. Seconds that each fuzzer
-# gets: FUZZ=30. Only some cells: CELLS=REGEX; the others are written down as not run.
+# gets: FUZZ=30. Only some cells: CELLS=REGEX; the others keep their row, whose commit and date tell
+# how old it is.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -15,15 +16,22 @@ mkdir -p build-results
 results=$PWD/build-results/matrix
 : >"$results"
 table=$PWD/build-results/matrix.table
+notes=$PWD/build-results/matrix.notes
 : >"$table"
+: >"$notes"
+old=$PWD/tests/MATRIX.md
+commit=$(git rev-parse --short HEAD 2>/dev/null || echo none)
 
-# cell NAME FUNCTION ARGS: runs it and adds a row to the table with what was counted for it.
+# cell NAME FUNCTION ARGS: runs it and adds a row to the table with what was counted for it, and
+# what failed or was skipped to the notes.
 cell()
 {
 	cell_name=$1
 	shift
 	if ! echo "$cell_name" | grep -qE "${CELLS:-.}"; then
-		echo "| $cell_name | not run | |" >>"$table"
+		grep -F "| $cell_name | " "$old" >>"$table" 2>/dev/null ||
+			echo "| $cell_name | not run | | | |" >>"$table"
+		grep -F -- "- $cell_name: " "$old" >>"$notes" 2>/dev/null || true
 		return
 	fi
 	echo "== $cell_name"
@@ -31,8 +39,10 @@ cell()
 	started=$(date +%s)
 	"$@"
 	tail -n "+$((before + 1))" "$results" >"$results.cell"
-	echo "| $cell_name | $(python3 tools/count-results.py "$results.cell" | tail -n 1) |" \
-		"$(($(date +%s) - started)) s |" >>"$table"
+	python3 tools/count-results.py "$results.cell" >"$results.counted" || true
+	sed '$d' "$results.counted" | sed "s|^|- $cell_name: |" >>"$notes"
+	echo "| $cell_name | $(tail -n 1 "$results.counted") | $(($(date +%s) - started)) s |" \
+		"$commit | $(date -u '+%Y-%m-%d %H:%M') |" >>"$table"
 }
 
 # tree NAME COMPILER [MESON OPTIONS]: its tests, then its labs.
@@ -66,19 +76,21 @@ cell 'clean Debian: ./run, ./test' gate clean run tests/clean/debootstrap.sh
 {
 	echo '# The long matrix'
 	echo
-	echo 'Written by ./test --all; do not edit.'
+	echo 'Written by ./test --all; do not edit. Times are UTC.'
 	echo
-	echo "- $(date -u '+%Y-%m-%d %H:%M UTC'), commit $(git rev-parse --short HEAD 2>/dev/null || echo none)"
 	echo "- Linux $(uname -r), $(uname -m), $(nproc) CPUs"
 	echo "- $(gcc --version | head -n 1); $(clang --version | head -n 1)"
 	echo "- the guest's: Linux $(sed -n 's/^GUEST kernel \([^ ]*\).*/\1/p' build-matrix-gcc/guest/console 2>/dev/null || echo '-')"
 	echo
-	echo '| what | result | took |'
-	echo '|---|---|---|'
+	echo '| what | result | took | commit | when |'
+	echo '|---|---|---|---|---|'
 	cat "$table"
-	echo
-	echo '```'
-	python3 tools/count-results.py "$results" || true
-	echo '```'
-} >tests/MATRIX.md
+	if [ -s "$notes" ]; then
+		echo
+		echo 'What failed or was skipped:'
+		echo
+		cat "$notes"
+	fi
+} >"$old.new"
+mv "$old.new" "$old"
 python3 tools/count-results.py "$results"
