@@ -83,6 +83,7 @@ struct finding {
 	const char *refuted_if;
 	uint64_t since_ns; /* boottime since when, 0: unknown */
 	bool aside;        /* too small to be the cause of anything else */
+	bool past;         /* an event that is over: of equals, what goes on now comes first */
 	/* set by look */
 	struct finding *parent; /* the finding that explains this one */
 };

@@ -9,6 +9,10 @@
  * hear of it unasked. Three kills in one place are a loop, not an accident.
  */
 #define HOUR_NS (3600ull * 1000000000u)
+/* A minute after the last kill it is over: what goes on now is to be read first. */
+#define OVER_NS (60ull * 1000000000u)
+/* A machine that ran out of memory is worth getting up for; one that did and runs on is not. */
+#define RECENT_NS (600ull * 1000000000u)
 #define DAY_NS (24 * HOUR_NS)
 #define REPEATED 3
 
@@ -221,10 +225,17 @@ static void join_gone(struct groups *g, const struct model *m)
 	g->n = n;
 }
 
-static enum severity grade(const struct group *one)
+static bool ended_before(const struct model *m, const struct group *one, uint64_t age_ns)
 {
+	return !one->now && m->now->boottime_ns > one->last_ns + age_ns;
+}
+
+static enum severity grade(const struct model *m, const struct group *one)
+{
+	bool bad = one->global && !ended_before(m, one, RECENT_NS);
+
 	if (one->hour > 0 || one->now)
-		return one->global || one->hour >= REPEATED ? SEVERITY_CRITICAL : SEVERITY_WARNING;
+		return bad || one->hour >= REPEATED ? SEVERITY_CRITICAL : SEVERITY_WARNING;
 	if (one->day > 0)
 		return one->global || one->day >= REPEATED ? SEVERITY_WARNING : SEVERITY_INFO;
 	return SEVERITY_INFO;
@@ -352,10 +363,11 @@ static void report(
 	struct judgement *j, const struct model *m, const struct group *one, uint64_t lost)
 {
 	const struct table *t = frame_table(m->now, TABLE_klog_oom);
-	struct finding *f = judge_finding(j, grade(one), CONFIDENCE_CERTAIN);
+	struct finding *f = judge_finding(j, grade(m, one), CONFIDENCE_CERTAIN);
 	const char *asked = one->last ? table_text(t, one->last->asked_by) : "";
 
 	f->title = title(j, m, one);
+	f->past = ended_before(m, one, OVER_NS);
 	f->since_ns = one->first_ns;
 	add_evidence(f, one, lost);
 	/* The machine as a whole is the root group: one identity for kills of one limit. */
@@ -376,18 +388,23 @@ static void report(
 /* Kills that are neither in the log nor counted by a group that still exists. */
 static void report_lost(struct judgement *j, const struct model *m, uint64_t lost)
 {
+	const struct table *t = frame_table(m->now, TABLE_klog_oom);
 	const struct vmstat *v = frame_row(m->now, TABLE_vmstat);
 	struct reading rise = model_delta(m, TABLE_vmstat, v, VMSTAT_oom_kills);
 	bool now = reading_ok(rise) && rise.value > 0;
 	struct finding *f =
 		judge_finding(j, now ? SEVERITY_WARNING : SEVERITY_INFO, CONFIDENCE_CERTAIN);
 
+	f->past = !now;
 	f->title = judge_text(j, "OOM killer killed %llu processes since boot%s; whom is lost",
 		(unsigned long long)lost, now ? ", some just now" : "");
 	finding_evidence(f, "vmstat.oom_kills_not_in_log", UNIT_COUNT, reading_of((double)lost),
 		"/proc/vmstat oom_kill", reading_of(1), "the kernel counts each kill");
 	finding_culprit(f, entity_host());
-	f->cause = "the log's ring was overwritten or may not be read, and the group is gone";
+	f->cause = t && t->state == STATE_LATE
+			   ? "the log could not be read in time, and the group is gone"
+			   : "the log's ring was overwritten or may not be read, and the group is "
+			     "gone";
 	finding_todo(f, "look in the journal:  journalctl -k | grep -i 'killed process'");
 	f->refuted_if = "the journal has them: then read who it was there";
 }

@@ -55,6 +55,7 @@ static int parse_line(struct cursor line, struct answer *a)
 		copy(s->id, sizeof(s->id), id);
 		copy(s->under, sizeof(s->under), json_string_value(json_object_get(o, "under")));
 		s->severity = severity_of(json_string_value(json_object_get(o, "severity")));
+		s->past = json_is_true(json_object_get(o, "past"));
 		parse_culprits(json_object_get(o, "culprits"), s);
 	}
 	json_decref(o);
@@ -127,10 +128,13 @@ static bool was_there(const struct answer *before, const struct seen *s)
 	return false;
 }
 
-/* Time that the hypervisor gave to others: true whenever it is said, and never a lab's doing. */
-static bool beyond_the_machine(const struct seen *s)
+/*
+ * Never a lab's doing, and true whenever it is said: time that the hypervisor gave to others, and
+ * what was over (for a minute, where a lab is judged within seconds) and is only remembered.
+ */
+static bool not_of_a_lab(const struct seen *s)
 {
-	return strcmp(s->id, "cpu.steal") == 0;
+	return strcmp(s->id, "cpu.steal") == 0 || s->past;
 }
 
 /* The machine is the place where it happens; the culprit is who comes first after it. */
@@ -195,7 +199,7 @@ struct judged judge_lab(const struct lab *lab, const char *announced, const stru
 	for (size_t i = 0; i < after->n; i++) {
 		const struct seen *s = &after->seen[i];
 
-		if (was_there(before, s) || beyond_the_machine(s))
+		if (was_there(before, s) || not_of_a_lab(s))
 			continue;
 		if (!first)
 			first = s;

@@ -28,6 +28,7 @@ struct seen {
 	char id[48];
 	char under[48]; /* id of the finding that explains it, "" */
 	int severity;   /* 0 info, 1 warning, 2 critical */
+	bool past;      /* murphy says that it was over before this lab was there */
 	size_t n;
 	struct named culprit[SEEN_CULPRITS];
 };

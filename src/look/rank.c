@@ -72,11 +72,16 @@ static bool below(const struct finding *f, const struct finding *top)
 	return false;
 }
 
-/* Worst first; of equals the surer, then the one that takes more, then the order of the checks. */
+/*
+ * Worst first; of equals what goes on now, then the surer, then the one that takes more, then the
+ * order of the checks.
+ */
 static int compare(const struct finding *a, const struct finding *b)
 {
 	if (a->severity != b->severity)
 		return a->severity > b->severity ? -1 : 1;
+	if (a->past != b->past)
+		return b->past ? -1 : 1;
 	if (a->confidence != b->confidence)
 		return a->confidence > b->confidence ? -1 : 1;
 	if (a->share != b->share)
@@ -125,11 +130,12 @@ void rank_findings(struct finding **finding, size_t n)
 				finding[b]->parent = finding[a];
 		}
 	}
-	/* What it brings about makes a cause as urgent as the worst of it. */
+	/* What it brings about makes a cause as urgent, and as present, as the worst of it. */
 	for (size_t i = 0; i < n; i++) {
 		for (struct finding *f = finding[i]; f->parent; f = f->parent) {
 			if (f->parent->severity < f->severity)
 				f->parent->severity = f->severity;
+			f->parent->past &= f->past;
 		}
 	}
 	sort(finding, n);

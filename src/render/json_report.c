@@ -131,6 +131,10 @@ void json_finding(const struct finding *f, const struct model *m, bool gone, str
 	bool known = f->since_ns && boot > f->since_ns && wall > boot - f->since_ns;
 
 	put_time(&j, known ? wall - (boot - f->since_ns) : 0);
+	if (f->past) {
+		json_key(&j, "past");
+		json_bool(&j, true);
+	}
 	member(&j, "under", f->parent ? f->parent->id : NULL);
 	end(&j);
 }

@@ -85,7 +85,7 @@ make_initramfs()
 	chmod 755 "$tree/init"
 	printf '%s\n' root:x:0:0:root:/root:/bin/sh nobody:x:65534:65534:nobody:/:/bin/sh \
 		>"$tree/etc/passwd"
-	add "$build/murphy" "$build/murphy-lab" /sbin/mkfs.ext4
+	add "$build/murphy" "$build/murphy-lab" /sbin/mkfs.ext4 /bin/cp /bin/rm
 	ln -s "$build/murphy" "$tree/usr/bin/murphy"
 	[ ! -x "$build/murphy-lab" ] || ln -s "$build/murphy-lab" "$tree/usr/bin/murphy-lab"
 	add_modules
@@ -94,7 +94,7 @@ make_initramfs()
 }
 
 get_kernel
-# NAME, exit codes that are right, command. The labs that copy files are about timings: not here.
+# NAME, exit codes that are right, command.
 steps='version 0 murphy --version
 diagnose 0,1,2 murphy
 diagnose-json 0,1,2 murphy --json >/tmp/json
@@ -104,7 +104,7 @@ user 0,1,2,3 chmod 755 /root; su nobody -s /bin/sh -c murphy'
 if [ -x "$build/murphy-lab" ]; then
 	steps="$steps
 lab-list 0 murphy-lab list
-labs 0 murphy-lab check \$(murphy-lab list | awk '/^[a-z]/ { print \$1 }' | grep -v '^copy')"
+labs 0 murphy-lab check \$(murphy-lab list | awk '/^[a-z]/ { print \$1 }')"
 fi
 echo "$steps" | make_initramfs
 console=$work/console

@@ -240,14 +240,19 @@ static void oom_kills_are_told_by_limit_and_age(void **state UNUSED)
 		int times;
 		uint64_t ago_s;
 		enum severity severity;
+		bool past;
 	} cases[] = {
-		{ "/job", 1, 60, SEVERITY_WARNING },
-		{ "/job", 3, 60, SEVERITY_CRITICAL },
-		{ "", 1, 60, SEVERITY_CRITICAL },
-		{ "/job", 1, 7200, SEVERITY_INFO },
-		{ "/job", 3, 7200, SEVERITY_WARNING },
-		{ "", 1, 7200, SEVERITY_WARNING },
-		{ "", 5, 90000, SEVERITY_INFO },
+		{ "/job", 1, 60, SEVERITY_WARNING, false },
+		{ "/job", 1, 61, SEVERITY_WARNING, true },
+		{ "/job", 3, 60, SEVERITY_CRITICAL, false },
+		{ "/job", 3, 3000, SEVERITY_CRITICAL, true },
+		{ "", 1, 60, SEVERITY_CRITICAL, false },
+		{ "", 1, 600, SEVERITY_CRITICAL, true },
+		{ "", 1, 601, SEVERITY_WARNING, true },
+		{ "/job", 1, 7200, SEVERITY_INFO, true },
+		{ "/job", 3, 7200, SEVERITY_WARNING, true },
+		{ "", 1, 7200, SEVERITY_WARNING, true },
+		{ "", 5, 90000, SEVERITY_INFO, true },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -262,6 +267,7 @@ static void oom_kills_are_told_by_limit_and_age(void **state UNUSED)
 		const struct finding *f = only_finding(&s, "mem.oom");
 
 		assert_int_equal(f->severity, cases[i].severity);
+		assert_int_equal(f->past, cases[i].past);
 		assert_int_equal(f->culprits[0].kind, ENTITY_CGROUP);
 		assert_string_equal(
 			f->culprits[0].name, cases[i].cgroup[0] ? cases[i].cgroup : "/");

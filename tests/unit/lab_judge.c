@@ -99,6 +99,20 @@ static void the_same_id_of_another_is_new(void **state UNUSED)
 	assert_int_equal(judge(&twin, "healthy", was, both), OUTCOME_ALARM);
 }
 
+/* An OOM kill of the lab before stays in the log; what names it may have changed. */
+static void what_was_over_is_not_of_this_lab(void **state UNUSED)
+{
+#define OVER "{\"kind\":\"finding\",\"id\":\"mem.oom\",\"severity\":\"warning\",\"past\":true}\n"
+	const char *said = OVER FINDING("tcp.close-wait", "warning", PROCESS("srv", "7")) END;
+
+	assert_int_equal(judge(&sick, "culprit process 7 srv", END, said), OUTCOME_PASSED);
+	assert_int_equal(judge(&sick, "culprit process 7 srv", END, OVER END), OUTCOME_MISSED);
+	assert_int_equal(judge(&twin, "healthy", END, OVER END), OUTCOME_PASSED);
+	assert_int_equal(
+		judge(&twin, "healthy", END, FINDING("mem.oom", "warning", "") END), OUTCOME_ALARM);
+#undef OVER
+}
+
 static void a_twin_may_have_info_and_no_more(void **state UNUSED)
 {
 	assert_int_equal(
@@ -181,6 +195,7 @@ int main(void)
 		cmocka_unit_test(the_host_is_only_the_place),
 		cmocka_unit_test(first_means_first_but_for_what_was_there),
 		cmocka_unit_test(the_same_id_of_another_is_new),
+		cmocka_unit_test(what_was_over_is_not_of_this_lab),
 		cmocka_unit_test(a_twin_may_have_info_and_no_more),
 		cmocka_unit_test(what_comes_along_is_no_alarm),
 		cmocka_unit_test(the_hypervisor_is_not_of_the_lab),

@@ -31,6 +31,29 @@ static void worst_first_then_surest(void **state UNUSED)
 	assert_ptr_equal(list[2], &a);
 }
 
+/* Of equals what goes on now is read before what is over, however sure that is. */
+static void the_present_before_the_past(void **state UNUSED)
+{
+	struct finding oom = finding_of("mem.oom", SEVERITY_WARNING, group_a);
+	struct finding cpu = finding_of("cpu.saturated", SEVERITY_WARNING, group_b);
+	struct finding same = finding_of("mem.cgroup", SEVERITY_INFO, group_a);
+	struct finding *list[] = { &oom, &cpu, &same };
+
+	oom.past = true;
+	oom.confidence = CONFIDENCE_CERTAIN;
+	rank_findings(list, 2);
+	assert_ptr_equal(list[0], &cpu);
+	oom.severity = SEVERITY_CRITICAL;
+	rank_findings(list, 2);
+	assert_ptr_equal(list[0], &oom);
+	/* A cause whose effect goes on is not over. */
+	oom.severity = SEVERITY_WARNING;
+	rank_findings(list, 3);
+	assert_ptr_equal(same.parent, &oom);
+	assert_false(oom.past);
+	assert_ptr_equal(list[0], &oom);
+}
+
 /* mem.oom explains mem.cgroup of the same group, and of no other. */
 static void nests_only_what_shares_an_entity(void **state UNUSED)
 {
@@ -125,6 +148,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(worst_first_then_surest),
+		cmocka_unit_test(the_present_before_the_past),
 		cmocka_unit_test(nests_only_what_shares_an_entity),
 		cmocka_unit_test(a_crowd_leaves_room),
 		cmocka_unit_test(nesting_has_no_circle),
