@@ -39,8 +39,8 @@ struct load {
 };
 
 /*
- * Tasks that waited for each CPU, on average: from the main threads' own clocks, or, for programs
- * with many threads, from the run queue of both frames. NULL model: unknown.
+ * Tasks that waited for each CPU, on average: from the tasks' own clocks, or, where not all threads
+ * were read, from the run queue of both frames. NULL model: unknown.
  */
 static struct reading queue_per_cpu(const struct model *m)
 {
@@ -106,39 +106,60 @@ static size_t find_loads(const struct process_model *pm, struct load *list)
 	return n;
 }
 
+/* A main thread or another one that waited for a CPU. */
+struct waiter {
+	const struct process_facts *of;
+	const char *thread; /* NULL: the main one */
+	double run_ratio, wait_ratio;
+};
+
+static bool waits(struct reading run, struct reading wait)
+{
+	return reading_ok(run) && reading_ok(wait) && wait.value >= VICTIM_WAIT_RATIO &&
+	       wait.value >= VICTIM_TIMES_RUN * run.value;
+}
+
 /*
  * Those of the same name, or started by the same shell or service, are part of the load: a build
  * that waits for itself harms nobody. Who asked to wait (nice) is no victim either.
  */
-static bool victim(const struct process_facts *p, const struct load *load)
+static bool victim(
+	const struct process_facts *p, const struct load *load, struct waiter *ret_waiter)
 {
-	if (!load->top || p->kthread || p->patient || !reading_ok(p->wait_ratio) ||
-		!reading_ok(p->run_ratio))
+	bool main_waits = waits(p->run_ratio, p->wait_ratio);
+
+	if (!load->top || p->kthread || p->patient)
 		return false;
 	if (strcmp(p->comm, load->top->comm) == 0 ||
 		(p->session && p->session == load->top->session))
 		return false;
-	return p->wait_ratio.value >= VICTIM_WAIT_RATIO &&
-	       p->wait_ratio.value >= VICTIM_TIMES_RUN * p->run_ratio.value;
+	if (p->waiter && waits(p->waiter_run_ratio, p->waiter_wait_ratio) &&
+		(!main_waits || p->waiter_wait_ratio.value > p->wait_ratio.value)) {
+		*ret_waiter = (struct waiter){ p, p->waiter, p->waiter_run_ratio.value,
+			p->waiter_wait_ratio.value };
+		return true;
+	}
+	*ret_waiter = (struct waiter){ p, NULL, p->run_ratio.value, p->wait_ratio.value };
+	return main_waits;
 }
 
-static const struct process_facts *add_victims(
+/* The one that waited most; of NULL: nobody. */
+static struct waiter add_victims(
 	struct judgement *j, const struct model *m, struct finding *f, const struct load *load)
 {
-	const struct process_facts *worst = NULL;
+	struct waiter worst = { 0 }, w;
 
 	for (size_t i = 0; i < m->process->n; i++) {
-		const struct process_facts *p = &m->process->row[i];
-
-		if (!victim(p, load))
+		if (!victim(&m->process->row[i], load, &w))
 			continue;
-		struct entity e = entity_process(j, m, p->pid);
+		struct entity e = entity_process(j, m, w.of->pid);
 
-		e.detail = judge_text(j, "ran %s and waited %s of the look",
-			human_ratio(p->run_ratio.value).s, human_ratio(p->wait_ratio.value).s);
+		e.detail = judge_text(j, "%sran %s and waited %s of the look",
+			w.thread ? judge_text(j, "thread %s ", w.thread) : "",
+			human_ratio(w.run_ratio).s, human_ratio(w.wait_ratio).s);
 		finding_victim(f, e);
-		if (!worst || p->wait_ratio.value > worst->wait_ratio.value)
-			worst = p;
+		if (!worst.of || w.wait_ratio > worst.wait_ratio)
+			worst = w;
 	}
 	return worst;
 }
@@ -169,8 +190,8 @@ static double stolen(const struct model *m)
 	return reading_ok(m->cpu->steal) ? m->cpu->steal.value : 0;
 }
 
-static void add_evidence(struct finding *f, const struct model *m, struct reading queue,
-	const struct process_facts *worst)
+static void add_evidence(
+	struct finding *f, const struct model *m, struct reading queue, const struct waiter *worst)
 {
 	finding_evidence(f, "cpu.busy_ratio", UNIT_RATIO,
 		reading_of(m->cpu->busy.value + stolen(m)), "/proc/stat", reading_of(BUSY_RATIO),
@@ -179,9 +200,11 @@ static void add_evidence(struct finding *f, const struct model *m, struct readin
 		"/proc/PID/schedstat, procs_running", reading_of(QUEUE_PER_CPU), QUEUE_WHY);
 	finding_evidence(f, "cpu.stalled_ratio", UNIT_RATIO, m->cpu->stalled, "/proc/pressure/cpu",
 		reading_of(STALLED_RATIO), STALLED_WHY);
-	if (worst)
-		finding_evidence(f, "process_sched.wait_ratio", UNIT_RATIO, worst->wait_ratio,
-			"/proc/PID/schedstat", reading_of(VICTIM_WAIT_RATIO), VICTIM_WHY);
+	if (worst->of)
+		finding_evidence(f, "process_sched.wait_ratio", UNIT_RATIO,
+			reading_of(worst->wait_ratio),
+			worst->thread ? "/proc/PID/task/TID/schedstat" : "/proc/PID/schedstat",
+			reading_of(VICTIM_WAIT_RATIO), VICTIM_WHY);
 }
 
 static void add_todo(struct judgement *j, struct finding *f, const struct load *load)
@@ -206,17 +229,17 @@ static void add_todo(struct judgement *j, struct finding *f, const struct load *
 		"in a slice of its own; else more CPUs");
 }
 
-static enum severity severity_of(struct reading queue, const struct process_facts *worst)
+static enum severity severity_of(struct reading queue, const struct waiter *worst)
 {
-	if (!worst)
+	if (!worst->of)
 		return SEVERITY_INFO;
-	return queue.value >= QUEUE_CRITICAL && worst->wait_ratio.value >= VICTIM_CRITICAL_RATIO
+	return queue.value >= QUEUE_CRITICAL && worst->wait_ratio >= VICTIM_CRITICAL_RATIO
 		       ? SEVERITY_CRITICAL
 		       : SEVERITY_WARNING;
 }
 
 static const char *cause_of(struct judgement *j, const struct model *m, const struct load *load,
-	const struct process_facts *worst)
+	const struct waiter *worst)
 {
 	const char *top = process_label(j, m, load->top->pid);
 	const char *like = load->processes > 1 ? " with its like" : "";
@@ -227,7 +250,14 @@ static const char *cause_of(struct judgement *j, const struct model *m, const st
 			"many programs share the CPUs; %s takes most of them, %.1f of %.0f%s", top,
 			load->cpu_ratio, cpus, like);
 	return judge_text(j, "%s takes %.1f of %.0f CPUs%s%s", top, load->cpu_ratio, cpus, like,
-		worst ? "" : "; the tasks that wait are its own");
+		worst->of ? "" : "; the tasks that wait are its own");
+}
+
+static const char *waiter_label(struct judgement *j, const struct model *m, const struct waiter *w)
+{
+	const char *process = process_label(j, m, w->of->pid);
+
+	return w->thread ? judge_text(j, "thread %s of %s", w->thread, process) : process;
 }
 
 static void report(struct judgement *j, const struct model *m, struct reading queue)
@@ -235,22 +265,22 @@ static void report(struct judgement *j, const struct model *m, struct reading qu
 	struct load loads[CULPRITS_SHOWN + 1];
 	size_t n = find_loads(m->process, loads);
 	struct finding *f = judge_finding(j, SEVERITY_INFO, CONFIDENCE_LIKELY);
-	const struct process_facts *worst = n > 0 ? add_victims(j, m, f, &loads[0]) : NULL;
+	struct waiter worst = n > 0 ? add_victims(j, m, f, &loads[0]) : (struct waiter){ 0 };
 
-	f->severity = severity_of(queue, worst);
+	f->severity = severity_of(queue, &worst);
 	f->share = m->cpu->busy.value;
 	add_culprits(j, m, f, loads, n);
-	add_evidence(f, m, queue, worst);
-	f->title = worst ? judge_text(j, "%.0f tasks wait for each CPU; %s got %s and waited %s",
-				   queue.value, process_label(j, m, worst->pid),
-				   human_ratio(worst->run_ratio.value).s,
-				   human_ratio(worst->wait_ratio.value).s)
+	add_evidence(f, m, queue, &worst);
+	f->title =
+		worst.of ? judge_text(j, "%.0f tasks wait for each CPU; %s got %s and waited %s",
+				   queue.value, waiter_label(j, m, &worst),
+				   human_ratio(worst.run_ratio).s, human_ratio(worst.wait_ratio).s)
 			 : judge_text(j,
 				   "%.0f tasks wait for each CPU; nobody outside the load was seen "
 				   "to wait",
 				   queue.value);
 	f->cause =
-		n > 0 ? cause_of(j, m, &loads[0], worst) : "processes too short-lived to be named";
+		n > 0 ? cause_of(j, m, &loads[0], &worst) : "processes too short-lived to be named";
 	add_todo(j, f, n > 0 ? &loads[0] : NULL);
 	f->refuted_if = "vmstat 1 shows r at or below the number of CPUs over a minute: this was a "
 			"burst";
@@ -281,6 +311,7 @@ const struct check check_cpu_saturated = {
 	.explains = { "tcp.listen-overflow", "tcp.zero-window" },
 	.needs = { { .table = TABLE_cpu, .rate = true }, { .table = TABLE_process, .rate = true },
 		{ .table = TABLE_process_sched, .rate = true, .optional = true },
+		{ .table = TABLE_thread, .rate = true, .optional = true },
 		{ .table = TABLE_kernel_stat, .rate = true, .optional = true },
 		{ .table = TABLE_pressure, .rate = true, .optional = true } },
 	.models = { MODEL_cpu, MODEL_process },

@@ -64,8 +64,8 @@ static const struct klog_hung *hung_line(const struct model *m, const struct blo
 	if (!table_usable(t))
 		return NULL;
 	for (table_each(const struct klog_hung, k, t)) {
-		if (k->pid == b->pid && k->at_ns >= b->row->start_ns &&
-			starts(b->comm, table_text(t, k->comm)))
+		if (k->pid == b->tid && k->at_ns >= b->start_ns &&
+			starts(b->thread ? b->thread : b->comm, table_text(t, k->comm)))
 			last = k;
 	}
 	return last;
@@ -159,10 +159,13 @@ static void find_tasks(struct groups *g, const struct model *m)
 
 	/* Those that wait for a lock last: most likely one of the others holds it. */
 	for (int locked = 0; locked < 2; locked++) {
-		for (size_t i = 0; i < bm->n; i++) {
+		size_t asked = 0;
+
+		for (size_t i = 0; i < bm->n && asked < TASKS_MAX; i++) {
 			const struct blocked_task *b = &bm->task[i];
 			struct blocked_wait w = blocked_wait_of(m, b);
 
+			asked += is_stuck(b); /* of the others nobody knows what they wait for */
 			if (!is_stuck(b) && !(b->kthread && b->whole_look && hung_line(m, b)))
 				continue;
 			if (other_story(w.kind) || (w.kind == WAIT_LOCK) != locked)
@@ -226,6 +229,38 @@ static enum confidence trust(const struct group *g)
 		       : CONFIDENCE_POSSIBLE;
 }
 
+/* A task of the process of task i stands before it. */
+static bool process_before(const struct group *g, size_t i)
+{
+	for (size_t k = 0; k < i; k++) {
+		if (g->task[k]->pid == g->task[i]->pid)
+			return true;
+	}
+	return false;
+}
+
+/* The process of task i, with all of its tasks that are in the group. */
+static void add_victim(struct judgement *j, struct finding *f, const struct model *m,
+	const struct group *g, size_t i)
+{
+	const struct blocked_task *b = g->task[i];
+	struct entity e = entity_process(j, m, b->pid);
+	struct blocked_wait w = blocked_wait_of(m, b);
+	const char *comma = w.wchan[0] ? ", " : "";
+	size_t n = 0;
+
+	for (size_t k = i; k < g->n; k++)
+		n += g->task[k]->pid == b->pid;
+	if (n > 1)
+		e.detail = judge_text(j, "%zu threads in D%s%s", n, comma, w.wchan);
+	else if (b->thread)
+		e.detail = judge_text(j, "thread %s (tid %llu) in D%s%s", b->thread,
+			(unsigned long long)b->tid, comma, w.wchan);
+	else
+		e.detail = judge_text(j, "in D%s%s", comma, w.wchan);
+	finding_victim(f, e);
+}
+
 static void add_culprits(
 	struct judgement *j, struct finding *f, const struct model *m, const struct group *g)
 {
@@ -242,11 +277,8 @@ static void add_culprits(
 	if (f->n_culprits == 0 && g->n > 0)
 		finding_culprit(f, entity_process(j, m, g->task[0]->pid));
 	for (size_t i = 0; i < g->n; i++) {
-		struct entity e = entity_process(j, m, g->task[i]->pid);
-		struct blocked_wait w = blocked_wait_of(m, g->task[i]);
-
-		e.detail = judge_text(j, "in D%s%s", w.wchan[0] ? ", " : "", w.wchan);
-		finding_victim(f, e);
+		if (!process_before(g, i))
+			add_victim(j, f, m, g, i);
 	}
 }
 
@@ -256,7 +288,7 @@ static void add_evidence(
 	struct reading none = reading_none(STATE_ABSENT);
 
 	finding_evidence(f, "blocked.tasks", UNIT_COUNT, reading_of((double)g->n),
-		"/proc/PID/stat state", none,
+		"/proc/PID/task/TID/stat state", none,
 		"uninterruptible in both frames, no CPU, no byte between");
 	finding_evidence(f, "blocked.look_ns", UNIT_NS, reading_of((double)m->blocked->elapsed_ns),
 		"time between the frames", reading_of(LOOK_MIN_NS), "shorter waits are normal");
@@ -324,7 +356,7 @@ static void advise(struct judgement *j, struct finding *f, const struct group *g
 		break;
 	default:
 		finding_todo(f, judge_text(j, "see where it sleeps:  cat /proc/%llu/stack",
-					(unsigned long long)(g->n ? g->task[0]->pid : 0)));
+					(unsigned long long)(g->n ? g->task[0]->tid : 0)));
 		finding_todo(f, "let the kernel list all blocked tasks:  "
 				"echo w > /proc/sysrq-trigger; dmesg -T | tail -200");
 		f->refuted_if = "its context switches (/proc/PID/status) go on";
@@ -341,10 +373,20 @@ static const char *title(struct judgement *j, const struct model *m, const struc
 		where = judge_text(j, ": %s", g->disk->name);
 	if (g->n == 0)
 		return judge_text(j, "%s (%s) does not answer", g->wait.target, g->wait.fstype);
+	const char *first = process_label(j, m, g->task[0]->pid);
+	size_t processes = 0;
+
+	for (size_t i = 0; i < g->n; i++)
+		processes += !process_before(g, i);
+	if (g->n == 1 && g->task[0]->thread)
+		return judge_text(
+			j, "a thread of %s is stuck, waiting for %s%s", first, what, where);
 	if (g->n == 1)
-		return judge_text(j, "%s is stuck, waiting for %s%s",
-			process_label(j, m, g->task[0]->pid), what, where);
-	return judge_text(j, "%zu processes are stuck, waiting for %s%s", g->n, what, where);
+		return judge_text(j, "%s is stuck, waiting for %s%s", first, what, where);
+	if (processes == 1)
+		return judge_text(j, "%zu threads of %s are stuck, waiting for %s%s", g->n, first,
+			what, where);
+	return judge_text(j, "%zu processes are stuck, waiting for %s%s", processes, what, where);
 }
 
 static const char *cause(struct judgement *j, const struct group *g)
@@ -442,7 +484,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 
 	for (size_t i = 0; i < bm->n && asked < TASKS_MAX; i++) {
 		if (is_stuck(&bm->task[i])) {
-			told &= judge_ask(j, m, TABLE_task_wait, bm->task[i].pid);
+			told &= judge_ask(j, m, TABLE_task_wait, bm->task[i].tid);
 			asked++;
 		}
 	}
@@ -475,6 +517,7 @@ const struct check check_io_stuck = {
 		{ .table = TABLE_process, .rate = true },
 		{ .table = TABLE_process_io, .rate = true, .optional = true },
 		{ .table = TABLE_process_sched, .rate = true, .optional = true },
+		{ .table = TABLE_thread, .rate = true, .optional = true },
 		{ .table = TABLE_process_cgroup, .optional = true },
 		{ .table = TABLE_disk, .rate = true, .optional = true },
 		{ .table = TABLE_mount, .optional = true },

@@ -116,14 +116,18 @@ static size_t find_groups(const struct model *m, struct group *list)
 	for (size_t i = 0; i < bm->n; i++) {
 		struct waiter w = { &bm->task[i], blocked_wait_of(m, &bm->task[i]) };
 
-		/* In D at both ends: it waits for long, or again and again. */
+		/*
+		 * In D at both ends: it waits for long, or again and again. A thread of the writer's
+		 * own process waits for its own job.
+		 */
 		if (!wanted(w.task) || !w.task->whole_look || !w.wait.mount ||
 			w.wait.kind == WAIT_THROTTLE || w.wait.kind == WAIT_FROZEN)
 			continue;
 		for (size_t k = 0; k < n; k++) {
 			struct group *g = &list[k];
 
-			if (g->mount && same_device(g, &w.wait) && g->n_victims < TASKS_MAX)
+			if (g->mount && same_device(g, &w.wait) && g->n_victims < TASKS_MAX &&
+				w.task->pid != g->held[0].task->pid)
 				g->victim[g->n_victims++] = w;
 		}
 	}
@@ -190,14 +194,24 @@ static void evidence_waiters(struct judgement *j, struct finding *f, const struc
 	struct reading none = reading_none(STATE_ABSENT);
 
 	finding_evidence(f, "writeback.held_back", UNIT_COUNT, reading_of((double)g->n_held),
-		"/proc/PID/wchan", reading_of(1), "processes that sleep in balance_dirty_pages");
+		"/proc/PID/wchan", reading_of(1), "tasks that sleep in balance_dirty_pages");
 	finding_evidence(f, "writeback.waiting", UNIT_COUNT, reading_of((double)g->n_victims),
-		"/proc/PID/wchan, fdinfo", none, "other processes in D on the same file system");
+		"/proc/PID/wchan, fdinfo", none, "other tasks in D on the same file system");
 	finding_evidence_text(f, "task_wait.wchan", judge_text(j, "%s", g->held[0].wait.wchan),
 		"/proc/PID/wchan");
 	finding_evidence(f, "process_io.written_bytes_per_s", UNIT_BYTES_PER_S,
 		g->held[0].task->written_bytes_per_s, "/proc/PID/io", none,
 		"of the writer that is held back most");
+}
+
+/* A thread of that process is among the first n. */
+static bool listed(const struct waiter *list, size_t n, uint64_t pid)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].task->pid == pid)
+			return true;
+	}
+	return false;
 }
 
 static void add_people(
@@ -217,13 +231,15 @@ static void add_people(
 		struct entity e = entity_process(j, m, g->held[i].task->pid);
 
 		e.detail = "held back";
-		finding_victim(f, e);
+		if (!listed(g->held, i, e.pid))
+			finding_victim(f, e);
 	}
 	for (size_t i = 0; i < g->n_victims; i++) {
 		struct entity e = entity_process(j, m, g->victim[i].task->pid);
 
 		e.detail = judge_text(j, "waits in %s", g->victim[i].wait.wchan);
-		finding_victim(f, e);
+		if (!listed(g->victim, i, e.pid))
+			finding_victim(f, e);
 	}
 }
 
@@ -331,7 +347,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 	for (size_t i = 0; i < bm->n && asked < TASKS_MAX; i++) {
 		if (!wanted(&bm->task[i]))
 			continue;
-		told &= judge_ask(j, m, TABLE_task_wait, bm->task[i].pid);
+		told &= judge_ask(j, m, TABLE_task_wait, bm->task[i].tid);
 		asked++;
 	}
 	if (!told)
@@ -342,9 +358,11 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 		report(j, m, &list[i], &l);
 	if (n > 0)
 		return VERDICT_SAD;
-	for (size_t i = 0; i < bm->n; i++) {
+	asked = 0;
+	for (size_t i = 0; i < bm->n && asked < TASKS_MAX; i++) {
 		struct blocked_wait w = blocked_wait_of(m, &bm->task[i]);
 
+		asked += wanted(&bm->task[i]);
 		if (wanted(&bm->task[i]) && bm->task[i].whole_look && w.kind == WAIT_UNKNOWN)
 			untold = &bm->task[i];
 	}
@@ -365,6 +383,7 @@ const struct check check_io_writeback = {
 		{ .table = TABLE_vmstat, .rate = true },
 		{ .table = TABLE_process, .rate = true },
 		{ .table = TABLE_process_io, .rate = true, .optional = true },
+		{ .table = TABLE_thread, .rate = true, .optional = true },
 		{ .table = TABLE_process_cgroup, .optional = true },
 		{ .table = TABLE_pressure, .rate = true, .optional = true },
 		{ .table = TABLE_disk, .rate = true, .optional = true },

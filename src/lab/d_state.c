@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/lab.h"
 
-#include "lab/undo.h"
-
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 
 #define MIB UINT64_C(1048576)
 
@@ -33,16 +29,6 @@ static pid_t writer(struct scene *s, const struct disk *d)
 	}
 }
 
-static int freeze(struct scene *s, const struct disk *d)
-{
-	int err = undo_add(s->undo, UNDO_THAW, d->target, NULL);
-	auto_close fd = open(d->target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (err < 0 || fd < 0)
-		return err < 0 ? err : -errno;
-	return ioctl(fd, FIFREEZE, 0) < 0 ? -errno : 0;
-}
-
 static int run(struct scene *s)
 {
 	struct disk d;
@@ -54,7 +40,7 @@ static int run(struct scene *s)
 
 	if (pid < 0)
 		return pid;
-	err = freeze(s, &d);
+	err = disk_freeze(s, &d);
 	if (err == 0)
 		err = scene_await(pid, 'D');
 	if (err < 0)

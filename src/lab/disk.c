@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/loop.h>
 #include <stdio.h>
 #include <string.h>
@@ -104,6 +105,16 @@ int disk_new(struct scene *s, uint64_t bytes, struct disk *ret_disk)
 		return err;
 	*ret_disk = d;
 	return 0;
+}
+
+int disk_freeze(struct scene *s, const struct disk *d)
+{
+	int err = undo_add(s->undo, UNDO_THAW, d->target, NULL);
+	auto_close fd = open(d->target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (err < 0 || fd < 0)
+		return err < 0 ? err : -errno;
+	return ioctl(fd, FIFREEZE, 0) < 0 ? -errno : 0;
 }
 
 int tmpfs_new(struct scene *s, uint64_t bytes, uint64_t used, char ret_target[112])

@@ -151,6 +151,9 @@ struct disk {
 /* ext4 of bytes in a file below s->dir; 0, scene_skip()'s value or -errno. */
 int disk_new(struct scene *s, uint64_t bytes, struct disk *ret_disk);
 
+/* Freeze its file system, as for a snapshot; it is thawed at the end. 0 or -errno. */
+int disk_freeze(struct scene *s, const struct disk *d);
+
 /* TCP over 127.0.0.1. Sockets or -errno. */
 int net_listen(int backlog, uint16_t *ret_port);
 int net_connect(uint16_t port, bool nonblock);

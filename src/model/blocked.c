@@ -121,10 +121,10 @@ enum wait_kind wait_kind_of(const char *wchan, const char *stack)
 	return wchan[0] || stack[0] ? WAIT_OTHER : WAIT_UNKNOWN;
 }
 
-const struct blocked_task *blocked_find(const struct blocked_model *bm, uint64_t pid)
+const struct blocked_task *blocked_find(const struct blocked_model *bm, uint64_t tid)
 {
 	for (size_t i = 0; bm && i < bm->n; i++) {
-		if (bm->task[i].pid == pid)
+		if (bm->task[i].tid == tid)
 			return &bm->task[i];
 	}
 	return NULL;
@@ -144,31 +144,53 @@ static bool rose(const struct model *m, enum table_id id, const void *row, unsig
 	return reading_ok(delta) && delta.value > 0;
 }
 
-static void fold_motion(struct blocked_task *b, const struct model *m, const struct process *was)
+/* Of several threads the process counts the CPU time and the bytes of all. */
+static bool process_moved(
+	const struct model *m, const struct process *p, const struct process *was, const void *io)
+{
+	return p->user_ns + p->system_ns > was->user_ns + was->system_ns ||
+	       rose(m, TABLE_process_io, io, PROCESS_IO_read_bytes) ||
+	       rose(m, TABLE_process_io, io, PROCESS_IO_written_bytes) ||
+	       rose(m, TABLE_process_io, io, PROCESS_IO_read_chars) ||
+	       rose(m, TABLE_process_io, io, PROCESS_IO_written_chars);
+}
+
+static void fold_process(struct blocked_task *b, const struct model *m)
 {
 	const struct process *p = b->row;
+	const struct process *was = table_find(frame_table(m->was, TABLE_process), p->pid);
 	const void *io = table_find(frame_table(m->now, TABLE_process_io), p->pid);
 	const void *sched = table_find(frame_table(m->now, TABLE_process_sched), p->pid);
 
 	if (!was || was->start_ns != p->start_ns)
 		return;
-	b->whole_look = was->state == 'D';
-	b->moved = p->user_ns + p->system_ns > was->user_ns + was->system_ns ||
-		   rose(m, TABLE_process_sched, sched, PROCESS_SCHED_slices) ||
-		   rose(m, TABLE_process_io, io, PROCESS_IO_read_bytes) ||
-		   rose(m, TABLE_process_io, io, PROCESS_IO_written_bytes) ||
-		   rose(m, TABLE_process_io, io, PROCESS_IO_read_chars) ||
-		   rose(m, TABLE_process_io, io, PROCESS_IO_written_chars);
 	if (io)
 		b->written_bytes_per_s =
 			model_rate(m, TABLE_process_io, io, PROCESS_IO_written_bytes);
+	if (b->thread)
+		return;
+	b->whole_look = was->state == 'D';
+	b->moved = rose(m, TABLE_process_sched, sched, PROCESS_SCHED_slices) ||
+		   ((p->threads <= 1 || !sched) && process_moved(m, p, was, io));
+}
+
+static void fold_thread(struct blocked_task *b, const struct model *m, const struct thread *t)
+{
+	const struct thread *was = table_find(frame_table(m->was, TABLE_thread), t->tid);
+
+	if (!was || was->start_ns != t->start_ns || was->pid != t->pid)
+		return;
+	b->whole_look = was->state == 'D';
+	b->moved = rose(m, TABLE_thread, t, THREAD_slices) ||
+		   rose(m, TABLE_thread, t, THREAD_user_ns) ||
+		   rose(m, TABLE_thread, t, THREAD_system_ns);
 }
 
 struct blocked_wait blocked_wait_of(const struct model *m, const struct blocked_task *b)
 {
 	const struct table *t = frame_table(m->now, TABLE_task_wait);
 	const struct table *mounts = frame_table(m->now, TABLE_mount);
-	const struct task_wait *w = table_find(t, b->pid);
+	const struct task_wait *w = table_find(t, b->tid);
 	struct blocked_wait ret = { .wchan = "", .stack = "", .target = "", .fstype = "" };
 
 	if (!w)
@@ -189,34 +211,59 @@ struct blocked_wait blocked_wait_of(const struct model *m, const struct blocked_
 	return ret;
 }
 
+static struct blocked_task *add_task(
+	struct blocked_model *bm, const struct model *m, const struct process *p)
+{
+	const struct table *t = frame_table(m->now, TABLE_process);
+	struct blocked_task *b = &bm->task[bm->n++];
+
+	*b = (struct blocked_task){ .row = p,
+		.pid = p->pid,
+		.tid = p->pid,
+		.start_ns = p->start_ns,
+		.comm = table_text(t, p->comm),
+		.kthread = p->kthread };
+	b->ours = ours(b->comm);
+	return b;
+}
+
 static int step(void *self, const struct model *m, struct arena *a)
 {
 	struct blocked_model *bm = self;
 	const struct table *t = frame_table(m->now, TABLE_process);
-	const struct table *was = frame_table(m->was, TABLE_process);
+	const struct table *threads = frame_table(m->now, TABLE_thread);
 	size_t n = 0;
 
 	*bm = (struct blocked_model){ .elapsed_ns = model_elapsed_ns(m, TABLE_process) };
 	if (!table_usable(t))
 		return 0;
+	if (!table_usable(threads))
+		threads = NULL;
 	for (table_each(const struct process, p, t))
 		n += p->state == 'D';
+	for (table_each(const struct thread, x, threads))
+		n += x->state == 'D';
 	if (n == 0)
 		return 0;
 	bm->task = arena_new(a, n * sizeof(*bm->task));
 	if (!bm->task)
 		return -ENOMEM;
 	for (table_each(const struct process, p, t)) {
-		if (p->state != 'D')
-			continue;
-		struct blocked_task *b = &bm->task[bm->n++];
+		if (p->state == 'D')
+			fold_process(add_task(bm, m, p), m);
+	}
+	for (table_each(const struct thread, x, threads)) {
+		const struct process *p = x->state == 'D' ? table_find(t, x->pid) : NULL;
 
-		*b = (struct blocked_task){ .row = p,
-			.pid = p->pid,
-			.comm = table_text(t, p->comm),
-			.kthread = p->kthread };
-		b->ours = ours(b->comm);
-		fold_motion(b, m, table_find(was, p->pid));
+		if (!p)
+			continue;
+		struct blocked_task *b = add_task(bm, m, p);
+
+		b->tid = x->tid;
+		b->start_ns = x->start_ns;
+		b->thread = table_text(threads, x->comm);
+		fold_process(b, m);
+		fold_thread(b, m, x);
 	}
 	return 0;
 }
@@ -227,6 +274,7 @@ const struct model_row model_blocked = {
 		{ .table = TABLE_process, .rate = true, .optional = true },
 		{ .table = TABLE_process_io, .rate = true, .optional = true },
 		{ .table = TABLE_process_sched, .rate = true, .optional = true },
+		{ .table = TABLE_thread, .rate = true, .optional = true },
 	},
 	.size = sizeof(struct blocked_model),
 	.step = step,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes whose main thread sleeps uninterruptibly (D), whether they moved over the look, and
- * what they wait for where a check asked for it.
+ * Tasks that sleep uninterruptibly (D): main threads, and other threads as far as they were read;
+ * whether they moved over the look, and what they wait for where a check asked for it.
  */
 #ifndef MURPHY_MODEL_BLOCKED_H
 #define MURPHY_MODEL_BLOCKED_H
@@ -23,14 +23,16 @@ enum wait_kind {
 };
 
 struct blocked_task {
-	const struct process *row;
-	uint64_t pid;
-	const char *comm;
+	const struct process *row; /* of its process */
+	uint64_t pid, tid;         /* equal: the main thread */
+	uint64_t start_ns;
+	const char *comm;   /* of the process */
+	const char *thread; /* of the thread, where it is not the main one; else NULL */
 	bool kthread;
 	bool ours;       /* murphy, or a reader of it: waits for a dead mount too, by design */
-	bool whole_look; /* in D in both frames, the same process */
+	bool whole_look; /* in D in both frames, the same task */
 	bool moved;      /* got a CPU or did I/O between them: it waits, but is not stuck */
-	struct reading written_bytes_per_s;
+	struct reading written_bytes_per_s; /* of the process */
 };
 
 /* What one of them waits for. Texts are never NULL; "" is unknown. */
@@ -44,7 +46,7 @@ struct blocked_wait {
 };
 
 struct blocked_model {
-	struct blocked_task *task;
+	struct blocked_task *task; /* main threads first */
 	size_t n;
 	uint64_t elapsed_ns; /* between the two readings of processes; 0: only one */
 };
@@ -64,7 +66,7 @@ const char *wait_kind_text(enum wait_kind k);
  */
 enum wait_kind wait_kind_of(const char *wchan, const char *stack);
 
-/* The task of that pid, NULL when it is not in D. bm may be NULL. */
-const struct blocked_task *blocked_find(const struct blocked_model *bm, uint64_t pid);
+/* The task of that tid, NULL when it is not in D. bm may be NULL. */
+const struct blocked_task *blocked_find(const struct blocked_model *bm, uint64_t tid);
 
 #endif

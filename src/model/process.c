@@ -80,6 +80,57 @@ static void fill_rates(const struct model *m, struct process_facts *p)
 	p->written_bytes_per_s = per_s(m, TABLE_process_io, p, PROCESS_IO_written_bytes);
 }
 
+static struct process_facts *facts_of(const struct process_model *pm, uint64_t pid)
+{
+	size_t low = 0, high = pm ? pm->n : 0;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (pm->row[mid].pid == pid)
+			return &pm->row[mid];
+		if (pm->row[mid].pid < pid)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
+/* A thread of the last frame that was there before. */
+static struct reading thread_share(
+	const struct model *m, const struct thread *t, unsigned int column)
+{
+	const struct thread *was = table_find(frame_table(m->was, TABLE_thread), t->tid);
+
+	if (!was || was->start_ns != t->start_ns || was->pid != t->pid)
+		return reading_none(STATE_ABSENT);
+	return over(
+		model_delta(m, TABLE_thread, t, column), (double)model_elapsed_ns(m, TABLE_thread));
+}
+
+static void fold_threads(struct process_model *pm, const struct model *m)
+{
+	const struct table *threads = frame_table(m->now, TABLE_thread);
+
+	if (model_elapsed_ns(m, TABLE_thread) == 0)
+		return;
+	for (table_each(const struct thread, t, threads)) {
+		struct reading wait = thread_share(m, t, THREAD_wait_ns);
+		struct process_facts *p = facts_of(pm, t->pid);
+
+		if (!reading_ok(wait) || !p)
+			continue;
+		if (reading_ok(pm->waiting))
+			pm->waiting.value += wait.value;
+		if (p->waiter && p->waiter_wait_ratio.value >= wait.value)
+			continue;
+		p->waiter = table_text(threads, t->comm);
+		p->waiter_wait_ratio = wait;
+		p->waiter_run_ratio = thread_share(m, t, THREAD_run_ns);
+	}
+}
+
 static int step(void *self, const struct model *m, struct arena *a)
 {
 	struct process_model *pm = self;
@@ -102,30 +153,20 @@ static int step(void *self, const struct model *m, struct arena *a)
 		if (reading_ok(p->wait_ratio) && reading_ok(pm->waiting))
 			pm->waiting.value += p->wait_ratio.value;
 	}
+	fold_threads(pm, m);
 	return 0;
 }
 
 const struct process_facts *process_find(const struct process_model *pm, uint64_t pid)
 {
-	size_t low = 0, high = pm ? pm->n : 0;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (pm->row[mid].pid == pid)
-			return &pm->row[mid];
-		if (pm->row[mid].pid < pid)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return NULL;
+	return facts_of(pm, pid);
 }
 
 const struct model_row model_process = {
 	.name = "process",
 	.needs = { { .table = TABLE_process, .rate = true, .optional = true },
 		{ .table = TABLE_process_sched, .rate = true, .optional = true },
+		{ .table = TABLE_thread, .rate = true, .optional = true },
 		{ .table = TABLE_process_io, .rate = true, .optional = true },
 		{ .table = TABLE_process_cgroup, .optional = true } },
 	.size = sizeof(struct process_model),

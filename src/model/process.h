@@ -21,6 +21,9 @@ struct process_facts {
 	struct reading cpu_ratio;  /* all threads; 1: one whole CPU */
 	struct reading run_ratio;  /* main thread on a CPU, of the look */
 	struct reading wait_ratio; /* main thread runnable, waiting for a CPU, of the look */
+	/* Of its other threads, as far as they were read, the one that waited most for a CPU. */
+	const char *waiter; /* its name; NULL: none is known */
+	struct reading waiter_run_ratio, waiter_wait_ratio;
 	struct reading read_bytes_per_s, written_bytes_per_s; /* storage */
 	struct reading major_faults_per_s;
 	struct reading block_delay_ratio; /* waited for block I/O, of the look */
@@ -32,8 +35,8 @@ struct process_model {
 	size_t n;
 	uint64_t elapsed_ns; /* between the two frames, 0: only one */
 	/*
-	 * Main threads that waited for a CPU, on average over the look: what the run queues held
-	 * beyond those that ran. Threads other than the main one are not in it.
+	 * Tasks that waited for a CPU, on average over the look: what the run queues held beyond
+	 * those that ran. Threads other than the main one are in it as far as they were read.
 	 */
 	struct reading waiting;
 };

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "source/bpf.h"
 
+#include "base/mem.h"
+
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -33,4 +36,45 @@ void bpf_fail(struct table *t, int err, const struct bpf_said *said)
 	else
 		table_fail(
 			t, STATE_BROKEN, "eBPF: %s", said->text[0] ? said->text : strerror(-err));
+}
+
+enum { ROWS_BYTES = 64 * 1024 };
+
+static int read_rows(struct probe *p, int fd, size_t size,
+	int (*take)(void *arg, const void *rows, size_t n), void *arg)
+{
+	size_t most = ROWS_BYTES / size;
+	auto_free void *rows = mem_new(most, size);
+
+	if (!rows)
+		return -ENOMEM;
+	for (;;) {
+		if (probe_late(p))
+			return -ETIME;
+		ssize_t n = read(fd, rows, most * size);
+
+		/* EAGAIN: a million objects without a hit, go on (kernel/bpf/bpf_iter.c). */
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : 0;
+		int err = take(arg, rows, (size_t)n / size);
+
+		if (err < 0)
+			return err;
+	}
+}
+
+int bpf_iterate(struct probe *p, const struct bpf_program *program, size_t size,
+	int (*take)(void *arg, const void *rows, size_t n), void *arg)
+{
+	struct bpf_link *link = bpf_program__attach_iter(program, NULL);
+
+	if (!link)
+		return -errno;
+	auto_close fd = bpf_iter_create(bpf_link__fd(link));
+	int err = fd < 0 ? fd : read_rows(p, fd, size, take, arg);
+
+	bpf_link__destroy(link);
+	return err;
 }

@@ -3,7 +3,7 @@
 #ifndef MURPHY_SOURCE_BPF_H
 #define MURPHY_SOURCE_BPF_H
 
-#include "table/table.h"
+#include "source/source.h"
 
 /* The first complaint of libbpf, cut to fit. */
 struct bpf_said {
@@ -15,5 +15,14 @@ void bpf_listen(struct bpf_said *said);
 
 /* Mark t by what kept the program from running: no rights, a kernel without BTF, or else. */
 void bpf_fail(struct table *t, int err, const struct bpf_said *said);
+
+struct bpf_program;
+
+/*
+ * Run an iterator to its end: take() gets its rows of size bytes, n at a time, and returns 0 or
+ * -errno, which ends it. 0, -ETIME at the deadline, or -errno.
+ */
+int bpf_iterate(struct probe *p, const struct bpf_program *program, size_t size,
+	int (*take)(void *arg, const void *rows, size_t n), void *arg);
 
 #endif

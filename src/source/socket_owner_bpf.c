@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Who holds a socket, by an eBPF iterator: src/bpf/socket_owner.bpf.c. */
-#include "base/mem.h"
 #include "bpf/socket_owner.h"
 #include "source/bpf.h"
 #include "source/owners.h"
@@ -15,7 +14,6 @@
 #include "socket_owner.skel.h"
 #pragma GCC diagnostic pop
 
-enum { SEEN_MAX = 4096 };
 /*
  * Reading the kernel's BTF costs 25 ms CPU and 12 MB, a link of /proc/PID/fd 4 us (Linux 6.18): below
  * this many descriptors walking them is cheaper.
@@ -35,28 +33,13 @@ static int put_asked(struct bpf_map *map, const struct owners *o)
 	return 0;
 }
 
-/* Run the iterator to its end. 0, -ETIME, -errno. */
-static int iterate(struct probe *p, int fd, struct owners *o)
+static int take(void *arg, const void *rows, size_t n)
 {
-	auto_free struct socket_owner_seen *seen = mem_new(SEEN_MAX, sizeof(*seen));
+	const struct socket_owner_seen *seen = rows;
 
-	if (!seen)
-		return -ENOMEM;
-	for (;;) {
-		if (probe_late(p))
-			return -ETIME;
-		ssize_t n = read(fd, seen, SEEN_MAX * sizeof(*seen));
-
-		/* EAGAIN: a million descriptors without a hit, go on (kernel/bpf/bpf_iter.c). */
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return 0;
-		for (size_t i = 0; i < (size_t)n / sizeof(*seen); i++)
-			owners_add(o, seen[i].inode, seen[i].pid, seen[i].fd);
-	}
+	for (size_t i = 0; i < n; i++)
+		owners_add(arg, seen[i].inode, seen[i].pid, seen[i].fd);
+	return 0;
 }
 
 static int run(struct probe *p, struct socket_owner_bpf *skel, struct owners *o)
@@ -69,15 +52,7 @@ static int run(struct probe *p, struct socket_owner_bpf *skel, struct owners *o)
 		err = put_asked(skel->maps.asked, o);
 	if (err < 0)
 		return err;
-	struct bpf_link *link = bpf_program__attach_iter(skel->progs.socket_owner, NULL);
-
-	if (!link)
-		return -errno;
-	auto_close fd = bpf_iter_create(bpf_link__fd(link));
-
-	err = fd < 0 ? fd : iterate(p, fd, o);
-	bpf_link__destroy(link);
-	return err;
+	return bpf_iterate(p, skel->progs.socket_owner, sizeof(struct socket_owner_seen), take, o);
 }
 
 /* Unknown is many: then this is the safe choice. */

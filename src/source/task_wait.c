@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Why a task sleeps. Asked by pid or tid: of a process its main thread and all its threads in D
- * state are told, of another task itself.
- */
+/* Why a task sleeps. Asked by tid. */
 #include "base/cursor.h"
 #include "source/guard.h"
 #include "source/proc.h"
@@ -168,8 +165,8 @@ static const char *task_path(char *buf, const struct task_wait *row, const char 
 	return buf;
 }
 
-/* A row for the task unless it is a thread that does not block. 0 or -errno. */
-static int add_task(struct probe *p, struct table *t, uint64_t pid, uint64_t tid, bool always)
+/* A row for the task. 0 or -errno. */
+static int add_task(struct probe *p, struct table *t, uint64_t pid, uint64_t tid)
 {
 	struct table *stat = table_new(schemas[TABLE_process]);
 	struct task_wait row = { .pid = pid, .tid = tid };
@@ -181,7 +178,7 @@ static int add_task(struct probe *p, struct table *t, uint64_t pid, uint64_t tid
 	int err = n < 0 ? (int)n : proc_parsed(process_parse(buf, (size_t)n, stat), (size_t)n);
 	const struct process *task = err == 0 ? stat->row : NULL;
 
-	if (task && (always || task->state == 'D')) {
+	if (task) {
 		const char *comm = table_text(stat, task->comm);
 		struct task_wait *to = table_add(t);
 
@@ -215,31 +212,16 @@ static int thread_group(struct probe *p, uint64_t tid, uint64_t *ret_pid)
 	return -ENODATA;
 }
 
-/* The rows for one asked key. 0 or -errno; a task that is gone is no error. */
+/* The row for one asked key. 0 or -ENOMEM; a task that is gone is no error. */
 static int add_asked(struct probe *p, struct table *t, uint64_t key, struct tally *tally)
 {
-	char path[PROC_PATH_MAX];
-	auto_strbuf names = { 0 };
-	uint64_t pid, tid;
+	uint64_t pid;
 	int err = thread_group(p, key, &pid);
 
 	if (err == 0)
-		err = add_task(p, t, pid, key, true);
+		err = add_task(p, t, pid, key);
 	tally_count(tally, err);
-	if (err < 0 || pid != key)
-		return err == -ENOMEM ? err : 0;
-	if (host_list(p->host, proc_path(path, pid, "task"), &names) < 0)
-		return 0;
-	for (const char *s = NULL; (s = host_next_name(&names, s));) {
-		if (!proc_is_pid(s, &tid) || tid == pid)
-			continue;
-		if (t->n >= TASKS_MAX || probe_late(p))
-			break;
-		err = add_task(p, t, pid, tid, false);
-		if (err == -ENOMEM)
-			return err;
-	}
-	return 0;
+	return err == -ENOMEM ? err : 0;
 }
 
 /* No lock is taken for it. "0": it runs, or murphy may not know. */

@@ -86,6 +86,44 @@ static void who_waits_for_a_hog_is_a_victim(void **state UNUSED)
 	scene_end(&s);
 }
 
+static void add_thread(struct scene *s, uint64_t pid, uint64_t tid, uint64_t run, uint64_t wait)
+{
+	struct thread *was = build_row(&s->was, TABLE_thread);
+	struct thread *now = build_row(&s->now, TABLE_thread);
+
+	was->pid = now->pid = pid;
+	was->tid = now->tid = tid;
+	now->comm = build_text(&s->now, TABLE_thread, "worker");
+	now->run_ns = run * SECOND / 50;
+	now->wait_ns = wait * SECOND / 50;
+}
+
+/* Its main thread sleeps; what serves its clients is a thread. */
+static void a_thread_that_waits_makes_a_victim(void **state UNUSED)
+{
+	struct scene s;
+
+	hog_and_victim(&s);
+	add_process(&s, 20, "api", 0, 0)->threads = 3;
+	add_thread(&s, 20, 21, 10, 29);
+	assert_int_equal(scene_judge(&s, &check_cpu_saturated), VERDICT_SAD);
+	assert_int_equal(s.judgement.finding[0]->n_victims, 0);
+	add_thread(&s, 20, 22, 10, 50);
+	add_thread(&s, 20, 23, 20, 60);
+	add_thread(&s, 10, 11, 10, 90); /* of the hog */
+	assert_int_equal(scene_judge(&s, &check_cpu_saturated), VERDICT_SAD);
+	const struct finding *f = s.judgement.finding[0];
+
+	assert_int_equal(f->severity, SEVERITY_WARNING);
+	assert_int_equal(f->n_victims, 1);
+	assert_int_equal(f->victims[0].pid, 20);
+	assert_string_equal(
+		f->victims[0].detail, "thread worker ran 20 % and waited 60 % of the look");
+	assert_string_equal(f->title, "8 tasks wait for each CPU; thread worker of api (pid 20) "
+				      "got 20 % and waited 60 %");
+	scene_end(&s);
+}
+
 static void who_belongs_to_the_load_is_no_victim(void **state UNUSED)
 {
 	struct scene s;
@@ -369,6 +407,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_waits_for_a_hog_is_a_victim),
 		cmocka_unit_test(who_belongs_to_the_load_is_no_victim),
+		cmocka_unit_test(a_thread_that_waits_makes_a_victim),
 		cmocka_unit_test(a_busy_machine_is_fine),
 		cmocka_unit_test(saturation_without_its_tables_is_unknown),
 		cmocka_unit_test(steal_is_of_the_time_wanted),

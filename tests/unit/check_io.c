@@ -68,6 +68,22 @@ static void add_disk(struct scene *s, uint64_t dev, const char *name, uint64_t w
 	now->in_flight = 1;
 }
 
+/* A thread of a process that add_process() made; progress: it ran in between. */
+static void add_thread(
+	struct scene *s, uint64_t pid, uint64_t tid, char was_state, char state, bool progress)
+{
+	struct thread *was = build_row(&s->was, TABLE_thread);
+	struct thread *now = build_row(&s->now, TABLE_thread);
+
+	was->pid = now->pid = pid;
+	was->tid = now->tid = tid;
+	was->start_ns = now->start_ns = 6 * SECOND;
+	was->state = (uint32_t)was_state;
+	now->state = (uint32_t)state;
+	now->comm = build_text(&s->now, TABLE_thread, "flusher");
+	now->slices = progress ? 9 : 0;
+}
+
 static const struct finding *first(const struct scene *s, const char *id)
 {
 	assert_true(s->judgement.n_findings > 0);
@@ -228,6 +244,81 @@ static void stuck_needs_processes_and_time(void **state UNUSED)
 	scene_end(&s);
 }
 
+/* The process goes on: only its thread's own clock says that the thread does not. */
+static void a_thread_is_stuck_by_itself(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_process(&s, 9, "mysqld", 'S', 'S', true)->threads = 40;
+	((struct process_io *)table_at(s.now.at[TABLE_process_io], 0))->written_chars = 77;
+	add_thread(&s, 9, 11, 'D', 'D', false);
+	add_thread(&s, 9, 12, 'D', 'D', true);
+	add_thread(&s, 9, 13, 'S', 'D', false);
+	add_thread(&s, 9, 14, 'D', 'S', false);
+	add_thread(&s, 8, 15, 'D', 'D', false); /* of a process that is not there */
+	add_mount(&s, 3, DEV(7, 0), "/mnt/snap", "ext4");
+	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_ASK);
+	assert_int_equal(s.judgement.n_asks, 1);
+	assert_int_equal(s.judgement.ask[0].key, 11);
+	add_wait(&s, 11, "percpu_rwsem_wait", frozen_stack, 3);
+	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_SAD);
+	const struct finding *f = first(&s, "io.stuck");
+
+	assert_int_equal(f->severity, SEVERITY_WARNING);
+	assert_int_equal(f->n_victims, 1);
+	assert_int_equal(f->victims[0].pid, 9);
+	assert_string_equal(
+		f->victims[0].detail, "thread flusher (tid 11) in D, percpu_rwsem_wait");
+	assert_string_equal(f->title,
+		"a thread of mysqld (pid 9) is stuck, waiting for a frozen file system: /mnt/snap");
+	/* Two of one process are one victim. */
+	add_thread(&s, 9, 16, 'D', 'D', false);
+	add_wait(&s, 16, "percpu_rwsem_wait", frozen_stack, 3);
+	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_SAD);
+	f = first(&s, "io.stuck");
+	assert_int_equal(f->n_victims, 1);
+	assert_string_equal(f->victims[0].detail, "2 threads in D, percpu_rwsem_wait");
+	scene_end(&s);
+}
+
+/* Of several threads the process counts what all do: a main thread that hangs still hangs. */
+static void a_main_thread_is_not_its_process(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	struct process *p = add_process(&s, 9, "java", 'D', 'D', false);
+
+	p->threads = 40;
+	p->user_ns = SECOND;
+	add_wait(&s, 9, "folio_wait_bit", fsync_stack, 0);
+	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_SAD);
+	p->threads = 1;
+	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_FINE);
+	scene_end(&s);
+}
+
+/* More than are asked for: of the others nothing is known, and nothing said. */
+static void hundreds_of_threads(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_process(&s, 9, "java", 'S', 'S', true)->threads = 300;
+	for (uint64_t tid = 100; tid < 400; tid++) {
+		add_thread(&s, 9, tid, 'D', 'D', false);
+		if (tid < 164)
+			add_wait(&s, tid, "request_wait_answer", "fuse_statfs", 0);
+	}
+	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_SAD);
+	assert_int_equal(s.judgement.n_findings, 1);
+	assert_int_equal(s.judgement.finding[0]->n_victims, 1);
+	assert_string_equal(
+		s.judgement.finding[0]->victims[0].detail, "64 threads in D, request_wait_answer");
+	scene_end(&s);
+}
+
 static struct vmstat *add_dirty(struct scene *s, uint64_t dirty)
 {
 	struct vmstat *v = build_row(&s->now, TABLE_vmstat);
@@ -304,6 +395,35 @@ static void writers_held_back_and_who_queues_behind(void **state UNUSED)
 	scene_end(&s);
 }
 
+/* A thread of another process is a victim; one of the writer's own waits for its own job. */
+static void threads_queue_behind(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_dirty(&s, 10);
+	add_process(&s, 9, "bulk", 'S', 'S', true)->threads = 3;
+	add_process(&s, 20, "api", 'S', 'S', true)->threads = 9;
+	add_mount(&s, 3, DEV(7, 0), "/mnt/slow", "ext4");
+	add_disk(&s, DEV(7, 0), "loop0", 2000);
+	add_thread(&s, 9, 10, 'D', 'D', true);
+	add_thread(&s, 9, 11, 'D', 'D', true);
+	add_wait(&s, 10, "balance_dirty_pages", "balance_dirty_pages<ext4_write_iter", 3);
+	add_wait(&s, 11, "folio_wait_bit", fsync_stack, 3);
+	assert_int_equal(scene_judge(&s, &check_io_writeback), VERDICT_SAD);
+	assert_int_equal(s.judgement.finding[0]->severity, SEVERITY_INFO);
+	add_thread(&s, 20, 21, 'D', 'D', true);
+	add_wait(&s, 21, "folio_wait_bit", fsync_stack, 3);
+	assert_int_equal(scene_judge(&s, &check_io_writeback), VERDICT_SAD);
+	const struct finding *f = first(&s, "io.writeback");
+
+	assert_int_equal(f->severity, SEVERITY_WARNING);
+	assert_int_equal(f->culprits[2].pid, 9);
+	assert_int_equal(f->n_victims, 1);
+	assert_int_equal(f->victims[0].pid, 20);
+	scene_end(&s);
+}
+
 static void another_file_system_is_no_victim(void **state UNUSED)
 {
 	struct scene s;
@@ -355,6 +475,10 @@ int main(void)
 		cmocka_unit_test(a_dead_device_is_not_a_slow_one),
 		cmocka_unit_test(a_mount_that_does_not_answer),
 		cmocka_unit_test(stuck_needs_processes_and_time),
+		cmocka_unit_test(a_thread_is_stuck_by_itself),
+		cmocka_unit_test(a_main_thread_is_not_its_process),
+		cmocka_unit_test(hundreds_of_threads),
+		cmocka_unit_test(threads_queue_behind),
 		cmocka_unit_test(writers_held_back_and_who_queues_behind),
 		cmocka_unit_test(another_file_system_is_no_victim),
 		cmocka_unit_test(the_hosts_limit_alone_is_info),
