@@ -129,7 +129,8 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 	if (verdict == VERDICT_FINE && fds->lost > fds->n)
 		return judge_unknown_why(j, STATE_DENIED,
 			fds->why[0] ? fds->why
-				    : "most processes' descriptors need CAP_SYS_PTRACE or root");
+				    : "most processes' descriptors need root with CAP_SYS_PTRACE "
+				      "over them");
 	return verdict;
 }
 

@@ -173,6 +173,8 @@ static int parse(struct args *a, int argc, char **argv)
 			return unknown_option(c, argv[optind - 1]);
 		int i = got >= OPTION_OWN ? got - OPTION_OWN : index_of_letter(c, got);
 
+		if (optarg && a->value[i])
+			return usage_error(c, "--%s is given twice", c->options[i].name);
 		a->value[i] = optarg ? optarg : "";
 	}
 	a->operand = argv + optind;

@@ -91,9 +91,14 @@ int host_statfs(struct host *h, const char *target, struct host_space *ret_space
 	return err;
 }
 
+int host_statfs_ahead(struct host *h, const char *target)
+{
+	return h->live ? space_child_ahead(h, target) : 0;
+}
+
 void host_statfs_end(struct host *h)
 {
-	space_child_end(&h->space_child);
+	space_children_end(h);
 }
 
 int host_table_note(struct host *h, const char *table, struct table_note *ret_note)

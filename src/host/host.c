@@ -39,7 +39,7 @@ void host_free(struct host *h)
 		close(h->root_fd);
 	if (h->base_fd >= 0)
 		close(h->base_fd);
-	space_child_end(&h->space_child);
+	space_children_end(h);
 	if (h->hung)
 		munmap(h->hung, HUNG_MAX * sizeof(*h->hung));
 	archive_free(h->archive);

@@ -109,7 +109,13 @@ struct host_space {
  */
 int host_statfs(struct host *h, const char *target, struct host_space *ret_space);
 
-/* No more questions for now: ends that child, so that its CPU time counts as ours. */
+/*
+ * Ask now, in a child of its own, what host_statfs() of the same target will take up: many that hang
+ * then cost one wait. 0, also when there is nothing to wait for; -EAGAIN: no more at once (16).
+ */
+int host_statfs_ahead(struct host *h, const char *target);
+
+/* No more questions for now: ends those children, so that their CPU time counts as ours. */
 void host_statfs_end(struct host *h);
 
 /*

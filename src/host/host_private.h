@@ -32,6 +32,14 @@ struct space_child {
 	int fd;
 };
 
+/* A question asked ahead of its turn, by a child of its own; free while its pid is 0. */
+enum { AHEAD_MAX = 16 };
+struct space_ahead {
+	struct space_child child;
+	uint64_t target;   /* hash of its path */
+	uint64_t until_ns; /* monotonic: when its answer is no longer waited for */
+};
+
 /*
  * Children that hang, in memory that all processes of murphy share: a file system is not asked
  * again while the child that asked it before still hangs, or --watch would leave one at each look.
@@ -55,6 +63,7 @@ struct host {
 	struct host_clock clock[HOST_FRAMES_MAX];
 	struct notes errors, links, dirs; /* of the frame */
 	struct space_child space_child;
+	struct space_ahead ahead[AHEAD_MAX];
 	struct space_hung *hung; /* live: HUNG_MAX of them; else NULL */
 	host_tap_fn *tap;
 	void *tap_arg;
@@ -70,7 +79,8 @@ int live_statfs(const char *target, struct host_space *ret_space);
 
 /* live_statfs() in a child; -ETIMEDOUT when it does not answer in 300 ms, or did not before. */
 int space_child_ask(struct host *h, const char *target, struct host_space *ret_space);
-void space_child_end(struct space_child *c);
+int space_child_ahead(struct host *h, const char *target);
+void space_children_end(struct host *h);
 
 /* A file, its bytes owned by the archive; a directory; a link. -ENOENT, -EISDIR, -ELOOP... */
 int archive_open(const char *path, struct archive **ret_archive, char *why);

@@ -6,6 +6,7 @@
  */
 #include "host/host_private.h"
 
+#include "base/clock.h"
 #include "base/hash.h"
 
 #include <errno.h>
@@ -78,13 +79,31 @@ static int child_start(struct space_child *c)
 	return 0;
 }
 
-void space_child_end(struct space_child *c)
+static void child_end(struct space_child *c)
 {
 	if (c->pid <= 0)
 		return;
 	close(c->fd); /* it reads the end and exits */
 	waitpid(c->pid, NULL, 0);
 	*c = (struct space_child){ 0 };
+}
+
+static int give_up(struct space_child *c, int err)
+{
+	kill(c->pid, SIGKILL);
+	close(c->fd);
+	waitpid(c->pid, NULL, WNOHANG); /* what cannot die yet goes to init when we exit */
+	*c = (struct space_child){ 0 };
+	return err;
+}
+
+void space_children_end(struct host *h)
+{
+	child_end(&h->space_child);
+	for (size_t i = 0; i < AHEAD_MAX; i++) {
+		if (h->ahead[i].child.pid > 0)
+			give_up(&h->ahead[i].child, 0);
+	}
 }
 
 /* Is pid still that child, and not yet dead? It keeps the name of the reader that forked it. */
@@ -135,27 +154,16 @@ unsigned int host_stuck(const struct host *h)
 	return n;
 }
 
-static int give_up(struct space_child *c, int err)
+static int answer(struct space_child *c, uint64_t until_ns, struct host_space *ret_space)
 {
-	kill(c->pid, SIGKILL);
-	close(c->fd);
-	waitpid(c->pid, NULL, WNOHANG); /* what cannot die yet goes to init when we exit */
-	*c = (struct space_child){ 0 };
-	return err;
-}
-
-static int ask(struct space_child *c, const char *target, struct host_space *ret_space)
-{
-	size_t len = strlen(target);
-	struct answer a;
-
-	if (send(c->fd, target, len, MSG_NOSIGNAL) < 0)
-		return give_up(c, -errno);
 	struct pollfd pfd = { .fd = c->fd, .events = POLLIN };
+	struct answer a;
 	int n;
 
 	do {
-		n = poll(&pfd, 1, PATIENCE_MS);
+		uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+		n = poll(&pfd, 1, now < until_ns ? (int)((until_ns - now) / 1000000) + 1 : 0);
 	} while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return give_up(c, n < 0 ? -errno : -ETIMEDOUT);
@@ -166,6 +174,75 @@ static int ask(struct space_child *c, const char *target, struct host_space *ret
 	return a.err;
 }
 
+/* Send the question to a child, started if there is none; noted in slot while no answer came. */
+static int ask(struct space_child *c, const char *target, struct space_hung *slot)
+{
+	int err = c->pid > 0 ? 0 : child_start(c);
+
+	if (err < 0)
+		return err;
+	/* Noted before it is asked: this process may be ended while it waits. */
+	if (slot)
+		*slot = (struct space_hung){ c->pid, hash_fnv64(target, strlen(target)) };
+	if (send(c->fd, target, strlen(target), MSG_NOSIGNAL) >= 0)
+		return 0;
+	err = give_up(c, -errno);
+	if (slot)
+		slot->pid = 0;
+	return err;
+}
+
+/* The question that was asked ahead for target, or one that is free. */
+static struct space_ahead *ahead_of(struct host *h, uint64_t target)
+{
+	struct space_ahead *empty = NULL;
+
+	for (size_t i = 0; i < AHEAD_MAX; i++) {
+		struct space_ahead *a = &h->ahead[i];
+
+		if (a->child.pid > 0 && a->target == target)
+			return a;
+		if (a->child.pid == 0 && !empty)
+			empty = a;
+	}
+	return empty;
+}
+
+static uint64_t patience_end_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC) + PATIENCE_MS * 1000000ull;
+}
+
+int space_child_ahead(struct host *h, const char *target)
+{
+	size_t len = strlen(target);
+	uint64_t hash = hash_fnv64(target, len);
+	struct space_ahead *a = ahead_of(h, hash);
+	struct space_hung *slot = slot_of(h, hash);
+
+	if (len == 0 || len > PATH_MAX)
+		return -ENAMETOOLONG;
+	if (!a || !slot)
+		return -EAGAIN;
+	if (a->child.pid > 0 || slot->pid > 0)
+		return 0;
+	a->target = hash;
+	a->until_ns = patience_end_ns();
+	return ask(&a->child, target, slot);
+}
+
+/* Its answer, if it was asked ahead: that child is then done. */
+static int answer_ahead(
+	struct space_ahead *a, struct space_hung *slot, struct host_space *ret_space)
+{
+	int err = answer(&a->child, a->until_ns, ret_space);
+
+	child_end(&a->child);
+	if (slot && err != -ETIMEDOUT)
+		slot->pid = 0;
+	return err;
+}
+
 int space_child_ask(struct host *h, const char *target, struct host_space *ret_space)
 {
 	size_t len = strlen(target);
@@ -174,19 +251,17 @@ int space_child_ask(struct host *h, const char *target, struct host_space *ret_s
 	if (len == 0 || len > PATH_MAX)
 		return -ENAMETOOLONG;
 	struct space_hung *slot = slot_of(h, hash);
+	struct space_ahead *ahead = ahead_of(h, hash);
 
+	if (ahead && ahead->child.pid > 0)
+		return answer_ahead(ahead, slot, ret_space);
 	if (slot && slot->pid > 0)
 		return -ETIMEDOUT;
-	int err = h->space_child.pid > 0 ? 0 : child_start(&h->space_child);
+	int err = ask(&h->space_child, target, slot);
 
 	if (err < 0)
 		return err;
-	pid_t pid = h->space_child.pid;
-
-	/* Noted before it is asked: this process may be ended while it waits. */
-	if (slot)
-		*slot = (struct space_hung){ pid, hash };
-	err = ask(&h->space_child, target, ret_space);
+	err = answer(&h->space_child, patience_end_ns(), ret_space);
 	if (slot && err != -ETIMEDOUT)
 		slot->pid = 0;
 	return err;

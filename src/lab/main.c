@@ -36,5 +36,7 @@ int main(int argc, char *argv[])
 			return code == COMMAND_USAGE ? usage(stderr, code) : code;
 		}
 	}
+	if (argc > 1)
+		fprintf(stderr, "murphy-lab: '%s' is not one of its commands\n", argv[1]);
 	return usage(stderr, COMMAND_USAGE);
 }

@@ -86,20 +86,35 @@ static size_t choose(const struct table *mounts, const struct mount **list)
 	return kept;
 }
 
+/* What ask_all() works on. */
+struct round {
+	const struct table *mounts;
+	const struct mount **list; /* the file systems to ask */
+	size_t n, asked;
+	bool hangs; /* one did not answer */
+};
+
+static const char *target_of(const struct round *r, size_t i)
+{
+	return table_text(r->mounts, r->list[i]->target);
+}
+
 /* One that hangs gets a row without an answer; one that refuses (a user's FUSE) gets none. */
-static int ask(struct probe *p, struct table *t, uint64_t id, const char *target)
+static int ask(struct probe *p, struct table *t, struct round *r, size_t i)
 {
 	struct host_space space;
-	int err = host_statfs(p->host, target, &space);
+	int err = host_statfs(p->host, target_of(r, i), &space);
 
 	t->seen++;
+	r->asked++;
+	r->hangs |= err == -ETIMEDOUT;
 	if (err < 0 && err != -ETIMEDOUT)
 		return 0;
 	void *row = table_add(t);
 
 	if (!row)
 		return -ENOMEM;
-	row_put(t->schema, row, MOUNT_SPACE_id, id);
+	row_put(t->schema, row, MOUNT_SPACE_id, r->list[i]->id);
 	if (err < 0)
 		return 0;
 	row_put(t->schema, row, MOUNT_SPACE_size_bytes, space.size_bytes);
@@ -114,26 +129,51 @@ static int ask(struct probe *p, struct table *t, uint64_t id, const char *target
 	return 0;
 }
 
-static int ask_all(struct probe *p, struct table *t, const struct table *mounts,
-	const struct mount **list, size_t n)
+/* Where one server is dead, others of its mounts are: do not wait for each in turn. */
+static size_t ask_ahead(struct probe *p, const struct round *r, size_t from)
 {
-	size_t asked = 0;
+	while (from < r->n && host_statfs_ahead(p->host, target_of(r, from)) == 0)
+		from++;
+	return from;
+}
 
-	for (int pass = 0; pass < 2; pass++) {
-		for (size_t i = 0; i < n; i++) {
-			if (is_remote(table_text(mounts, list[i]->fstype)) != (pass == 1))
-				continue;
-			if (probe_late(p)) {
-				table_fail(t, STATE_LATE, "%zu of %zu file systems not asked",
-					n - asked, n);
-				return 0;
-			}
-			int err = ask(p, t, list[i]->id, table_text(mounts, list[i]->target));
+static bool asks_remote(const struct round *r, size_t i)
+{
+	return is_remote(table_text(r->mounts, r->list[i]->fstype));
+}
 
-			if (err < 0)
-				return err;
-			asked++;
+/* list with those that ask somebody else last, else in its order. Their first. */
+static size_t remote_last(const struct round *r)
+{
+	size_t local = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct mount *m = r->list[i];
+
+		if (asks_remote(r, i))
+			continue;
+		memmove(r->list + local + 1, r->list + local, (i - local) * sizeof(*r->list));
+		r->list[local++] = m;
+	}
+	return local;
+}
+
+static int ask_all(struct probe *p, struct table *t, struct round *r)
+{
+	size_t ahead = remote_last(r);
+
+	for (size_t i = 0; i < r->n; i++) {
+		if (probe_late(p)) {
+			table_fail(t, STATE_LATE, "%zu of %zu file systems not asked",
+				r->n - r->asked, r->n);
+			return 0;
 		}
+		if (r->hangs && i >= ahead)
+			ahead = ask_ahead(p, r, i);
+		int err = ask(p, t, r, i);
+
+		if (err < 0)
+			return err;
 	}
 	return 0;
 }
@@ -153,19 +193,19 @@ static int read_mount_space(struct probe *p)
 
 	if (!list)
 		return -ENOMEM;
-	size_t n = choose(mounts, list);
+	struct round r = { .mounts = mounts, .list = list, .n = choose(mounts, list) };
 
 	t->state = STATE_OK;
 	t->cell[MOUNT_SPACE_answered] = STATE_LATE;
-	int err = ask_all(p, t, mounts, list, n);
+	int err = ask_all(p, t, &r);
 
 	host_statfs_end(p->host);
-	if (err == 0 && t->n == 0 && n > 0 && !host_is_live(p->host))
+	if (err == 0 && t->n == 0 && r.n > 0 && !host_is_live(p->host))
 		table_fail(t, STATE_ABSENT, "not in this capture");
 	return err;
 }
 
-/* Six dead servers fit into its deadline; more are named as not asked. */
+/* A hundred dead mounts fit into its deadline; more are named as not asked. */
 const struct source source_mount_space = {
 	.name = "mount_space",
 	.fills = { TABLE_mount_space },

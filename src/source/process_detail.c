@@ -507,7 +507,7 @@ static int read_process_detail(struct probe *p)
 	for (size_t i = 0; i < ARRAY_SIZE(details) && err == 0; i++) {
 		if (!to[i] || to[i]->state == STATE_LATE)
 			continue;
-		tally_close(&tally[i], to[i], "needs CAP_SYS_PTRACE or root");
+		tally_close(&tally[i], to[i], "needs root with CAP_SYS_PTRACE over them");
 		for (size_t k = 1;
 			tally[i].denied && details[i].cells_denied && k < to[i]->schema->n_columns;
 			k++)
@@ -524,6 +524,6 @@ const struct source source_process_detail = {
 	/* Counting descriptors makes inodes of its own; meminfo tells whether anybody is swapped out. */
 	.after = { TABLE_slab, TABLE_meminfo },
 	.deadline_ns = 500000000,
-	.denied = "needs CAP_SYS_PTRACE or root",
+	.denied = "needs root with CAP_SYS_PTRACE over them",
 	.read = read_process_detail,
 };

@@ -30,6 +30,8 @@ grep -qE '.{101}| $' "$dir/out" && { echo "FAIL --help: a line is too long, or e
 expect 64 "'bogus'" --only mem,bogus
 expect 64 "''" --only mem,
 expect 64 "leave nothing to check" --only mem --skip mem
+expect 64 "--only is given twice" --only mem --only tcp
+expect 64 "'bogus' is not one of its commands" lab bogus
 expect 64 "leave nothing to check" capture "$dir/x.tar.zst" --only mem --skip mem
 expect 64 "--json=5: it takes no value" --json=5
 expect 64 "--help=5: it takes no value" --help=5

@@ -114,6 +114,30 @@ timeout 8 "$murphy" --watch --for 1 >"$dir.out" 2>"$dir.err"
 after=$(hanging)
 [ $((after - before)) -le 1 ] || { echo "FAIL watch left $((after - before)) readers hanging"; failed=1; }
 echo "watch: $((after - before)) left hanging"
+# Ten dead mounts cost one wait, not ten: all are asked, none answers.
+servers=
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	mkdir "$dir.m$i"
+	"$hangfs" "$dir.m$i" >/dev/null 2>&1 &
+	servers="$servers $!"
+done
+i=0
+while [ "$(grep -c " $dir.m" /proc/self/mountinfo)" -lt 10 ] && [ $i -lt 50 ]; do
+	sleep 0.1
+	i=$((i + 1))
+done
+try dead-mounts eio
+state mount_space ok
+grep -q '"table":"mount_space".*"rows":1[1-9]' "$dir.out" || {
+	echo "FAIL dead-mounts: $(grep '"table":"mount_space"' "$dir.out")"
+	failed=1
+}
+# shellcheck disable=SC2086 # a list
+kill -9 $servers
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	umount -l "$dir.m$i"
+	rmdir "$dir.m$i"
+done
 try none-hangs eio
 state meminfo ok
 exit $failed
