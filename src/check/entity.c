@@ -3,7 +3,9 @@
 
 #include "base/cursor.h"
 #include "base/strbuf.h"
+#include "engine/metric.h"
 #include "model/process.h"
+#include "model/tcp.h"
 
 #include <string.h>
 
@@ -70,6 +72,102 @@ struct entity entity_connection(
 	return (struct entity){
 		.kind = ENTITY_CONNECTION, .name = judge_text(j, "%s %s", local, peer), .pid = pid
 	};
+}
+
+/* Tables whose key is in another's row, and what stands there is called. */
+static const struct naming {
+	enum table_id table;
+	unsigned int column;
+	enum entity_kind kind;
+} namings[] = {
+	{ TABLE_cgroup, CGROUP_path, ENTITY_CGROUP },
+	{ TABLE_mount, MOUNT_target, ENTITY_MOUNT },
+	{ TABLE_disk, DISK_name, ENTITY_DEVICE },
+	{ TABLE_slab, SLAB_name, ENTITY_SLAB },
+};
+
+static const struct naming *naming_of(enum table_id id)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(namings); i++) {
+		if (namings[i].table == id)
+			return &namings[i];
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(namings); i++) {
+		if (metric_join(id, namings[i].table) >= 0)
+			return &namings[i];
+	}
+	return NULL;
+}
+
+enum table_id entity_names(enum table_id id)
+{
+	const struct naming *n = naming_of(id);
+
+	if (metric_join(id, TABLE_process) >= 0 && (!n || n->table != id))
+		return TABLE_process;
+	return n && n->table != id ? n->table : TABLE_none;
+}
+
+/* "softnet cpu=3" */
+static const char *row_keys(struct judgement *j, const struct table *t, const void *row)
+{
+	const struct schema *s = t->schema;
+	auto_strbuf text = { 0 };
+
+	strbuf_puts(&text, s->name);
+	for (unsigned int i = 0; i < s->n_columns && s->columns[i].role == ROLE_KEY; i++) {
+		const struct column *c = &s->columns[i];
+		struct reading r = table_cell(t, row, i);
+		text_t at;
+
+		memcpy(&at, (const char *)row + c->offset, sizeof(at));
+		if (c->type == TYPE_text)
+			strbuf_printf(&text, " %s=%s", c->name, table_text(t, at));
+		else if (reading_ok(r))
+			strbuf_printf(&text, " %s=%.0f", c->name, r.value);
+	}
+	return judge_text(j, "%s", strbuf_text(&text));
+}
+
+static const char *row_name(const struct table *t, const void *row, unsigned int column)
+{
+	text_t at;
+
+	memcpy(&at, (const char *)row + t->schema->columns[column].offset, sizeof(at));
+	return table_text(t, at);
+}
+
+struct entity entity_row(
+	struct judgement *j, const struct model *m, enum table_id id, const void *row)
+{
+	const struct table *t = frame_table(m->now, id);
+	const struct naming *n = naming_of(id);
+	int pid = metric_join(id, TABLE_process), key;
+
+	if (id == TABLE_tcp_socket) {
+		const struct tcp_socket *s = row;
+
+		return s->state == TCP_STATE_LISTEN ? entity_listener(j, t, s, 0)
+						    : entity_connection(j, t, s, 0);
+	}
+	if (pid >= 0 && (!n || n->table != id)) {
+		struct reading r = table_cell(t, row, (unsigned int)pid);
+
+		return reading_ok(r) ? entity_process(j, m, (uint64_t)r.value) : entity_host();
+	}
+	const struct table *names = n ? frame_table(m->now, n->table) : NULL;
+	const void *named = row;
+
+	if (n && n->table != id) {
+		key = metric_join(id, n->table);
+		struct reading r = table_cell(t, row, (unsigned int)key);
+
+		named = reading_ok(r) ? table_find(names, (uint64_t)r.value) : NULL;
+	}
+	if (n && table_usable(names) && named)
+		return (struct entity){ .kind = n->kind,
+			.name = judge_text(j, "%s", row_name(names, named, n->column)) };
+	return (struct entity){ .kind = ENTITY_ROW, .name = row_keys(j, t, row) };
 }
 
 const char *process_label(struct judgement *j, const struct model *m, uint64_t pid)

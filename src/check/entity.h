@@ -22,6 +22,13 @@ struct entity entity_listener(
 struct entity entity_connection(
 	struct judgement *j, const struct table *t, const struct tcp_socket *s, uint64_t pid);
 
+/* Whom a row of any table is about: its process, device, mount... or the row itself. */
+struct entity entity_row(
+	struct judgement *j, const struct model *m, enum table_id id, const void *row);
+
+/* The table that holds the names for entity_row(); TABLE_none: its own. */
+enum table_id entity_names(enum table_id id);
+
 /* "nginx (pid 4121)", and "pid 4121" when its name is unknown. */
 const char *process_label(struct judgement *j, const struct model *m, uint64_t pid);
 

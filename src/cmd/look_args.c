@@ -7,14 +7,14 @@
 #include <string.h>
 
 /* Is every word of the option's list a family or an id? */
-static bool names_known(const struct args *a, const char *option)
+static bool names_known(const struct args *a, const struct look_options *o, const char *option)
 {
 	const char *word = args_get(a, option);
 
 	while (word) {
 		size_t len = strcspn(word, ",");
 
-		if (!look_knows(word, len)) {
+		if (!look_knows(o, word, len)) {
 			usage_error(a->command,
 				"--%s takes families or ids, such as mem,tcp.close-wait, not "
 				"'%.*s'; "
@@ -44,7 +44,7 @@ bool look_args(const struct args *a, struct look_options *ret_options, struct te
 	}
 	if (args_get(a, "for") && !args_seconds(a, "for", 0.1, 86400, &seconds))
 		return false;
-	if (!names_known(a, "only") || !names_known(a, "skip"))
+	if (!names_known(a, &o, "only") || !names_known(a, &o, "skip"))
 		return false;
 	style.verbose = args_get(a, "verbose") != NULL;
 	o.for_ns = (uint64_t)(seconds * 1e9);

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CHECKS_MAX = 128, LOOK_NEEDS_MAX = CHECKS_MAX * 4, ASK_ROUNDS = 2 };
+enum { CHECKS_MAX = 256, LOOK_NEEDS_MAX = CHECKS_MAX * 4, ASK_ROUNDS = 2 };
 
 #define DEFAULT_FOR_NS 2000000000u
 /* Live budgets: 2 s + 1.2 s + 2 rounds of 0.5 s answer within 5 s whatever hangs. */
@@ -21,6 +21,7 @@ struct look {
 	struct feed *feed;
 	struct look_watch watch;
 	uint64_t for_ns;
+	bool alone;
 	const struct check *check[CHECKS_MAX];
 	size_t n_checks;
 	struct need need[LOOK_NEEDS_MAX];
@@ -55,19 +56,24 @@ static bool list_names(const char *list, const char *id)
 	return word_names((struct span){ c.at, cursor_left(&c) }, id);
 }
 
-bool look_knows(const char *name, size_t len)
+static bool one_knows(const struct check *const *list, size_t n, const char *name, size_t len)
 {
-	for (size_t i = 0; i < n_checks; i++) {
-		if (word_names((struct span){ name, len }, checks[i]->id))
+	for (size_t i = 0; i < n; i++) {
+		if (word_names((struct span){ name, len }, list[i]->id))
 			return true;
 	}
 	return false;
 }
 
-static bool list_known(const char *list)
+bool look_knows(const struct look_options *o, const char *name, size_t len)
+{
+	return one_knows(checks, n_checks, name, len) || one_knows(o->more, o->n_more, name, len);
+}
+
+static bool list_known(const struct look_options *o, const char *list)
 {
 	for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
-		if (!look_knows(at, strcspn(at, ",")))
+		if (!look_knows(o, at, strcspn(at, ",")))
 			return false;
 	}
 	return true;
@@ -96,7 +102,7 @@ static void collect_needs(struct look *l)
 			add_need(l, &c->needs[k]);
 	}
 	/* All models: vital signs and limits are shown on a healthy machine too. */
-	for (size_t id = 1; id < MODELS; id++) {
+	for (size_t id = 1; id < MODELS && !l->alone; id++) {
 		l->wants_model[id] = true;
 		for (size_t k = 0; k < NEEDS_MAX && model_rows[id]->needs[k].table; k++)
 			add_need(l, &model_rows[id]->needs[k]);
@@ -104,10 +110,21 @@ static void collect_needs(struct look *l)
 	add_need(l, &(struct need){ .table = TABLE_host, .optional = true });
 }
 
+/* Those of list that only and skip leave. */
+static void choose(
+	struct look *l, const struct look_options *o, const struct check *const *list, size_t n)
+{
+	for (size_t i = 0; i < n && l->n_checks < CHECKS_MAX; i++) {
+		if ((!o->only || list_names(o->only, list[i]->id)) &&
+			(!o->skip || !list_names(o->skip, list[i]->id)))
+			l->check[l->n_checks++] = list[i];
+	}
+}
+
 int look_new(struct host *h, const struct look_options *o, const struct look_watch *watch,
 	struct look **ret_look)
 {
-	if ((o->only && !list_known(o->only)) || (o->skip && !list_known(o->skip)))
+	if ((o->only && !list_known(o, o->only)) || (o->skip && !list_known(o, o->skip)))
 		return -EINVAL;
 	struct look *l = mem_new(1, sizeof(*l));
 
@@ -115,11 +132,10 @@ int look_new(struct host *h, const struct look_options *o, const struct look_wat
 		return -ENOMEM;
 	l->host = h;
 	l->for_ns = o->for_ns ? o->for_ns : DEFAULT_FOR_NS;
-	for (size_t i = 0; i < n_checks && l->n_checks < CHECKS_MAX; i++) {
-		if ((!o->only || list_names(o->only, checks[i]->id)) &&
-			(!o->skip || !list_names(o->skip, checks[i]->id)))
-			l->check[l->n_checks++] = checks[i];
-	}
+	l->alone = o->alone;
+	if (!o->alone)
+		choose(l, o, checks, n_checks);
+	choose(l, o, o->more, o->n_more);
 	collect_needs(l);
 	int err = l->n_checks ? feed_new(h, &l->feed) : -EINVAL;
 
@@ -171,7 +187,7 @@ static int next_frame(struct look *l, unsigned int index, bool last)
 	l->n_frames++;
 	l->model.now = &l->frame[l->at];
 	l->model.was = l->n_frames > 1 ? &l->frame[l->at ^ 1] : NULL;
-	for (size_t id = 1; id < MODELS; id++) {
+	for (size_t id = 1; id < MODELS && !l->alone; id++) {
 		arena_release(&l->model_arena[id]);
 		err = model_rows[id]->step(l->self[id], &l->model, &l->model_arena[id]);
 		if (err < 0)
@@ -304,6 +320,15 @@ static uint64_t cpu_so_far(const struct look *l)
 	return clock_ns(CLOCK_PROCESS_CPUTIME_ID) + feed_cost(l->feed).cpu_ns;
 }
 
+static bool any_rate(const struct look *l)
+{
+	for (size_t i = 0; i < l->n_needs; i++) {
+		if (l->need[i].rate)
+			return true;
+	}
+	return false;
+}
+
 /* The frames of one look: of a root all that it has, live the interval's end and, once, its start. */
 static int read_frames(struct look *l, uint64_t start_ns)
 {
@@ -315,6 +340,8 @@ static int read_frames(struct look *l, uint64_t start_ns)
 			err = next_frame(l, i, i + 1 == have);
 		return err;
 	}
+	if (l->alone && !any_rate(l))
+		return next_frame(l, l->n_frames, true);
 	if (l->n_frames == 0)
 		err = next_frame(l, 0, false);
 	if (err == 0) {

@@ -15,6 +15,9 @@ struct look_options {
 	uint64_t for_ns; /* between the two frames of a live look; 0: 2 s */
 	const char *only,
 		*skip; /* comma-separated families ("mem") or ids ("mem.oom"); NULL: none */
+	const struct check *const *more; /* besides those of check.def: rules of the house */
+	size_t n_more;
+	bool alone; /* only more, without models; where nothing needs a rate one frame will do */
 };
 
 /* Somebody who watches what is read: murphy capture. */
@@ -37,8 +40,8 @@ void look_free(struct look *l);
 /* Look once. A live look takes for_ns and at most 3 s more. 0, -ENOMEM, or why a frame of a root cannot be entered. */
 int look_next(struct look *l, struct report *ret_report);
 
-/* Is name, of length len, a family or an id of a check? */
-bool look_knows(const char *name, size_t len);
+/* Is name, of length len, a family or an id of a check, more of o included? */
+bool look_knows(const struct look_options *o, const char *name, size_t len);
 
 /* Nest what is explained below what explains it, then rank. Pure; called by look_next(). */
 void rank_findings(struct finding **finding, size_t n);

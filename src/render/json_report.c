@@ -80,7 +80,7 @@ static void put_evidence(struct json *j, const struct evidence *e)
 	json_end_object(j);
 }
 
-static void put_entities(struct json *j, const char *name, const struct entity *e, size_t n)
+void json_entities(struct json *j, const char *name, const struct entity *e, size_t n)
 {
 	json_key(j, name);
 	json_begin_array(j);
@@ -118,8 +118,8 @@ void json_finding(const struct finding *f, const struct model *m, bool gone, str
 		put_evidence(&j, &f->evidence[i]);
 	json_end_array(&j);
 	member(&j, "cause", f->cause);
-	put_entities(&j, "culprits", f->culprits, f->n_culprits);
-	put_entities(&j, "victims", f->victims, f->n_victims);
+	json_entities(&j, "culprits", f->culprits, f->n_culprits);
+	json_entities(&j, "victims", f->victims, f->n_victims);
 	member_u64(&j, "more_victims", f->more_victims);
 	json_key(&j, "do");
 	json_begin_array(&j);

@@ -3,7 +3,7 @@
 #ifndef MURPHY_RENDER_JSON_REPORT_H
 #define MURPHY_RENDER_JSON_REPORT_H
 
-#include "base/strbuf.h"
+#include "base/json.h"
 #include "check/report.h"
 
 /* Fields are only added within a version. */
@@ -11,6 +11,9 @@ enum { JSON_SCHEMA_VERSION = 1 };
 
 /* kinds host, finding, check, source, summary; one object a line. */
 void json_report(const struct report *r, struct strbuf *out);
+
+/* A member of entities: "culprits":[...]. */
+void json_entities(struct json *j, const char *name, const struct entity *e, size_t n);
 
 /* One finding; gone: it was there in the look before and is not any more (--watch). */
 void json_finding(const struct finding *f, const struct model *m, bool gone, struct strbuf *out);

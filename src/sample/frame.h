@@ -30,6 +30,20 @@ static inline const struct table *frame_table(const struct frame *f, enum table_
 	return f ? f->at[id] : NULL;
 }
 
+/* Nanoseconds between the two readings of table id, 0 when there are not two. */
+uint64_t frame_elapsed_ns(const struct frame *now, const struct frame *was, enum table_id id);
+
+/*
+ * How much a COUNTER column of row, which is a row of now's table id, has grown since was. The row of
+ * the frame before is found by its keys; what was not there then, or went back, is absent.
+ */
+struct reading frame_delta(const struct frame *now, const struct frame *was, enum table_id id,
+	const void *row, unsigned int column);
+
+/* The same per second. */
+struct reading frame_rate(const struct frame *now, const struct frame *was, enum table_id id,
+	const void *row, unsigned int column);
+
 /* The only row of a one-row table, NULL when there is none. */
 static inline const void *frame_row(const struct frame *f, enum table_id id)
 {

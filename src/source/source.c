@@ -17,6 +17,17 @@ const struct source *const sources[] = {
 };
 const size_t n_sources = ARRAY_SIZE(sources);
 
+bool source_reads_whole(enum table_id id)
+{
+	for (size_t i = 0; i < n_sources; i++) {
+		for (size_t k = 0; k < SOURCE_TABLES_MAX && sources[i]->fills[k]; k++) {
+			if (sources[i]->fills[k] == id && sources[i]->cost != COST_ASKED)
+				return true;
+		}
+	}
+	return false;
+}
+
 struct table *probe_table(struct probe *p, enum table_id id)
 {
 	return p->out[id];

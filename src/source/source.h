@@ -58,6 +58,9 @@ struct source {
 extern const struct source *const sources[];
 extern const size_t n_sources;
 
+/* False for a table that is only read row by row, for keys that a check asks for. */
+bool source_reads_whole(enum table_id id);
+
 /* The table to fill, NULL when nobody needs it in this frame or memory is out. */
 struct table *probe_table(struct probe *p, enum table_id id);
 

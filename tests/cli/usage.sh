@@ -21,7 +21,7 @@ expect() {
 
 expect 64 "'bogus' is not one of its commands" bogus
 expect 64 "'bogus' is not one of its commands" help bogus
-for command in diagnose capture explain completion man; do
+for command in diagnose capture explain assert completion man; do
 	expect 0 "" help $command
 	grep -q '.\{101\}' "$dir/out" && { echo "FAIL help $command: a line is too long"; failed=1; }
 done
@@ -44,6 +44,12 @@ expect 64 "not 'blue'" --color blue
 expect 64 "no --watch" --root / --watch
 expect 64 "no --for" --root / --for 3
 expect 64 "takes no operands" diagnose x
+expect 0 "" assert 'loadavg.tasks > 0'
+expect 1 "" assert 'not loadavg.tasks > 0'
+expect 64 "cannot compare bytes" assert 'meminfo.free_bytes > 5 s'
+expect 64 "one expression" assert
+expect 64 "no metric has" assert --list nosuchmetric
+expect 0 "" assert --list
 expect 64 "No such file" --root "$dir/none"
 expect 64 "neither a capture" --root "$dir"
 mkfifo "$dir/fifo"
