@@ -24,10 +24,12 @@ static int statfs_path(const char *target, char *path, size_t size)
 	return 0;
 }
 
-static const struct {
+struct number {
 	const char *name;
-	size_t offset;
-} spaces[] = {
+	size_t offset; /* of a uint64_t */
+};
+
+static const struct number spaces[] = {
 	{ "size_bytes", offsetof(struct host_space, size_bytes) },
 	{ "free_bytes", offsetof(struct host_space, free_bytes) },
 	{ "available_bytes", offsetof(struct host_space, available_bytes) },
@@ -35,11 +37,17 @@ static const struct {
 	{ "free_inodes", offsetof(struct host_space, free_inodes) },
 };
 
-/* "size_bytes 123\n" and so on, all of them. */
-static int parse_space(const struct strbuf *text, struct host_space *ret_space)
+static const struct number fd_stats[] = {
+	{ "inode", offsetof(struct host_fd_stat, inode) },
+	{ "links", offsetof(struct host_fd_stat, links) },
+	{ "allocated_bytes", offsetof(struct host_fd_stat, allocated_bytes) },
+	{ "regular", offsetof(struct host_fd_stat, regular) },
+};
+
+/* "size_bytes 123\n" and so on, all n of them, into the struct at base. */
+static int parse_numbers(const struct strbuf *text, const struct number *list, size_t n, void *base)
 {
 	struct cursor c = cursor_of(text->bytes, text->len), line;
-	struct host_space space = { 0 };
 	size_t seen = 0;
 
 	while (cursor_line(&c, &line)) {
@@ -48,25 +56,56 @@ static int parse_space(const struct strbuf *text, struct host_space *ret_space)
 
 		if (!cursor_word(&line, &name) || !cursor_u64(&line, &value))
 			return -EINVAL;
-		for (size_t i = 0; i < ARRAY_SIZE(spaces); i++) {
-			if (!span_eq(name, spaces[i].name))
+		for (size_t i = 0; i < n; i++) {
+			if (!span_eq(name, list[i].name))
 				continue;
-			memcpy((char *)&space + spaces[i].offset, &value, sizeof(value));
+			memcpy((char *)base + list[i].offset, &value, sizeof(value));
 			seen |= (size_t)1 << i;
 		}
 	}
-	if (seen + 1 != (size_t)1 << ARRAY_SIZE(spaces))
-		return -EINVAL;
-	*ret_space = space;
-	return 0;
+	return seen + 1 == (size_t)1 << n ? 0 : -EINVAL;
 }
 
-static int root_statfs(struct host *h, const char *path, struct host_space *ret_space)
+static void print_numbers(
+	struct strbuf *text, const struct number *list, size_t n, const void *base)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t value;
+
+		memcpy(&value, (const char *)base + list[i].offset, sizeof(value));
+		strbuf_printf(text, "%s %llu\n", list[i].name, (unsigned long long)value);
+	}
+}
+
+static int root_numbers(
+	struct host *h, const char *path, const struct number *list, size_t n, void *base)
 {
 	auto_strbuf text = { 0 };
 	int err = host_get(h, path, 4096, &text);
 
-	return err < 0 ? err : parse_space(&text, ret_space);
+	return err < 0 ? err : parse_numbers(&text, list, n, base);
+}
+
+int host_fd_stat(struct host *h, uint64_t pid, uint64_t fd, struct host_fd_stat *ret_st)
+{
+	struct host_fd_stat st = { 0 };
+	auto_strbuf text = { 0 };
+	char path[64];
+
+	snprintf(path, sizeof(path), "proc/%llu/fd/%llu", (unsigned long long)pid,
+		(unsigned long long)fd);
+	int err = h->live ? live_fd_stat(h, path, &st) : 0;
+
+	snprintf(path, sizeof(path), "proc/%llu/fdstat/%llu", (unsigned long long)pid,
+		(unsigned long long)fd);
+	if (!h->live)
+		err = root_numbers(h, path, fd_stats, ARRAY_SIZE(fd_stats), &st);
+	if (err == 0)
+		print_numbers(&text, fd_stats, ARRAY_SIZE(fd_stats), &st);
+	host_show(h, 'f', path, err, text.bytes, text.len);
+	if (err == 0)
+		*ret_st = st;
+	return err;
 }
 
 int host_statfs(struct host *h, const char *target, struct host_space *ret_space)
@@ -78,13 +117,10 @@ int host_statfs(struct host *h, const char *target, struct host_space *ret_space
 
 	if (err < 0)
 		return err;
-	err = h->live ? space_child_ask(h, target, &space) : root_statfs(h, path, &space);
-	for (size_t i = 0; err == 0 && i < ARRAY_SIZE(spaces); i++) {
-		uint64_t value;
-
-		memcpy(&value, (char *)&space + spaces[i].offset, sizeof(value));
-		strbuf_printf(&text, "%s %llu\n", spaces[i].name, (unsigned long long)value);
-	}
+	err = h->live ? space_child_ask(h, target, &space)
+		      : root_numbers(h, path, spaces, ARRAY_SIZE(spaces), &space);
+	if (err == 0)
+		print_numbers(&text, spaces, ARRAY_SIZE(spaces), &space);
 	host_show(h, 'f', path, err, text.bytes, text.len);
 	if (err == 0)
 		*ret_space = space;

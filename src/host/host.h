@@ -2,7 +2,8 @@
 /*
  * The only door to a machine: this one, a tree, or an archive that murphy captured. Paths are
  * relative to its root ("proc/meminfo", no leading slash). What is not a file has a path of its
- * own in a capture: proc/PID/fd.count, statfs/MOUNTPOINT, netlink/NETNS/NAME (docs/capture.md).
+ * own in a capture: proc/PID/fd.count, proc/PID/fdstat/FD, statfs/MOUNTPOINT, netlink/NETNS/NAME
+ * (docs/capture.md).
  */
 #ifndef MURPHY_HOST_HOST_H
 #define MURPHY_HOST_HOST_H
@@ -98,6 +99,17 @@ ssize_t host_link(struct host *h, const char *path, char *buf, size_t size);
 
 /* Open descriptors of a process: st_size of proc/PID/fd where the kernel tells, else counted. */
 int host_fd_count(struct host *h, uint64_t pid, uint64_t *ret_n);
+
+struct host_fd_stat {
+	uint64_t inode, links, allocated_bytes;
+	uint64_t regular; /* 1: a regular file */
+};
+
+/*
+ * stat(2) of what a descriptor of a process leads to, also when it has no name any more. Asks its
+ * file system, which may hang. 0 or -errno.
+ */
+int host_fd_stat(struct host *h, uint64_t pid, uint64_t fd, struct host_fd_stat *ret_st);
 
 struct host_space {
 	uint64_t size_bytes, free_bytes, available_bytes, inodes, free_inodes;

@@ -65,6 +65,20 @@ int live_stat(const struct host *h, const char *path, struct stat *ret_st)
 	return fstatat(dir, at.path, ret_st, 0) < 0 ? -errno : 0;
 }
 
+int live_fd_stat(const struct host *h, const char *path, struct host_fd_stat *ret_st)
+{
+	struct stat st;
+	int err = live_stat(h, path, &st);
+
+	if (err < 0)
+		return err;
+	*ret_st = (struct host_fd_stat){ .inode = st.st_ino,
+		.links = st.st_nlink,
+		.allocated_bytes = (uint64_t)st.st_blocks * 512,
+		.regular = S_ISREG(st.st_mode) };
+	return 0;
+}
+
 int live_statfs(const char *target, struct host_space *ret_space)
 {
 	struct statfs s;

@@ -75,6 +75,7 @@ ssize_t live_link(const struct host *h, const char *path, char *buf, size_t size
 int live_stat(const struct host *h, const char *path, struct stat *ret_st);
 int tree_open(int root_fd, const char *path, int flags);
 
+int live_fd_stat(const struct host *h, const char *path, struct host_fd_stat *ret_st);
 int live_statfs(const char *target, struct host_space *ret_space);
 
 /* live_statfs() in a child; -ETIMEDOUT when it does not answer in 300 ms, or did not before. */

@@ -32,7 +32,7 @@ static pid_t writer(struct scene *s, const struct disk *d)
 static int run(struct scene *s)
 {
 	struct disk d;
-	int err = disk_new(s, 32 * MIB, &d);
+	int err = disk_new(s, 32 * MIB, 0, &d);
 
 	if (err < 0)
 		return err;

@@ -59,7 +59,7 @@ static int run(struct scene *s)
 {
 	struct disk d;
 	pid_t tid;
-	int err = disk_new(s, 32 * MIB, &d);
+	int err = disk_new(s, 32 * MIB, 0, &d);
 
 	if (err < 0)
 		return err;

@@ -93,7 +93,7 @@ static int run(struct scene *s)
 {
 	struct disk d;
 	struct cgroup g = { 0 };
-	int err = disk_new(s, 256 * MIB, &d);
+	int err = disk_new(s, 256 * MIB, 0, &d);
 
 	if (err == 0)
 		err = slow_down(s, &d, &g);

@@ -78,10 +78,10 @@ static int attach_and_mount(struct scene *s, const char *image, struct disk *d)
 	return 0;
 }
 
-int disk_new(struct scene *s, uint64_t bytes, struct disk *ret_disk)
+int disk_new(struct scene *s, uint64_t bytes, unsigned inodes, struct disk *ret_disk)
 {
 	struct disk d = { 0 };
-	char image[160];
+	char image[160], number[16];
 	int err = scene_dir(s, bytes);
 
 	if (err < 0)
@@ -96,7 +96,15 @@ int disk_new(struct scene *s, uint64_t bytes, struct disk *ret_disk)
 	if (mkdir(d.target, 0755) < 0)
 		return -errno;
 
-	const char *mkfs[] = { "mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0", image, NULL };
+	const char *mkfs[] = { "mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0", image, NULL,
+		NULL, NULL };
+
+	snprintf(number, sizeof(number), "%u", inodes);
+	if (inodes > 0) {
+		mkfs[5] = "-N";
+		mkfs[6] = number;
+		mkfs[7] = image;
+	}
 
 	if (scene_command(s, NULL, mkfs) != 0)
 		return -EIO;
@@ -115,6 +123,39 @@ int disk_freeze(struct scene *s, const struct disk *d)
 	if (err < 0 || fd < 0)
 		return err < 0 ? err : -errno;
 	return ioctl(fd, FIFREEZE, 0) < 0 ? -errno : 0;
+}
+
+int disk_open(const struct disk *d, const char *name)
+{
+	char path[160];
+
+	snprintf(path, sizeof(path), "%s/%s", d->target, name);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int disk_fill(int fd, uint64_t bytes)
+{
+	static char block[65536];
+
+	memset(block, 'm', sizeof(block));
+	for (size_t part = sizeof(block); bytes > 0;) {
+		if (part > bytes)
+			part = (size_t)bytes;
+		ssize_t n = write(fd, block, part);
+
+		if (n >= 0)
+			bytes -= (uint64_t)n;
+		else if (errno != ENOSPC)
+			return -errno;
+		/* Also the last block. */
+		else if (part > 4096)
+			part = 4096;
+		else
+			return -ENOSPC;
+	}
+	return 0;
 }
 
 int tmpfs_new(struct scene *s, uint64_t bytes, uint64_t used, char ret_target[112])

@@ -148,8 +148,14 @@ struct disk {
 	unsigned major, minor;
 };
 
-/* ext4 of bytes in a file below s->dir; 0, scene_skip()'s value or -errno. */
-int disk_new(struct scene *s, uint64_t bytes, struct disk *ret_disk);
+/* ext4 of bytes in a file below s->dir; 0, scene_skip()'s value or -errno. inodes 0: as usual. */
+int disk_new(struct scene *s, uint64_t bytes, unsigned inodes, struct disk *ret_disk);
+
+/* Write to fd until at least bytes were written, or nothing fits any more: then -ENOSPC. 0, -errno. */
+int disk_fill(int fd, uint64_t bytes);
+
+/* Open a new file of that name on the disk; its descriptor or -errno. */
+int disk_open(const struct disk *d, const char *name);
 
 /* Freeze its file system, as for a snapshot; it is thawed at the end. 0 or -errno. */
 int disk_freeze(struct scene *s, const struct disk *d);

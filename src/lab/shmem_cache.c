@@ -13,7 +13,7 @@ static int run(struct scene *s)
 
 	err = scene_need_memory(s, bytes);
 	if (err == 0)
-		err = tmpfs_new(s, bytes + (64 << 20), bytes, target);
+		err = tmpfs_new(s, bytes + bytes / 4, bytes, target);
 	if (err < 0)
 		return err;
 	scene_say(s, "%ju MiB of files lie in a tmpfs at %s: counted as cache, never given back",

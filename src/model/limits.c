@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/limits.h"
 
+#include "model/spaces.h"
 #include "model/tcp.h"
 
 #include <string.h>
@@ -148,52 +149,23 @@ static void fold_cgroups(struct limits_model *lm, const struct model *m)
 	}
 }
 
-/* File systems that are full by design, and bind mounts of one that is already in the list. */
-static bool space_counts(const struct table *mounts, const struct mount *mount)
-{
-	static const char *const images[] = { "squashfs", "iso9660", "erofs", "cramfs", "udf" };
-	const char *fstype = table_text(mounts, mount->fstype);
-
-	if (mount->read_only)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(images); i++) {
-		if (strcmp(fstype, images[i]) == 0)
-			return false;
-	}
-	for (table_each(struct mount, other, mounts)) {
-		if (other->dev == mount->dev && !other->read_only)
-			return other == mount;
-	}
-	return true;
-}
-
 static void fold_spaces(struct limits_model *lm, const struct model *m)
 {
-	const struct table *mounts = frame_table(m->now, TABLE_mount);
+	for (size_t i = 0; m->spaces && i < m->spaces->n; i++) {
+		const struct space *s = &m->spaces->space[i];
+		struct limit l = { .kind = LIMIT_SPACE,
+			.name = s->target,
+			.unit = UNIT_BYTES,
+			/* As df counts: root's reserve is neither used nor there to be used. */
+			.used = s->used_bytes,
+			.limit = s->used_bytes + s->available_bytes };
 
-	for (table_each(struct mount_space, s, frame_table(m->now, TABLE_mount_space))) {
-		const struct mount *mount = table_find(mounts, s->id);
-
-		if (!mount || !s->answered || !space_counts(mounts, mount))
-			continue;
-		struct limit l = { .name = table_text(mounts, mount->target) };
-
-		/* As df counts: what is reserved for root is neither used nor there to be used. */
-		if (row_has(s->has, MOUNT_SPACE_available_bytes) &&
-			s->size_bytes >= s->free_bytes) {
-			l.kind = LIMIT_SPACE;
-			l.unit = UNIT_BYTES;
-			l.used = s->size_bytes - s->free_bytes;
-			l.limit = l.used + s->available_bytes;
-			offer(lm, l);
-		}
-		if (row_has(s->has, MOUNT_SPACE_inodes) && s->inodes >= s->free_inodes) {
-			l.kind = LIMIT_INODES;
-			l.unit = UNIT_COUNT;
-			l.used = s->inodes - s->free_inodes;
-			l.limit = s->inodes;
-			offer(lm, l);
-		}
+		offer(lm, l);
+		l.kind = LIMIT_INODES;
+		l.unit = UNIT_COUNT;
+		l.used = s->inodes - s->free_inodes;
+		l.limit = s->inodes;
+		offer(lm, l);
 	}
 }
 
@@ -241,8 +213,6 @@ const struct model_row model_limits = {
 		{ .table = TABLE_sockstat, .optional = true },
 		{ .table = TABLE_cgroup, .optional = true },
 		{ .table = TABLE_cgroup_mem, .optional = true },
-		{ .table = TABLE_mount, .optional = true },
-		{ .table = TABLE_mount_space, .optional = true },
 		{ .table = TABLE_tcp_socket, .optional = true, .keep = keep_listener } },
 	.size = sizeof(struct limits_model),
 	.step = step,

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/spaces.h"
+
+#include <errno.h>
+#include <string.h>
+
+const struct space *spaces_find(const struct spaces_model *sm, uint64_t dev)
+{
+	for (size_t i = 0; sm && i < sm->n; i++) {
+		if (sm->space[i].mount->dev == dev)
+			return &sm->space[i];
+	}
+	return NULL;
+}
+
+/* Length of target when path lies in it, else 0. */
+static size_t lies_in(const char *path, const char *target)
+{
+	size_t len = strlen(target);
+
+	if (strcmp(target, "/") == 0)
+		return path[0] == '/';
+	if (len == 0 || strncmp(path, target, len) != 0 || (path[len] && path[len] != '/'))
+		return 0;
+	return len;
+}
+
+const struct mount *mount_of_path(const struct table *mounts, const char *path)
+{
+	const struct mount *best = NULL;
+	size_t longest = 0;
+
+	for (table_each(const struct mount, m, mounts)) {
+		size_t len = lies_in(path, table_text(mounts, m->target));
+
+		/* Of two at one place the later one hides the other. */
+		if (len > 0 && (len > longest || (len == longest && m->id > best->id))) {
+			best = m;
+			longest = len;
+		}
+	}
+	return best;
+}
+
+/*
+ * Images: full by design. Those of FUSE do not always say that they are read-only, but have no free
+ * block at all.
+ */
+static bool is_image(const char *fstype, const struct mount_space *s)
+{
+	static const char *const images[] = { "squashfs", "iso9660", "erofs", "cramfs", "udf",
+		"romfs", "fuse.snapfuse", "fuse.squashfuse", "fuse.dwarfs" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(images); i++) {
+		if (strcmp(fstype, images[i]) == 0)
+			return true;
+	}
+	return strncmp(fstype, "fuse", 4) == 0 && s->free_bytes == 0;
+}
+
+/* How the file system of dev is best named; NULL when it can be written nowhere. */
+static const struct mount *name_of(const struct table *mounts, uint64_t dev)
+{
+	const struct mount *best = NULL;
+
+	for (table_each(const struct mount, m, mounts)) {
+		if (m->dev != dev || m->read_only)
+			continue;
+		if (!best || strlen(table_text(mounts, m->target)) <
+				     strlen(table_text(mounts, best->target)))
+			best = m;
+	}
+	return best;
+}
+
+/* Subvolumes and datasets have numbers of their own and one pool of space. */
+static bool same_pool(const struct space *a, const struct space *b)
+{
+	static const char *const pooled[] = { "zfs", "btrfs", "bcachefs" };
+
+	if (a->mount->dev == b->mount->dev)
+		return true;
+	if (strcmp(a->fstype, b->fstype) != 0 || a->available_bytes != b->available_bytes)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(pooled); i++) {
+		if (strcmp(a->fstype, pooled[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void fold_pace(struct space *sp, const struct model *m, const struct mount_space *s)
+{
+	const struct mount_space *was = table_find(frame_table(m->was, TABLE_mount_space), s->id);
+	uint64_t elapsed = model_elapsed_ns(m, TABLE_mount_space);
+
+	if (!was || elapsed == 0 || !row_has(was->has, MOUNT_SPACE_free_bytes) ||
+		was->size_bytes != s->size_bytes)
+		return;
+	double eaten =
+		was->free_bytes > s->free_bytes ? (double)(was->free_bytes - s->free_bytes) : 0;
+
+	sp->fill_bytes_per_s = reading_of(eaten * 1e9 / (double)elapsed);
+	if (eaten > 0)
+		sp->full_in_ns =
+			reading_of((double)sp->available_bytes * 1e9 / sp->fill_bytes_per_s.value);
+}
+
+static bool fold(struct space *sp, const struct model *m, const struct mount_space *s)
+{
+	const struct table *mounts = frame_table(m->now, TABLE_mount);
+	const struct mount *asked = table_find(mounts, s->id);
+	const struct mount *named = asked ? name_of(mounts, asked->dev) : NULL;
+
+	if (!named || !s->answered || !row_has(s->has, MOUNT_SPACE_available_bytes) ||
+		s->size_bytes == 0 || s->size_bytes < s->free_bytes ||
+		is_image(table_text(mounts, named->fstype), s))
+		return false;
+	*sp = (struct space){ .mount = named,
+		.target = table_text(mounts, named->target),
+		.fstype = table_text(mounts, named->fstype),
+		.used_bytes = s->size_bytes - s->free_bytes,
+		.available_bytes = s->available_bytes,
+		.reserved_bytes = s->free_bytes > s->available_bytes
+					  ? s->free_bytes - s->available_bytes
+					  : 0 };
+	double whole = (double)sp->used_bytes + (double)sp->available_bytes;
+
+	sp->used_ratio = whole > 0 ? (double)sp->used_bytes / whole : 0;
+	if (row_has(s->has, MOUNT_SPACE_inodes) && s->inodes >= s->free_inodes) {
+		sp->inodes = s->inodes;
+		sp->free_inodes = s->free_inodes;
+		sp->inodes_ratio =
+			ratio_of((double)(s->inodes - s->free_inodes), (double)s->inodes);
+	}
+	fold_pace(sp, m, s);
+	return true;
+}
+
+static int step(void *self, const struct model *m, struct arena *a)
+{
+	struct spaces_model *sm = self;
+	const struct table *t = frame_table(m->now, TABLE_mount_space);
+
+	*sm = (struct spaces_model){ .state = t ? t->state : STATE_ABSENT };
+	if (!table_usable(t) || t->n == 0)
+		return 0;
+	sm->space = arena_new(a, t->n * sizeof(*sm->space));
+	if (!sm->space)
+		return -ENOMEM;
+	for (table_each(const struct mount_space, s, t)) {
+		struct space *sp = &sm->space[sm->n];
+		bool twice = false;
+
+		if (!fold(sp, m, s))
+			continue;
+		for (size_t i = 0; i < sm->n; i++)
+			twice |= same_pool(&sm->space[i], sp);
+		sm->n += !twice;
+	}
+	return 0;
+}
+
+const struct model_row model_spaces = {
+	.name = "spaces",
+	.needs = { { .table = TABLE_mount, .optional = true },
+		{ .table = TABLE_mount_space, .rate = true, .optional = true } },
+	.size = sizeof(struct spaces_model),
+	.step = step,
+};
