@@ -6,6 +6,7 @@
 #include "render/json_report.h"
 #include "source/source.h"
 #include "store/capture.h"
+#include "view/fact.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -142,6 +143,9 @@ static int run(const struct args *a)
 			a->command, "stdout cannot hold both the capture and --diagnose");
 	if (!look_args(a, &o, &style))
 		return EXIT_USAGE;
+	/* What murphy diff compares is kept too, though no check needs it. */
+	if (!o.only)
+		o.also = fact_needs;
 	int err = terminal_open_host(root, &h);
 
 	if (err < 0)
@@ -162,5 +166,6 @@ const struct command command_capture = {
 		"only its owner may read it. It appears when it is whole, and a file that is there "
 		"is kept. - is stdout.",
 	.options = options,
+	.files = true,
 	.run = run,
 };

@@ -194,8 +194,13 @@ static void complete_bash(struct strbuf *out)
 		"\tlocal word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
 		"\tcase ${COMP_WORDS[1]} in\n\t-*|'') ;;\n"
 		"\t*) [ \"$COMP_CWORD\" -gt 1 ] && command=${COMP_WORDS[1]} ;;\n\tesac\n"
-		"\tcase $before in\n\t--root|capture)\n"
-		"\t\tCOMPREPLY=($(compgen -f -- \"$word\"))\n\t\treturn ;;\n\t--only|--skip)\n"
+		"\tcase $before in\n\t--root");
+	for (size_t i = 0; i < n_commands; i++) {
+		if (commands[i]->files)
+			strbuf_printf(out, "|%s", commands[i]->name);
+	}
+	strbuf_puts(out,
+		")\n\t\tCOMPREPLY=($(compgen -f -- \"$word\"))\n\t\treturn ;;\n\t--only|--skip)\n"
 		"\t\tCOMPREPLY=($(compgen -W \"");
 	for (size_t i = 0; i < n_checks; i++)
 		strbuf_printf(out, "%s%s", i ? " " : "", checks[i]->id);
@@ -209,7 +214,7 @@ static void complete_bash(struct strbuf *out)
 	for (size_t i = 0; i < n_commands; i++)
 		strbuf_printf(out, " %s", commands[i]->name);
 	strbuf_puts(out, "\"\n\tCOMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\n"
-			 "complete -F _murphy murphy\n");
+			 "complete -o default -F _murphy murphy\n");
 }
 
 /* Inside single quotes of a shell. */
@@ -251,7 +256,7 @@ static void complete_zsh(struct strbuf *out)
 			strbuf_puts(out, "'");
 		}
 		strbuf_printf(out, " \\\n\t'*:%s:%s' ;;\n", c->operands ? "operand" : "",
-			strcmp(c->name, "capture") == 0 ? "_files" : "");
+			c->files ? "_files" : "");
 	}
 	strbuf_puts(out, "esac\n");
 }

@@ -54,6 +54,11 @@ bool host_is_live(const struct host *h)
 	return h->live;
 }
 
+bool host_is_redacted(const struct host *h)
+{
+	return h->redacted;
+}
+
 unsigned int host_frames(const struct host *h)
 {
 	return h->n_frames;

@@ -38,6 +38,9 @@ void host_free(struct host *h);
 
 bool host_is_live(const struct host *h);
 
+/* Does it say of itself that murphy capture --redact made it? */
+bool host_is_redacted(const struct host *h);
+
 /* Frames that it holds: 1 or more for a root, 0 (as many as you like) when live. */
 unsigned int host_frames(const struct host *h);
 

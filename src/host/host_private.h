@@ -56,6 +56,7 @@ struct host {
 	struct archive *archive;
 	int base_fd;      /* tree: the directory that was named; else -1 */
 	bool capture;     /* has notes, rows and clock of murphy's own */
+	bool redacted;    /* its manifest says so */
 	bool frame_dirs;  /* frames are the directories 0, 1, ... */
 	char prefix[256]; /* archive: what stands before a frame's paths, with its '/' */
 	size_t base_prefix;

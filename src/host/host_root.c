@@ -211,6 +211,8 @@ static int check_manifest(struct host *h, char *why)
 		return 0;
 	uint64_t format = number_after(&text, "format\t");
 
+	h->redacted = text.bytes && strstr(text.bytes, "redacted\tyes");
+
 	if (format == 1)
 		return 0;
 	snprintf(why, WHY_SIZE, "it is a capture of format %llu; this murphy reads format 1",

@@ -137,6 +137,8 @@ int look_new(struct host *h, const struct look_options *o, const struct look_wat
 		choose(l, o, checks, n_checks);
 	choose(l, o, o->more, o->n_more);
 	collect_needs(l);
+	for (const struct need *n = o->also; n && n->table; n++)
+		add_need(l, n);
 	int err = l->n_checks ? feed_new(h, &l->feed) : -EINVAL;
 
 	for (size_t id = 1; id < MODELS && err == 0; id++) {

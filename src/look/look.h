@@ -18,6 +18,7 @@ struct look_options {
 	const struct check *const *more; /* besides those of check.def: rules of the house */
 	size_t n_more;
 	bool alone; /* only more, without models; where nothing needs a rate one frame will do */
+	const struct need *also; /* tables that no check needs, ends with TABLE_none; NULL: none */
 };
 
 /* Somebody who watches what is read: murphy capture. */

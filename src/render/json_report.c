@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <time.h>
 
-static struct json begin(struct strbuf *out, const char *kind)
+struct json json_begin_kind(struct strbuf *out, const char *kind)
 {
 	struct json j = json_to(out);
 
@@ -20,7 +20,7 @@ static struct json begin(struct strbuf *out, const char *kind)
 	return j;
 }
 
-static void end(struct json *j)
+void json_end_kind(struct json *j)
 {
 	json_end_object(j);
 	json_end_line(j);
@@ -101,7 +101,7 @@ void json_entities(struct json *j, const char *name, const struct entity *e, siz
 
 void json_finding(const struct finding *f, const struct model *m, bool gone, struct strbuf *out)
 {
-	struct json j = begin(out, "finding");
+	struct json j = json_begin_kind(out, "finding");
 	uint64_t boot = m->now->boottime_ns, wall = m->now->walltime_ns;
 
 	member(&j, "id", f->id);
@@ -136,7 +136,7 @@ void json_finding(const struct finding *f, const struct model *m, bool gone, str
 		json_bool(&j, true);
 	}
 	member(&j, "under", f->parent ? f->parent->id : NULL);
-	end(&j);
+	json_end_kind(&j);
 }
 
 /* Members of a row of its table; a cell that it lacks is null. */
@@ -147,35 +147,41 @@ static void member_cell(struct json *j, const char *name, const struct table *t,
 	json_cell(j, t, row, column);
 }
 
-static void put_host(const struct report *r, struct strbuf *out)
+void json_host_members(struct json *j, const struct report *r)
 {
 	const struct frame *f = r->model->now;
 	const struct table *t = frame_table(f, TABLE_host);
 	const struct host_row *h = table_only(t);
 	const struct meminfo *m = frame_row(f, TABLE_meminfo);
-	struct json j = begin(out, "host");
 
-	member(&j, "murphy", murphy_version);
-	json_key(&j, "time");
-	put_time(&j, f->walltime_ns);
+	member(j, "murphy", murphy_version);
+	json_key(j, "time");
+	put_time(j, f->walltime_ns);
 	if (h) {
-		member_cell(&j, "name", t, h, HOST_name);
-		member_cell(&j, "kernel", t, h, HOST_release);
-		member_cell(&j, "boot_id", t, h, HOST_boot_id);
-		member_cell(&j, "os", t, h, HOST_os);
-		member_cell(&j, "machine", t, h, HOST_machine);
-		member_cell(&j, "cpus", t, h, HOST_cpus_online);
-		member_cell(&j, "uptime_ns", t, h, HOST_uptime_ns);
+		member_cell(j, "name", t, h, HOST_name);
+		member_cell(j, "kernel", t, h, HOST_release);
+		member_cell(j, "boot_id", t, h, HOST_boot_id);
+		member_cell(j, "os", t, h, HOST_os);
+		member_cell(j, "machine", t, h, HOST_machine);
+		member_cell(j, "cpus", t, h, HOST_cpus_online);
+		member_cell(j, "uptime_ns", t, h, HOST_uptime_ns);
 	}
 	if (m)
 		member_cell(
-			&j, "memory_bytes", frame_table(f, TABLE_meminfo), m, MEMINFO_total_bytes);
-	end(&j);
+			j, "memory_bytes", frame_table(f, TABLE_meminfo), m, MEMINFO_total_bytes);
+}
+
+static void put_host(const struct report *r, struct strbuf *out)
+{
+	struct json j = json_begin_kind(out, "host");
+
+	json_host_members(&j, r);
+	json_end_kind(&j);
 }
 
 static void put_check(const struct check_result *c, struct strbuf *out)
 {
-	struct json j = begin(out, "check");
+	struct json j = json_begin_kind(out, "check");
 
 	member(&j, "id", c->check->id);
 	member(&j, "question", c->check->question);
@@ -184,12 +190,12 @@ static void put_check(const struct check_result *c, struct strbuf *out)
 		member(&j, "state", state_name(c->state));
 		member(&j, "why", c->why);
 	}
-	end(&j);
+	json_end_kind(&j);
 }
 
 static void put_source(const struct table *t, uint64_t now_ns, struct strbuf *out)
 {
-	struct json j = begin(out, "source");
+	struct json j = json_begin_kind(out, "source");
 
 	member(&j, "table", t->schema->name);
 	member(&j, "method", t->method);
@@ -201,12 +207,12 @@ static void put_source(const struct table *t, uint64_t now_ns, struct strbuf *ou
 	member_u64(&j, "lost", t->lost);
 	member_u64(&j, "age_ns", now_ns > t->taken_ns ? now_ns - t->taken_ns : 0);
 	member_u64(&j, "cost_ns", t->cost_ns);
-	end(&j);
+	json_end_kind(&j);
 }
 
 static void put_summary(const struct report *r, struct strbuf *out)
 {
-	struct json j = begin(out, "summary");
+	struct json j = json_begin_kind(out, "summary");
 
 	member_u64(&j, "findings", r->n_findings);
 	member_u64(&j, "findings_lost", r->lost_findings);
@@ -221,7 +227,7 @@ static void put_summary(const struct report *r, struct strbuf *out)
 	member_u64(&j, "cost_cpu_ns", r->cpu_ns);
 	member_u64(&j, "cost_peak_bytes", r->peak_bytes);
 	member_u64(&j, "readers_stuck", r->stuck);
-	end(&j);
+	json_end_kind(&j);
 }
 
 void json_report(const struct report *r, struct strbuf *out)

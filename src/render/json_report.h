@@ -9,6 +9,13 @@
 /* Fields are only added within a version. */
 enum { JSON_SCHEMA_VERSION = 1 };
 
+/* Begin and end an object of a kind, with its line. */
+struct json json_begin_kind(struct strbuf *out, const char *kind);
+void json_end_kind(struct json *j);
+
+/* What the machine is: the members of kind host. */
+void json_host_members(struct json *j, const struct report *r);
+
 /* kinds host, finding, check, source, summary; one object a line. */
 void json_report(const struct report *r, struct strbuf *out);
 

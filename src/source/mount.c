@@ -77,6 +77,8 @@ static int parse_mount(struct cursor *c, struct table *t)
 	row_put(t->schema, &m, MOUNT_target, intern_decoded(t, target));
 	row_put(t->schema, &m, MOUNT_fstype, table_intern(t, fstype.at, fstype.len));
 	row_put(t->schema, &m, MOUNT_source, intern_decoded(t, source));
+	row_put(t->schema, &m, MOUNT_options, table_intern(t, options.at, options.len));
+	row_put(t->schema, &m, MOUNT_super_options, table_intern(t, super.at, super.len));
 	row_put(t->schema, &m, MOUNT_read_only, is_read_only(options) || is_read_only(super));
 	struct mount *row = table_add(t);
 

@@ -237,7 +237,8 @@ static void note_error(struct capture *c, char kind, const char *path, int err)
 	const char *name = strerrorname_np(-err);
 
 	/* What is not in an archive is -ENOENT by itself, and so is the kind of what is there. */
-	if (err == -ENOENT || (kind == 'l' && err == -EINVAL) || (kind == 'd' && err == -ENOTDIR))
+	if (err == -ENOENT || (kind == 'l' && err == -EINVAL) || (kind == 'd' && err == -ENOTDIR) ||
+		(kind == 'f' && err == -EISDIR))
 		return;
 	tsv_put(&c->errors, path, strlen(path));
 	strbuf_printf(&c->errors, "\t%s\n", name ? name : "EIO");

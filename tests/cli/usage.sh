@@ -21,7 +21,7 @@ expect() {
 
 expect 64 "'bogus' is not one of its commands" bogus
 expect 64 "'bogus' is not one of its commands" help bogus
-for command in diagnose capture explain assert completion man; do
+for command in diagnose capture diff explain assert completion man; do
 	expect 0 "" help $command
 	grep -q '.\{101\}' "$dir/out" && { echo "FAIL help $command: a line is too long"; failed=1; }
 done
@@ -50,6 +50,10 @@ expect 64 "cannot compare bytes" assert 'meminfo.free_bytes > 5 s'
 expect 64 "one expression" assert
 expect 64 "no metric has" assert --list nosuchmetric
 expect 0 "" assert --list
+expect 64 "one capture, or two" diff
+expect 64 "one capture, or two" diff a b c
+expect 64 "No such file" diff "$dir/none"
+expect 64 "no --for" diff a b --for 3
 expect 64 "No such file" --root "$dir/none"
 expect 64 "neither a capture" --root "$dir"
 mkfifo "$dir/fifo"
