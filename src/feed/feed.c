@@ -15,7 +15,11 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-enum { SOURCES_MAX = 128, READERS_MAX = 64 };
+/*
+ * No more than ABANDONED_MAX processes that nothing can end are left behind on a sick host, and one
+ * more for what should never hang.
+ */
+enum { SOURCES_MAX = 128, READERS_MAX = 64, ABANDONED_MAX = 4, DYING_MS = 50 };
 
 #define BUDGET_ROOT_NS 30000000000u
 /* How much later than the source's own deadline its reader is ended. */
@@ -40,6 +44,7 @@ struct feed {
 	uint64_t budget_ns;         /* of a live read */
 	struct feed_cost cost;      /* of the readers that have ended */
 	pid_t stuck[SOURCES_MAX];   /* by source: a reader that was killed and did not die yet */
+	bool answered[SOURCES_MAX]; /* by source: it has, in this or an earlier frame */
 	pid_t leaving[READERS_MAX]; /* said that they were done and did not end yet */
 };
 
@@ -53,6 +58,8 @@ struct run {
 	struct reader *reader[READERS_MAX];
 	size_t n_readers;
 	bool alone; /* something hung: from now on each source has a reader of its own */
+	unsigned int hung_before; /* children of earlier frames that still hang */
+	bool despairs;            /* of the readers that hang: they do not die */
 	uint64_t deadline_ns;
 };
 
@@ -235,12 +242,70 @@ static void arm(const struct run *r, struct reader *reader)
 		clock_ns(CLOCK_MONOTONIC) + reader_deadline_ns(r->feed->host, s) + GRACE_NS;
 }
 
+static const char too_many[] = "is not asked: too many readers hang";
+
+/* Readers and their children that nothing could end. */
+static unsigned int left_behind(const struct run *r)
+{
+	return feed_stuck(r->feed) + r->hung_before;
+}
+
+/*
+ * May one more reader run that may hang for good? Those that were killed and can die are gone within
+ * milliseconds: waited for once.
+ */
+static bool dares(struct run *r)
+{
+	for (int ms = 0;; ms++) {
+		reap(r->feed);
+		if (left_behind(r) + r->n_readers < ABANDONED_MAX)
+			return true;
+		if (r->n_readers > 0 || r->despairs)
+			return false;
+		r->despairs = ms == DYING_MS;
+		usleep(1000);
+	}
+}
+
+/*
+ * Where no process can be started (the pid limit is the very story that is to be told) the harmless
+ * are read by this one; the others are not, and say why.
+ */
+static void read_here(struct run *r, size_t k, int err)
+{
+	struct table *out[TABLES] = { 0 };
+	const enum table_id *ids = sources[k]->fills;
+	char why[96];
+
+	if (sources[k]->manner == MANNER_RISKY) {
+		snprintf(why, sizeof(why),
+			"needs a process of its own, and none can be started: %s", strerror(-err));
+		fail_source(r, k, STATE_DENIED, why);
+		return;
+	}
+	host_set_tap(r->feed->host, r->feed->tap, r->feed->tap_arg);
+	reader_read(&r->job, k, out);
+	host_set_tap(r->feed->host, NULL, NULL);
+	for (size_t i = 0; i < SOURCE_TABLES_MAX && ids[i]; i++) {
+		if (out[ids[i]])
+			put_table(r, k, ids[i], out[ids[i]]);
+	}
+	r->progress[k] = DONE;
+}
+
 /*
  * False when it has to wait: what is short (processes, descriptors) comes back when the readers
- * that run now end. With none running the sources fail.
+ * that run now end. With none running we have to do it ourselves.
  */
 static bool start(struct run *r, const size_t *list, size_t n)
 {
+	bool tame = !r->alone && sources[list[0]]->manner == MANNER_INLINE;
+
+	if (!tame && !dares(r)) {
+		for (size_t i = 0; i < n && r->n_readers == 0; i++)
+			fail_source(r, list[i], STATE_LATE, too_many);
+		return r->n_readers == 0;
+	}
 	struct reader *reader = r->n_readers < READERS_MAX ? mem_new(1, sizeof(*reader)) : NULL;
 	int err = -ENOMEM;
 
@@ -253,14 +318,11 @@ static bool start(struct run *r, const size_t *list, size_t n)
 		err = reader->pid < 0 ? reader->pid : 0;
 	}
 	if (err < 0) {
-		char why[64];
-
 		free(reader);
 		if (r->n_readers > 0)
 			return false;
-		snprintf(why, sizeof(why), "could not be started: %s", strerror(-err));
 		for (size_t i = 0; i < n; i++)
-			fail_source(r, list[i], STATE_BROKEN, why);
+			read_here(r, list[i], err);
 		return true;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -283,6 +345,11 @@ static bool launch(struct run *r)
 			continue;
 		if (r->feed->stuck[k] > 0) {
 			fail_source(r, k, STATE_LATE, "still hangs from an earlier read");
+			more = true;
+			continue;
+		}
+		if (left_behind(r) > ABANDONED_MAX && !r->feed->answered[k] && r->n_readers == 0) {
+			fail_source(r, k, STATE_LATE, too_many);
 			more = true;
 			continue;
 		}
@@ -345,6 +412,7 @@ static void take_message(
 		break;
 	case WIRE_DONE:
 		r->progress[head->source] = DONE;
+		r->feed->answered[head->source] = true;
 		if (++reader->at < reader->n_sources)
 			arm(r, reader);
 		break;
@@ -498,6 +566,7 @@ static int run_tables(struct run *r)
 	r->job.was = r->feed->was;
 	r->job.wanted = r->wanted;
 	r->job.tap = r->feed->tap != NULL;
+	r->hung_before = host_stuck(r->feed->host);
 	want_uses(r);
 	for (size_t k = 0; k < n_sources; k++) {
 		if (fills_wanted(r, sources[k]))

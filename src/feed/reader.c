@@ -63,7 +63,7 @@ static bool prepare(const struct reader_job *job, struct table **out, const stru
 	return run;
 }
 
-static void run_source(const struct reader_job *job, struct table **out, size_t index, int fd)
+void reader_read(const struct reader_job *job, size_t index, struct table **out)
 {
 	const struct source *s = sources[index];
 	struct replay replay[SOURCE_TABLES_MAX] = { 0 };
@@ -78,7 +78,6 @@ static void run_source(const struct reader_job *job, struct table **out, size_t 
 		.deadline_ns = clock_ns(CLOCK_MONOTONIC) + reader_deadline_ns(job->host, s),
 	};
 
-	wire_send_mark(fd, WIRE_START, index);
 	for (size_t i = 0; i < job->n_asks; i++) {
 		p.asked[job->asks[i].table] = job->asks[i].keys;
 		p.n_asked[job->asks[i].table] = job->asks[i].n;
@@ -99,7 +98,18 @@ static void run_source(const struct reader_job *job, struct table **out, size_t 
 		table_sort(*slot);
 		(*slot)->cost_ns = cpu;
 		cpu = 0; /* the whole source's, once */
-		wire_send_table(fd, index, s->fills[i], *slot);
+	}
+}
+
+static void run_source(const struct reader_job *job, struct table **out, size_t index, int fd)
+{
+	const enum table_id *fills = sources[index]->fills;
+
+	wire_send_mark(fd, WIRE_START, index);
+	reader_read(job, index, out);
+	for (size_t i = 0; i < SOURCE_TABLES_MAX && fills[i]; i++) {
+		if (out[fills[i]])
+			wire_send_table(fd, index, fills[i], out[fills[i]]);
 	}
 	wire_send_mark(fd, WIRE_DONE, index);
 }

@@ -26,6 +26,12 @@ struct reader_job {
 /* What a source may take: a tree on a disk may be large and cold, and nobody waits for a capture. */
 uint64_t reader_deadline_ns(const struct host *h, const struct source *s);
 
+/*
+ * Read sources[index] in this very process. out: by table id; gets a table for each that the source
+ * fills and somebody wants, owned by the caller; what it holds of them before is let go.
+ */
+void reader_read(const struct reader_job *job, size_t index, struct table **out);
+
 /* Fork it. Its pid and a non-blocking pipe to read from, or -errno. */
 pid_t reader_start(const struct reader_job *job, int *ret_fd);
 

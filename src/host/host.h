@@ -120,13 +120,15 @@ struct host_space {
 
 /*
  * statfs(2) of a mount point ("/srv"), in a child process that serves one question after the other.
- * 0, -ETIMEDOUT when it hangs (after 300 ms, the child is killed), or -errno.
+ * 0, -ETIMEDOUT when it hangs (after 300 ms, the child is killed), -EBUSY when 4 children could not
+ * be killed and no more is risked, or -errno.
  */
 int host_statfs(struct host *h, const char *target, struct host_space *ret_space);
 
 /*
  * Ask now, in a child of its own, what host_statfs() of the same target will take up: many that hang
- * then cost one wait. 0, also when there is nothing to wait for; -EAGAIN: no more at once (16).
+ * then cost one wait. 0, also when there is nothing to wait for; -EAGAIN: no more at
+ * once, lest more than 4 are left that cannot be killed.
  */
 int host_statfs_ahead(struct host *h, const char *target);
 

@@ -33,7 +33,7 @@ struct space_child {
 };
 
 /* A question asked ahead of its turn, by a child of its own; free while its pid is 0. */
-enum { AHEAD_MAX = 16 };
+enum { AHEAD_MAX = 4 };
 struct space_ahead {
 	struct space_child child;
 	uint64_t target;   /* hash of its path */
@@ -48,6 +48,7 @@ enum { HUNG_MAX = 64 };
 struct space_hung {
 	pid_t pid;       /* 0: free */
 	uint64_t target; /* hash of its path */
+	bool killed;     /* in vain, as long as it is still there */
 };
 
 struct host {
@@ -79,7 +80,10 @@ int tree_open(int root_fd, const char *path, int flags);
 int live_fd_stat(const struct host *h, const char *path, struct host_fd_stat *ret_st);
 int live_statfs(const char *target, struct host_space *ret_space);
 
-/* live_statfs() in a child; -ETIMEDOUT when it does not answer in 300 ms, or did not before. */
+/*
+ * live_statfs() in a child; -ETIMEDOUT when it does not answer in 300 ms, or did not before; -EBUSY
+ * when so many hang for good that none more is risked.
+ */
 int space_child_ask(struct host *h, const char *target, struct host_space *ret_space);
 int space_child_ahead(struct host *h, const char *target);
 void space_children_end(struct host *h);

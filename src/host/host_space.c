@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 300 };
+enum { PATIENCE_MS = 300, DYING_MS = 10, UNKILLABLE_MAX = 4 };
 
 struct answer {
 	int err;
@@ -88,11 +88,25 @@ static void child_end(struct space_child *c)
 	*c = (struct space_child){ 0 };
 }
 
-static int give_up(struct space_child *c, int err)
+/*
+ * NFS can be killed, FUSE cannot once its server has read the question: that child goes to init when
+ * we exit.
+ */
+static int give_up(struct host *h, struct space_child *c, int err)
 {
+	bool dead = false;
+
 	kill(c->pid, SIGKILL);
 	close(c->fd);
-	waitpid(c->pid, NULL, WNOHANG); /* what cannot die yet goes to init when we exit */
+	for (int ms = 0; ms < DYING_MS && !dead; ms++) {
+		dead = waitpid(c->pid, NULL, WNOHANG) != 0;
+		if (!dead)
+			usleep(1000);
+	}
+	for (size_t i = 0; h->hung && i < HUNG_MAX; i++) {
+		if (h->hung[i].pid == c->pid)
+			h->hung[i].killed = true;
+	}
 	*c = (struct space_child){ 0 };
 	return err;
 }
@@ -102,7 +116,7 @@ void space_children_end(struct host *h)
 	child_end(&h->space_child);
 	for (size_t i = 0; i < AHEAD_MAX; i++) {
 		if (h->ahead[i].child.pid > 0)
-			give_up(&h->ahead[i].child, 0);
+			give_up(h, &h->ahead[i].child, 0);
 	}
 }
 
@@ -154,7 +168,17 @@ unsigned int host_stuck(const struct host *h)
 	return n;
 }
 
-static int answer(struct space_child *c, uint64_t until_ns, struct host_space *ret_space)
+static unsigned int unkillable(const struct host *h)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; h->hung && i < HUNG_MAX; i++)
+		n += h->hung[i].killed && h->hung[i].pid > 0 && still_hangs(h->hung[i].pid);
+	return n;
+}
+
+static int answer(
+	struct host *h, struct space_child *c, uint64_t until_ns, struct host_space *ret_space)
 {
 	struct pollfd pfd = { .fd = c->fd, .events = POLLIN };
 	struct answer a;
@@ -166,16 +190,16 @@ static int answer(struct space_child *c, uint64_t until_ns, struct host_space *r
 		n = poll(&pfd, 1, now < until_ns ? (int)((until_ns - now) / 1000000) + 1 : 0);
 	} while (n < 0 && errno == EINTR);
 	if (n <= 0)
-		return give_up(c, n < 0 ? -errno : -ETIMEDOUT);
+		return give_up(h, c, n < 0 ? -errno : -ETIMEDOUT);
 	if (recv(c->fd, &a, sizeof(a), 0) != sizeof(a))
-		return give_up(c, -EIO);
+		return give_up(h, c, -EIO);
 	if (a.err == 0)
 		*ret_space = a.space;
 	return a.err;
 }
 
 /* Send the question to a child, started if there is none; noted in slot while no answer came. */
-static int ask(struct space_child *c, const char *target, struct space_hung *slot)
+static int ask(struct host *h, struct space_child *c, const char *target, struct space_hung *slot)
 {
 	int err = c->pid > 0 ? 0 : child_start(c);
 
@@ -183,13 +207,23 @@ static int ask(struct space_child *c, const char *target, struct space_hung *slo
 		return err;
 	/* Noted before it is asked: this process may be ended while it waits. */
 	if (slot)
-		*slot = (struct space_hung){ c->pid, hash_fnv64(target, strlen(target)) };
+		*slot = (struct space_hung){ .pid = c->pid,
+			.target = hash_fnv64(target, strlen(target)) };
 	if (send(c->fd, target, strlen(target), MSG_NOSIGNAL) >= 0)
 		return 0;
-	err = give_up(c, -errno);
+	err = give_up(h, c, -errno);
 	if (slot)
 		slot->pid = 0;
 	return err;
+}
+
+static unsigned int n_ahead(const struct host *h)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < AHEAD_MAX; i++)
+		n += h->ahead[i].child.pid > 0;
+	return n;
 }
 
 /* The question that was asked ahead for target, or one that is free. */
@@ -222,20 +256,20 @@ int space_child_ahead(struct host *h, const char *target)
 
 	if (len == 0 || len > PATH_MAX)
 		return -ENAMETOOLONG;
-	if (!a || !slot)
+	if (!a || !slot || unkillable(h) + n_ahead(h) >= UNKILLABLE_MAX)
 		return -EAGAIN;
 	if (a->child.pid > 0 || slot->pid > 0)
 		return 0;
 	a->target = hash;
 	a->until_ns = patience_end_ns();
-	return ask(&a->child, target, slot);
+	return ask(h, &a->child, target, slot);
 }
 
 /* Its answer, if it was asked ahead: that child is then done. */
-static int answer_ahead(
-	struct space_ahead *a, struct space_hung *slot, struct host_space *ret_space)
+static int answer_ahead(struct host *h, struct space_ahead *a, struct space_hung *slot,
+	struct host_space *ret_space)
 {
-	int err = answer(&a->child, a->until_ns, ret_space);
+	int err = answer(h, &a->child, a->until_ns, ret_space);
 
 	child_end(&a->child);
 	if (slot && err != -ETIMEDOUT)
@@ -254,14 +288,16 @@ int space_child_ask(struct host *h, const char *target, struct host_space *ret_s
 	struct space_ahead *ahead = ahead_of(h, hash);
 
 	if (ahead && ahead->child.pid > 0)
-		return answer_ahead(ahead, slot, ret_space);
+		return answer_ahead(h, ahead, slot, ret_space);
 	if (slot && slot->pid > 0)
 		return -ETIMEDOUT;
-	int err = ask(&h->space_child, target, slot);
+	if (unkillable(h) >= UNKILLABLE_MAX)
+		return -EBUSY;
+	int err = ask(h, &h->space_child, target, slot);
 
 	if (err < 0)
 		return err;
-	err = answer(&h->space_child, patience_end_ns(), ret_space);
+	err = answer(h, &h->space_child, patience_end_ns(), ret_space);
 	if (slot && err != -ETIMEDOUT)
 		slot->pid = 0;
 	return err;

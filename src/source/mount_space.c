@@ -99,12 +99,17 @@ static const char *target_of(const struct round *r, size_t i)
 	return table_text(r->mounts, r->list[i]->target);
 }
 
-/* One that hangs gets a row without an answer; one that refuses (a user's FUSE) gets none. */
+/*
+ * One that hangs gets a row without an answer; one that refuses (a user's FUSE) gets none. -EBUSY:
+ * none more may be asked.
+ */
 static int ask(struct probe *p, struct table *t, struct round *r, size_t i)
 {
 	struct host_space space;
 	int err = host_statfs(p->host, target_of(r, i), &space);
 
+	if (err == -EBUSY)
+		return err;
 	t->seen++;
 	r->asked++;
 	r->hangs |= err == -ETIMEDOUT;
@@ -163,15 +168,15 @@ static int ask_all(struct probe *p, struct table *t, struct round *r)
 	size_t ahead = remote_last(r);
 
 	for (size_t i = 0; i < r->n; i++) {
-		if (probe_late(p)) {
+		if (r->hangs && i >= ahead)
+			ahead = ask_ahead(p, r, i);
+		int err = probe_late(p) ? -EBUSY : ask(p, t, r, i);
+
+		if (err == -EBUSY) {
 			table_fail(t, STATE_LATE, "%zu of %zu file systems not asked",
 				r->n - r->asked, r->n);
 			return 0;
 		}
-		if (r->hangs && i >= ahead)
-			ahead = ask_ahead(p, r, i);
-		int err = ask(p, t, r, i);
-
 		if (err < 0)
 			return err;
 	}
