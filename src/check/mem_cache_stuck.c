@@ -167,7 +167,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 const struct check check_mem_cache_stuck = {
 	.id = "mem.cache-stuck",
 	.question = "Is memory that looks like cache really free to take?",
-	.explains = { "mem.pressure" },
+	.explains = { "mem.pressure", "mem.swap" },
 	.needs = {
 		{ .table = TABLE_meminfo },
 		{ .table = TABLE_pressure, .rate = true, .optional = true },

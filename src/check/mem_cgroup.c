@@ -357,7 +357,7 @@ const struct check check_mem_cgroup = {
 	.id = "mem.cgroup",
 	.question = "Does a control group need more memory than its limit?",
 	/* Reclaim and refaults burn the CPU time of the very processes that thrash. */
-	.explains = { "mem.pressure", "cpu.saturated" },
+	.explains = { "mem.pressure", "mem.swap", "cpu.saturated" },
 	.needs = {
 		{ .table = TABLE_cgroup, .rate = true },
 		{ .table = TABLE_meminfo, .optional = true },

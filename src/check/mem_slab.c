@@ -164,7 +164,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 const struct check check_mem_slab = {
 	.id = "mem.slab",
 	.question = "Does the kernel itself hold an unusual share of memory?",
-	.explains = { "mem.pressure" },
+	.explains = { "mem.pressure", "mem.swap" },
 	.needs = {
 		{ .table = TABLE_meminfo },
 		{ .table = TABLE_slab, .ask = true },

@@ -18,6 +18,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/swap.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -240,6 +241,10 @@ static void perform(const struct undo_step *step)
 		break;
 	case UNDO_UMOUNT:
 		unmount(step->path);
+		break;
+	case UNDO_SWAPOFF:
+		if (swapoff(step->path) < 0 && errno != EINVAL)
+			fprintf(stderr, "murphy-lab: %s: %s\n", step->path, strerror(errno));
 		break;
 	case UNDO_GROUP:
 		remove_group(step->path);

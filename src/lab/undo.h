@@ -19,11 +19,12 @@
 #include <stdint.h>
 
 enum undo_op {
-	UNDO_WRITE,  /* write text to path; first of all, for it may be what tasks wait for */
-	UNDO_THAW,   /* thaw the file system mounted at path; first, too */
-	UNDO_UMOUNT, /* from here on in reverse order, when the processes are gone */
-	UNDO_GROUP,  /* rmdir a control group */
-	UNDO_TREE,   /* remove a folder and what is below it on that file system */
+	UNDO_WRITE,   /* write text to path; first of all, for it may be what tasks wait for */
+	UNDO_THAW,    /* thaw the file system mounted at path; first, too */
+	UNDO_UMOUNT,  /* from here on in reverse order, when the processes are gone */
+	UNDO_SWAPOFF, /* switch off swap on the file path */
+	UNDO_GROUP,   /* rmdir a control group */
+	UNDO_TREE,    /* remove a folder and what is below it on that file system */
 };
 
 enum { UNDO_STEPS = 32, UNDO_PATH = 200, UNDO_TEXT = 64, UNDO_MAGIC = 0x6f646e75 };

@@ -1,42 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/cursor.h"
+#include "source/mangled.h"
 #include "source/source.h"
 
 #include <errno.h>
 #include <string.h>
-
-enum { PATH_SIZE = 4096 };
-
-/* Digits of \ooo at at, or -1. */
-static int octal(const char *at, const char *end)
-{
-	if (end - at < 4 || at[0] != '\\')
-		return -1;
-	int value = 0;
-
-	for (int i = 1; i < 4; i++) {
-		if (at[i] < '0' || at[i] > '7')
-			return -1;
-		value = value * 8 + (at[i] - '0');
-	}
-	return value > 255 ? -1 : value;
-}
-
-/* The kernel writes blank, tab, line feed, '\' and '#' as \ooo: fs/proc_namespace.c, mangle(). */
-static text_t intern_decoded(struct table *t, struct span s)
-{
-	const char *at = s.at, *end = s.at + s.len;
-	char text[PATH_SIZE];
-	size_t len = 0;
-
-	while (at < end && len < sizeof(text)) {
-		int code = octal(at, end);
-
-		text[len++] = code < 0 ? *at : (char)code;
-		at += code < 0 ? 1 : 4;
-	}
-	return table_intern(t, text, len);
-}
 
 /* True when the comma-separated options hold the word ro. */
 static bool is_read_only(struct span options)
@@ -74,9 +42,9 @@ static int parse_mount(struct cursor *c, struct table *t)
 		return -EINVAL;
 	row_put(t->schema, &m, MOUNT_id, id);
 	row_put(t->schema, &m, MOUNT_dev, major << 32 | minor);
-	row_put(t->schema, &m, MOUNT_target, intern_decoded(t, target));
+	row_put(t->schema, &m, MOUNT_target, mangled_intern(t, target));
 	row_put(t->schema, &m, MOUNT_fstype, table_intern(t, fstype.at, fstype.len));
-	row_put(t->schema, &m, MOUNT_source, intern_decoded(t, source));
+	row_put(t->schema, &m, MOUNT_source, mangled_intern(t, source));
 	row_put(t->schema, &m, MOUNT_options, table_intern(t, options.at, options.len));
 	row_put(t->schema, &m, MOUNT_super_options, table_intern(t, super.at, super.len));
 	row_put(t->schema, &m, MOUNT_read_only, is_read_only(options) || is_read_only(super));

@@ -352,6 +352,14 @@ static struct worth weigh(const struct probe *p, const struct table *processes)
 	return w;
 }
 
+/* Who waited for pages is asked how many of them are swapped out, however small he is. */
+static bool faulted(const struct probe *p, const struct process *proc)
+{
+	const struct process *was = table_find(frame_table(p->was, TABLE_process), proc->pid);
+
+	return was && was->start_ns == proc->start_ns && proc->major_faults > was->major_faults;
+}
+
 static bool among_largest(struct worth *w, const struct process *proc)
 {
 	if (w->all_status || proc->resident_bytes > w->least_bytes)
@@ -406,12 +414,13 @@ static int read_detail(
  * Kernel threads have no memory, files or limits of their own, and live in the root group: only
  * the time that they wait for a CPU says anything.
  */
-static bool applies(const struct detail *d, const struct process *proc, struct worth *w)
+static bool applies(
+	const struct probe *p, const struct detail *d, const struct process *proc, struct worth *w)
 {
 	if (proc->kthread)
 		return d->table == TABLE_process_sched;
 	if (d->table == TABLE_process_status)
-		return among_largest(w, proc);
+		return among_largest(w, proc) || faulted(p, proc);
 	return d->table != TABLE_process_limits || w->open >= FEW_FDS;
 }
 
@@ -469,7 +478,7 @@ static int read_details(struct probe *p, struct table *const *to, struct tally *
 				proc_late(to[i], done, processes->n, start_ns);
 				continue;
 			}
-			if (!applies(&details[i], proc, &w))
+			if (!applies(p, &details[i], proc, &w))
 				continue;
 			const struct process_io *same =
 				details[i].table == TABLE_process_io
