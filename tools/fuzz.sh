@@ -1,11 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# fuzz.sh SECONDS [NAME]: every fuzzer of build-fuzz (or one) for so long, two at a time; 0 only
+# fuzz.sh SECONDS [NAME...]: every fuzzer of build-fuzz (or some) for so long, two at a time; 0 only
 # replays the corpora. New inputs stay in build-fuzz/corpus/NAME, what crashes in
-# build-fuzz/crash/NAME-*. Exit code 1 when one of them crashed.
+# build-fuzz/crash/NAME-*. Exit code 1 when one of them crashed. What survived ten minutes or more
+# gets its row in fuzz/RESULTS.md.
 set -eu
 seconds=${1:-60}
+[ $# = 0 ] || shift
 build="build-fuzz"
+long=600
 
 if ! command -v clang >/dev/null 2>&1; then
 	echo 'no clang here'
@@ -33,16 +36,42 @@ fuzz_one()
 	fi
 }
 
-names=${2:-$(find "$build/fuzz" -maxdepth 1 -type f -name 'fuzz-*' | sed 's/.*fuzz-//' | sort)}
-[ -n "$names" ]
-running=0
-for name in $names; do
-	fuzz_one "$name" &
-	running=$((running + 1))
-	if [ $running = 2 ]; then
-		wait
-		running=0
+# survived NAME: its row in fuzz/RESULTS.md.
+survived()
+{
+	runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$build/log/$1")
+	if [ "$seconds" -lt $long ] || [ -z "$runs" ]; then
+		return
 	fi
+	results=fuzz/RESULTS.md
+	{
+		echo '# Parsers that survived their fuzzer for ten minutes or more'
+		echo
+		echo 'Written by tools/fuzz.sh; do not edit. clang, libFuzzer, ASan and UBSan; two at a time.'
+		echo
+		echo '| parser | seconds | inputs run | commit | day |'
+		echo '|---|---|---|---|---|'
+		{
+			[ ! -f $results ] || grep '^| [a-z]' $results | grep -v '^| parser ' |
+				grep -vF "| $1 | " || true
+			echo "| $1 | $seconds | $runs | $(git rev-parse --short HEAD) | $(date -u +%Y-%m-%d) |"
+		} | LC_ALL=C sort
+	} >$results.new
+	mv $results.new $results
+}
+
+names=${*:-$(find "$build/fuzz" -maxdepth 1 -type f -name 'fuzz-*' | sed 's/.*fuzz-//' | sort)}
+[ -n "$names" ]
+first=
+for name in $names ''; do
+	if [ -n "$name" ]; then
+		fuzz_one "$name" &
+		[ -n "$first" ] || { first=$name; continue; }
+	fi
+	wait
+	for done in $first $name; do
+		[ ! -f "$build/log/$done" ] || [ -e "$build/crash/failed" ] || survived "$done"
+	done
+	first=
 done
-wait
 [ ! -e "$build/crash/failed" ]
