@@ -10,8 +10,6 @@
  * and moved no byte between; over less than this a slow disk alone would look so.
  */
 #define LOOK_MIN_NS 1000000000ull
-/* What hung and goes on again is told for a day. */
-#define PAST_NS (24ull * 3600 * 1000000000u)
 enum { TASKS_MAX = 64, GROUPS_MAX = 8 };
 
 /* Tasks that wait for one thing. */
@@ -432,49 +430,6 @@ static void report(struct judgement *j, const struct model *m, const struct grou
 	advise(j, f, g);
 }
 
-/* Hung in the last day, by the kernel's log, and not in D any more. */
-static bool report_past(struct judgement *j, const struct model *m)
-{
-	const struct table *t = frame_table(m->now, TABLE_klog_hung);
-	uint64_t now_ns = m->now->boottime_ns;
-	const struct klog_hung *last = NULL;
-	struct finding *f = NULL;
-
-	if (!table_usable(t))
-		return false;
-	for (table_each(const struct klog_hung, k, t)) {
-		if (now_ns > k->at_ns + PAST_NS || blocked_find(m->blocked, k->pid))
-			continue;
-		if (!f)
-			f = judge_finding(j, SEVERITY_INFO, CONFIDENCE_CERTAIN);
-		struct entity e = { .kind = ENTITY_PROCESS,
-			.pid = k->pid,
-			.name = judge_text(j, "%s", table_text(t, k->comm)) };
-		bool again = false;
-
-		/* The kernel complains every two minutes. */
-		for (size_t i = 0; i < f->n_victims; i++)
-			again |= entity_same(&f->victims[i], &e);
-		if (!again)
-			finding_victim(f, e);
-		last = k;
-	}
-	if (!f)
-		return false;
-	f->title = judge_text(j, "%s (pid %llu) hung for %s or more %s ago, and no longer does",
-		table_text(t, last->comm), (unsigned long long)last->pid,
-		human_ns((double)last->blocked_ns).s,
-		human_ns(now_ns > last->at_ns ? (double)(now_ns - last->at_ns) : 0).s);
-	f->since_ns = last->at_ns;
-	finding_evidence(f, "klog_hung.blocked_ns", UNIT_NS, reading_of((double)last->blocked_ns),
-		"kernel log", reading_none(STATE_ABSENT), "the kernel's own complaint");
-	finding_culprit(f, f->victims[0]);
-	f->cause = "the log has the stack; what it waited for came back, or the task was killed";
-	finding_todo(f, "read the stacks:  dmesg -T | grep -A20 'blocked for more than'");
-	f->refuted_if = "the same task is in D again";
-	return true;
-}
-
 static enum verdict judge(const struct model *m, struct judgement *j)
 {
 	const struct blocked_model *bm = m->blocked;
@@ -501,7 +456,6 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 		report(j, m, one);
 		sad = true;
 	}
-	sad |= report_past(j, m);
 	if (sad)
 		return VERDICT_SAD;
 	if (bm->elapsed_ns < LOOK_MIN_NS)
@@ -513,6 +467,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 const struct check check_io_stuck = {
 	.id = "io.stuck",
 	.question = "Does a process wait for I/O that does not come?",
+	.explains = { "kernel.hung-task" },
 	.needs = {
 		{ .table = TABLE_process, .rate = true },
 		{ .table = TABLE_process_io, .rate = true, .optional = true },

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* A name that is one piece of a path: '/', '%', controls become %XX. */
 static int statfs_path(const char *target, char *path, size_t size)
@@ -135,6 +136,31 @@ int host_statfs_ahead(struct host *h, const char *target)
 void host_statfs_end(struct host *h)
 {
 	space_children_end(h);
+}
+
+int64_t host_utc_offset_s(struct host *h)
+{
+	static const char path[] = "utc-offset";
+	auto_strbuf text = { 0 };
+	int64_t offset = 0;
+	int err = 0;
+
+	if (h->live) {
+		time_t now = (time_t)(host_walltime_ns(h) / 1000000000u);
+		struct tm tm;
+
+		offset = localtime_r(&now, &tm) ? tm.tm_gmtoff : 0;
+		strbuf_printf(&text, "%lld\n", (long long)offset);
+	} else {
+		err = host_get(h, path, 64, &text);
+		struct cursor c = cursor_of(text.bytes, text.len);
+
+		/* A day at most, whoever wrote the file. */
+		if (err < 0 || !cursor_s64(&c, &offset) || offset > 86400 || offset < -86400)
+			offset = 0;
+	}
+	host_show(h, 'f', path, err, text.bytes, text.len);
+	return offset;
 }
 
 int host_table_note(struct host *h, const char *table, struct table_note *ret_note)

@@ -249,6 +249,56 @@ int host_read_all(struct host *h, const char *path, size_t limit, struct strbuf 
 	return err;
 }
 
+/* From limit bytes before its end; text is empty. */
+static int get_end(struct host *h, const char *path, size_t limit, struct strbuf *text, bool *cut)
+{
+	struct span bytes;
+	struct stat st;
+
+	if (h->archive) {
+		int err = file_in_archive(h, path, &bytes);
+
+		if (err < 0)
+			return err;
+		*cut = bytes.len > limit;
+		strbuf_add(
+			text, bytes.at + (*cut ? bytes.len - limit : 0), *cut ? limit : bytes.len);
+		return text->failed ? -ENOMEM : 0;
+	}
+	auto_close fd = open_below(h, path, O_RDONLY);
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fd < 0 ? fd : -errno;
+	*cut = S_ISREG(st.st_mode) && st.st_size > (off_t)limit;
+	if (*cut && lseek(fd, st.st_size - (off_t)limit, SEEK_SET) < 0)
+		return -errno;
+	if (strbuf_reserve(text, limit) < 0)
+		return -ENOMEM;
+	ssize_t n = read_whole(fd, text->bytes, limit);
+
+	if (n < 0)
+		return (int)n;
+	text->len = (size_t)n;
+	text->bytes[n] = '\0';
+	return 0;
+}
+
+int host_read_end(
+	struct host *h, const char *path, size_t limit, struct strbuf *ret_text, bool *ret_cut)
+{
+	bool cut = false;
+
+	strbuf_clear(ret_text);
+	int err = get_end(h, path, limit, ret_text, &cut);
+
+	if (err < 0)
+		strbuf_clear(ret_text);
+	else if (ret_cut)
+		*ret_cut = cut;
+	host_show(h, 'f', path, err, ret_text->bytes, ret_text->len);
+	return err;
+}
+
 static int list_dir(struct host *h, const char *path, struct strbuf *names)
 {
 	int fd = open_below(h, path, O_RDONLY | O_DIRECTORY);

@@ -82,6 +82,16 @@ ssize_t host_read_record(struct host *h, const char *path, char *buf, size_t siz
 int host_read_all(struct host *h, const char *path, size_t limit, struct strbuf *ret_text);
 
 /*
+ * The end of a file that grows at its end, at most limit bytes of it, into ret_text (cleared first).
+ * limit is what a capture keeps. *ret_cut (may be NULL): there was more before.
+ */
+int host_read_end(
+	struct host *h, const char *path, size_t limit, struct strbuf *ret_text, bool *ret_cut);
+
+/* What its local time is ahead of UTC now, for logs without a zone. 0 where it is not known. */
+int64_t host_utc_offset_s(struct host *h);
+
+/*
  * Names in a directory, without . and .., each followed by NUL, into ret_names (cleared first).
  * 0 or -errno.
  */

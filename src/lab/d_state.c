@@ -1,33 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/lab.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-
 #define MIB UINT64_C(1048576)
-
-/* Opening for writing would wait too: so the file is open before the freeze. */
-static pid_t writer(struct scene *s, const struct disk *d)
-{
-	static const char block[4096];
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/log", d->target);
-	auto_close fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return -errno;
-	pid_t pid = scene_child(s, "lab-writer");
-
-	if (pid != 0)
-		return pid;
-	for (;;) {
-		if (pwrite(fd, block, sizeof(block), 0) < 0)
-			_exit(1);
-		scene_nap(10);
-	}
-}
 
 static int run(struct scene *s)
 {
@@ -36,7 +10,7 @@ static int run(struct scene *s)
 
 	if (err < 0)
 		return err;
-	pid_t pid = writer(s, &d);
+	pid_t pid = disk_writer(s, &d);
 
 	if (pid < 0)
 		return pid;

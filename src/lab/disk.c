@@ -51,9 +51,10 @@ static int attach(const char *image, int *ret_number)
 	return -EBUSY;
 }
 
-static int attach_and_mount(struct scene *s, const char *image, struct disk *d)
+int disk_mount(struct scene *s, const char *image, const char *options, struct disk *ret_disk)
 {
 	char device[32];
+	struct disk disk = { 0 }, *d = &disk;
 	struct stat st;
 	int number = -1;
 	auto_close fd = attach(image, &number);
@@ -68,19 +69,43 @@ static int attach_and_mount(struct scene *s, const char *image, struct disk *d)
 	d->minor = (unsigned)((st.st_rdev & 0xff) | (st.st_rdev >> 12 & 0xfff00));
 	snprintf(d->device, sizeof(d->device), "loop%d", number);
 	snprintf(device, sizeof(device), "/dev/%s", d->device);
-
+	snprintf(d->target, sizeof(d->target), "%s/disk.mnt", s->dir);
+	if (mkdir(d->target, 0755) < 0)
+		return -errno;
 	int err = undo_add(s->undo, UNDO_UMOUNT, d->target, NULL);
 
 	if (err < 0)
 		return err;
-	if (mount(device, d->target, "ext4", MS_NOSUID | MS_NODEV | MS_NOATIME, "") < 0)
+	if (mount(device, d->target, "ext4", MS_NOSUID | MS_NODEV | MS_NOATIME, options) < 0)
 		return scene_skip(s, "may not mount: %s", strerror(errno));
+	*ret_disk = disk;
 	return 0;
+}
+
+/* Opening for writing would wait too: so the file is open before the freeze. */
+pid_t disk_writer(struct scene *s, const struct disk *d)
+{
+	static const char block[4096];
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/log", d->target);
+	auto_close fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -errno;
+	pid_t pid = scene_child(s, "lab-writer");
+
+	if (pid != 0)
+		return pid;
+	for (;;) {
+		if (pwrite(fd, block, sizeof(block), 0) < 0)
+			_exit(1);
+		scene_nap(10);
+	}
 }
 
 int disk_new(struct scene *s, uint64_t bytes, unsigned inodes, struct disk *ret_disk)
 {
-	struct disk d = { 0 };
 	char image[160], number[16];
 	int err = scene_dir(s, bytes);
 
@@ -92,9 +117,6 @@ int disk_new(struct scene *s, uint64_t bytes, unsigned inodes, struct disk *ret_
 	if (err < 0)
 		return err;
 	snprintf(image, sizeof(image), "%s/disk", s->dir);
-	snprintf(d.target, sizeof(d.target), "%s/mnt", s->dir);
-	if (mkdir(d.target, 0755) < 0)
-		return -errno;
 
 	const char *mkfs[] = { "mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0", image, NULL,
 		NULL, NULL };
@@ -108,11 +130,7 @@ int disk_new(struct scene *s, uint64_t bytes, unsigned inodes, struct disk *ret_
 
 	if (scene_command(s, NULL, mkfs) != 0)
 		return -EIO;
-	err = attach_and_mount(s, image, &d);
-	if (err < 0)
-		return err;
-	*ret_disk = d;
-	return 0;
+	return disk_mount(s, image, "", ret_disk);
 }
 
 int disk_freeze(struct scene *s, const struct disk *d)

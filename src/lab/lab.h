@@ -160,6 +160,12 @@ int disk_open(const struct disk *d, const char *name);
 /* Freeze its file system, as for a snapshot; it is thawed at the end. 0 or -errno. */
 int disk_freeze(struct scene *s, const struct disk *d);
 
+/* The same of a file that holds ext4 already, with mount options; scene_dir() must have gone well. */
+int disk_mount(struct scene *s, const char *image, const char *options, struct disk *ret_disk);
+
+/* "lab-writer" writes to a file on it 100 times a second. Its pid or -errno. */
+pid_t disk_writer(struct scene *s, const struct disk *d);
+
 /* TCP over 127.0.0.1. Sockets or -errno. */
 int net_listen(int backlog, uint16_t *ret_port);
 int net_connect(uint16_t port, bool nonblock);
@@ -169,6 +175,15 @@ void burn(unsigned ms);
 
 /* A memory file system of bytes mounted at ret_target (made), with one file that fills used. */
 int tmpfs_new(struct scene *s, uint64_t bytes, uint64_t used, char ret_target[112]);
+
+/*
+ * An interface "lab-flap" without addresses, whose other end lives in a network namespace of its
+ * own and takes the link away every ms milliseconds; once: only one time, a second from now.
+ */
+int net_flaps(struct scene *s, unsigned ms, bool once);
+
+/* Run n processes named comm, one after the other, that die of a fault of memory. 0 or -errno. */
+int crash(struct scene *s, const char *comm, unsigned n);
 
 /* The two close-wait labs: n connections whose peers have closed; the end is read or not. */
 int net_close_wait(struct scene *s, const char *comm, unsigned n, bool read_end);

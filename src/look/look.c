@@ -108,6 +108,7 @@ static void collect_needs(struct look *l)
 			add_need(l, &model_rows[id]->needs[k]);
 	}
 	add_need(l, &(struct need){ .table = TABLE_host, .optional = true });
+	add_need(l, &(struct need){ .table = TABLE_change, .optional = true });
 }
 
 /* Those of list that only and skip leave. */

@@ -147,6 +147,33 @@ static void member_cell(struct json *j, const char *name, const struct table *t,
 	json_cell(j, t, row, column);
 }
 
+/* What changed in the last day; null when it could not be read. */
+static void put_changes(struct json *j, const struct table *t)
+{
+	json_key(j, "changes");
+	if (!table_usable(t)) {
+		json_null(j);
+		return;
+	}
+	json_begin_array(j);
+	for (table_each(const struct change, c, t)) {
+		json_begin_object(j);
+		member(j, "what", table_text(t, c->kind));
+		if (c->name)
+			member(j, "name", table_text(t, c->name));
+		if (c->was)
+			member(j, "was", table_text(t, c->was));
+		if (c->now)
+			member(j, "now", table_text(t, c->now));
+		if (row_has(c->has, CHANGE_at_wall_ns)) {
+			json_key(j, "time");
+			put_time(j, c->at_wall_ns);
+		}
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
 void json_host_members(struct json *j, const struct report *r)
 {
 	const struct frame *f = r->model->now;
@@ -176,6 +203,7 @@ static void put_host(const struct report *r, struct strbuf *out)
 	struct json j = json_begin_kind(out, "host");
 
 	json_host_members(&j, r);
+	put_changes(&j, frame_table(r->model->now, TABLE_change));
 	json_end_kind(&j);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/version.h"
 #include "render/words.h"
+#include "view/recent.h"
 #include "view/vitals.h"
 
 #include <string.h>
@@ -205,6 +206,23 @@ static void put_header(const struct report *r, const struct text_style *style, s
 	strbuf_putc(out, '\n');
 }
 
+/* What changed in the last day: a line each, none when nothing did. */
+static void put_recent(const struct report *r, const struct text_style *style, struct strbuf *out)
+{
+	struct recent v = { 0 };
+
+	recent_make(r->model, &v);
+	for (size_t i = 0; i < v.n; i++) {
+		paint(out, style, DIM);
+		strbuf_printf(out, "%-*s", LABEL, i == 0 ? "changed" : "");
+		paint(out, style, PLAIN);
+		words_wrap(out, v.line[i], LABEL, LABEL, width_of(style));
+	}
+	if (v.n > 0)
+		strbuf_putc(out, '\n');
+	arena_release(&v.arena);
+}
+
 static void put_vitals(const struct report *r, const struct text_style *style, struct strbuf *out)
 {
 	struct vitals v = { 0 };
@@ -319,6 +337,7 @@ void text_report(const struct report *r, const struct text_style *style, struct 
 	int code = report_exit_code(r);
 
 	put_header(r, style, out);
+	put_recent(r, style, out);
 	put_findings(r, style, out);
 	if (code == 0 || code == 3) {
 		strbuf_printf(out, "Nothing wrong%s.\n\n",

@@ -6,17 +6,36 @@
 #include <errno.h>
 #include <string.h>
 
-/* True when the comma-separated options hold the word ro. */
-static bool is_read_only(struct span options)
+/* True when the comma-separated options hold the word. */
+static bool has_option(struct span options, const char *name)
 {
 	struct cursor c = cursor_span(options);
 	struct span word;
 
 	while (cursor_until(&c, ',', &word)) {
-		if (span_eq(word, "ro"))
+		if (span_eq(word, name))
 			return true;
 	}
-	return cursor_left(&c) == 2 && memcmp(c.at, "ro", 2) == 0;
+	return span_eq((struct span){ c.at, cursor_left(&c) }, name);
+}
+
+/*
+ * Did the file system turn itself read-only? Who asks for "ro" gets it in both lists; an error sets
+ * it in the second only (ext4 before 6.15, btrfs, fat), or one of the words that ext4 has for it
+ * since. Some that can never write (squashfs, iso9660) are like that from birth.
+ */
+static bool turned_read_only(struct span fstype, struct span options, struct span super)
+{
+	static const char *const writers[] = { "ext2", "ext3", "ext4", "btrfs", "vfat", "msdos",
+		"f2fs", "jfs", "nilfs2", "ntfs3", "ocfs2", "gfs2", "reiserfs" };
+
+	if (has_option(super, "emergency_ro"))
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(writers); i++) {
+		if (span_eq(fstype, writers[i]))
+			return has_option(super, "ro") && !has_option(options, "ro");
+	}
+	return false;
 }
 
 static int parse_mount(struct cursor *c, struct table *t)
@@ -47,7 +66,11 @@ static int parse_mount(struct cursor *c, struct table *t)
 	row_put(t->schema, &m, MOUNT_source, mangled_intern(t, source));
 	row_put(t->schema, &m, MOUNT_options, table_intern(t, options.at, options.len));
 	row_put(t->schema, &m, MOUNT_super_options, table_intern(t, super.at, super.len));
-	row_put(t->schema, &m, MOUNT_read_only, is_read_only(options) || is_read_only(super));
+	bool turned = turned_read_only(fstype, options, super);
+
+	row_put(t->schema, &m, MOUNT_read_only,
+		turned || has_option(options, "ro") || has_option(super, "ro"));
+	row_put(t->schema, &m, MOUNT_turned_read_only, turned);
 	struct mount *row = table_add(t);
 
 	if (!row)

@@ -97,6 +97,67 @@ static void mount_escapes(void **state UNUSED)
 	table_unref(t);
 }
 
+/* Whoever asks for "ro" gets it in both lists; an error sets the second only, or a word of its own. */
+static void file_systems_that_turned(void **state UNUSED)
+{
+	static const struct {
+		const char *line;
+		unsigned read_only, turned;
+	} cases[] = {
+		{ "1 0 8:1 / /a rw - ext4 /dev/sda1 rw,errors=remount-ro\n", 0, 0 },
+		{ "1 0 8:1 / /a rw,noatime - ext4 /dev/sda1 ro,errors=remount-ro\n", 1, 1 },
+		{ "1 0 8:1 / /a ro - ext4 /dev/sda1 ro\n", 1, 0 },
+		{ "1 0 8:1 / /a ro,bind - ext4 /dev/sda1 rw\n", 1, 0 },
+		{ "1 0 8:1 / /a rw - ext4 /dev/sda1 rw,errors=remount-ro,emergency_ro\n", 1, 1 },
+		{ "1 0 7:1 / /snap rw - squashfs /dev/loop1 ro\n", 1, 0 },
+		{ "1 0 0:9 / /b rw - btrfs /dev/sdb ro,space_cache\n", 1, 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct table *t = table_new(schemas[TABLE_mount]);
+
+		assert_int_equal(parse_text(cases[i].line, mount_parse, t), 0);
+		const struct mount *m = t->row;
+
+		assert_int_equal(m->read_only, cases[i].read_only);
+		assert_int_equal(m->turned_read_only, cases[i].turned);
+		table_unref(t);
+	}
+}
+
+static void arrays(void **state UNUSED)
+{
+	struct table *t = table_new(schemas[TABLE_md]);
+
+	assert_int_equal(parse_corpus("md/degraded-handmade", md_parse, t), 0);
+	assert_int_equal(t->n, 5);
+	const struct md *a = t->row;
+
+	assert_string_equal(table_text(t, a[0].name), "md0");
+	assert_string_equal(table_text(t, a[0].level), "raid1");
+	assert_int_equal(a[0].members, 2);
+	assert_int_equal(a[0].working, 1);
+	assert_int_equal(a[0].failed, 1);
+	assert_string_equal(table_text(t, a[0].failed_devices), "sdb1");
+	assert_string_equal(table_text(t, a[0].devices), "sdb1 sda1");
+	assert_string_equal(table_text(t, a[1].level), "raid5");
+	assert_int_equal(a[1].working, 3);
+	assert_int_equal(a[1].spares, 1);
+	assert_string_equal(table_text(t, a[1].action), "resync");
+	assert_false(row_has(a[1].has, MD_done_ratio));
+	assert_string_equal(table_text(t, a[2].action), "recovery");
+	assert_true(a[2].done_ratio > 0.125 && a[2].done_ratio < 0.127);
+	assert_string_equal(table_text(t, a[3].state), "inactive");
+	assert_false(row_has(a[3].has, MD_working));
+	assert_string_equal(table_text(t, a[4].state), "broken");
+	table_cut(t, 0);
+	assert_int_equal(parse_corpus("md/none-handmade", md_parse, t), 0);
+	assert_int_equal(parse_corpus("md/no-state", md_parse, t), -EINVAL);
+	assert_int_equal(parse_text("", md_parse, t), -ENODATA);
+	assert_int_equal(t->n, 0);
+	table_unref(t);
+}
+
 static void mount_damage(void **state UNUSED)
 {
 	struct table *t = table_new(schemas[TABLE_mount]);
@@ -137,6 +198,8 @@ int main(void)
 		cmocka_unit_test(os_release_quotes),
 		cmocka_unit_test(cpu_list_and_uptime),
 		cmocka_unit_test(mount_escapes),
+		cmocka_unit_test(file_systems_that_turned),
+		cmocka_unit_test(arrays),
 		cmocka_unit_test(mount_damage),
 		cmocka_unit_test(bdi_stats),
 	};

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#include "check/entity.h"
+#include "check/kernel.h"
+
+#include <string.h>
+
+/*
+ * A virtual machine that is paused (live migration, snapshot) wakes up to one complaint and is well:
+ * so one alone is info there. Twice in an hour is no accident anywhere.
+ */
+#define AGAIN 2
+
+enum { SOFT, HARD, STALL, WORKQUEUE, KINDS };
+static const char *const kinds[] = { KLOG_SOFT_LOCKUP, KLOG_HARD_LOCKUP, KLOG_RCU_STALL,
+	KLOG_WORKQUEUE, NULL };
+static const char *const words[] = { "soft lockup", "hard lockup", "RCU stall",
+	"work queue lockup" };
+
+/* All of one machine is one story: one CPU holds up the others. */
+static const char *one_name(const struct model *m UNUSED, const char *name UNUSED)
+{
+	return "";
+}
+
+static bool is_virtual(const struct model *m)
+{
+	const struct host_row *h = frame_row(m->now, TABLE_host);
+
+	return h && row_has(h->has, HOST_hypervisor) && h->hypervisor;
+}
+
+/* False: too old for a word. */
+static bool grade(const struct model *m, const struct kernel_thing *one, enum severity *ret)
+{
+	bool alone = is_virtual(m) && one->all.hour < AGAIN && one->of[HARD].hour == 0;
+
+	*ret = SEVERITY_INFO;
+	if (one->all.hour > 0 && !alone)
+		*ret = one->of[HARD].hour > 0 || one->of[SOFT].hour > AGAIN ? SEVERITY_CRITICAL
+									    : SEVERITY_WARNING;
+	return one->all.day > 0 || one->last_ns == 0;
+}
+
+/* "CPU 3, 5" of the last day, at most 8. */
+static const char *cpus_of(struct judgement *j, const struct model *m)
+{
+	const struct table *t = frame_table(m->now, TABLE_klog_event);
+	const char *text = "";
+	uint64_t seen[8];
+	size_t n = 0;
+
+	for (table_each(const struct klog_event, e, t)) {
+		const char *kind = table_text(t, e->kind);
+		bool known = false, ours = false;
+
+		for (size_t i = 0; i < KINDS; i++)
+			ours |= strcmp(kind, kinds[i]) == 0;
+		for (size_t i = 0; i < n; i++)
+			known |= seen[i] == e->cpu;
+		if (!ours || known || n == ARRAY_SIZE(seen) || !row_has(e->has, KLOG_EVENT_cpu))
+			continue;
+		seen[n++] = e->cpu;
+		text = judge_text(
+			j, "%s%s%llu", text, n > 1 ? ", " : "CPU ", (unsigned long long)e->cpu);
+	}
+	return text;
+}
+
+/* Tasks that held a CPU, the last first. */
+static void add_tasks(struct judgement *j, struct finding *f, const struct model *m)
+{
+	const struct table *t = frame_table(m->now, TABLE_klog_event);
+
+	for (size_t i = t->n; i-- > 0;) {
+		const struct klog_event *e = table_at(t, i);
+
+		if (strcmp(table_text(t, e->kind), KLOG_SOFT_LOCKUP) == 0 && e->comm)
+			finding_culprit(
+				f, (struct entity){ .kind = ENTITY_PROCESS,
+					   .pid = e->pid,
+					   .name = judge_text(j, "%s", table_text(t, e->comm)),
+					   .detail = judge_text(j, "held CPU %llu",
+						   (unsigned long long)e->cpu) });
+	}
+}
+
+static const char *cause(const struct model *m, const struct kernel_thing *one)
+{
+	if (is_virtual(m))
+		return "the hypervisor did not let the virtual CPU run (overcommitted, paused, "
+		       "migrated), or the kernel looped";
+	if (one->of[HARD].n)
+		return "a CPU took no interrupts: a bug of the kernel or firmware, or hardware "
+		       "that "
+		       "fails";
+	return "the kernel was busy on a CPU and did not let go: a driver, a huge list, a flood of "
+	       "interrupts, a console that is slow";
+}
+
+static void report(struct judgement *j, const struct model *m, const struct kernel_thing *one,
+	enum severity severity)
+{
+	struct finding *f = judge_finding(j, severity, CONFIDENCE_CERTAIN);
+	const char *cpus = cpus_of(j, m), *what = "";
+	uint64_t n = one->all.day ? one->all.day : one->all.n;
+
+	for (size_t i = 0; i < KINDS; i++) {
+		if (one->of[i].n == 0)
+			continue;
+		what = judge_text(j, "%s%s%s", what, what[0] ? ", " : "", words[i]);
+		kernel_evidence(j, f, kinds[i], &one->of[i], 1, "none is normal");
+	}
+	f->title = judge_text(j, "%s%s%s: %llu time%s%s, the last%s", what, cpus[0] ? " on " : "",
+		cpus, (unsigned long long)n, n == 1 ? "" : "s", one->all.day ? " in a day" : "",
+		one->last_ns ? kernel_ago(j, m, one->last_ns) : " at an unknown time");
+	f->since_ns = one->first_ns;
+	f->past = kernel_over(m, one->last_ns);
+	finding_culprit(f, entity_host());
+	add_tasks(j, f, m);
+	f->cause = cause(m, one);
+	finding_todo(f, "read what the CPU did:  dmesg -T | grep -E -A25 'lockup|LOCKUP|stall'");
+	finding_todo(
+		f, "see whether the hypervisor takes the CPU away:  mpstat -P ALL 1 5  (%steal)");
+	finding_todo(f, "look for an update of the kernel and of the driver in the stack");
+	f->refuted_if = "a pause of the virtual machine (migration, snapshot) at that very minute";
+}
+
+static enum verdict judge(const struct model *m, struct judgement *j)
+{
+	struct kernel_things things;
+	enum severity severity;
+
+	kernel_fold(m, kinds, one_name, &things);
+	if (things.n == 0 || !grade(m, &things.at[0], &severity))
+		return VERDICT_FINE;
+	report(j, m, &things.at[0], severity);
+	return VERDICT_SAD;
+}
+
+const struct check check_kernel_lockup = {
+	.id = "kernel.lockup",
+	.question = "Did a CPU lock up?",
+	.explains = { "kernel.hung-task", "cpu.saturated" },
+	.needs = {
+		{ .table = TABLE_klog_event },
+		{ .table = TABLE_host, .optional = true },
+	},
+	.judge = judge,
+};

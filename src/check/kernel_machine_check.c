@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "check/entity.h"
+#include "check/kernel.h"
+
+#include <string.h>
+
+/*
+ * Corrected errors are what ECC is for; mcelog and rasdaemon act on ten a day of one module, and so
+ * do the vendors who exchange it.
+ */
+#define CORRECTED_MANY 10
+
+enum { UNCORRECTED, CORRECTED };
+static const char *const kinds[] = { KLOG_UNCORRECTED, KLOG_CORRECTED, NULL };
+
+/* "0000:00:1c.0": links correct themselves all the time, and lose nothing by it. */
+static bool is_pci(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len >= 12 && name[4] == ':' && name[7] == ':' && name[10] == '.';
+}
+
+static bool grade(const struct kernel_thing *one, enum severity *ret)
+{
+	const struct kernel_count *bad = &one->of[UNCORRECTED];
+
+	*ret = SEVERITY_INFO;
+	if (bad->hour > 0)
+		*ret = SEVERITY_CRITICAL;
+	else if (bad->day > 0 || (one->of[CORRECTED].day >= CORRECTED_MANY && !is_pci(one->name)))
+		*ret = SEVERITY_WARNING;
+	if (is_pci(one->name) && bad->n == 0)
+		return one->of[CORRECTED].day >= CORRECTED_MANY;
+	return one->all.day > 0 || bad->n > 0;
+}
+
+static void report(struct judgement *j, const struct model *m, const struct kernel_thing *one,
+	enum severity severity)
+{
+	const struct kernel_count *bad = &one->of[UNCORRECTED], *good = &one->of[CORRECTED];
+	const struct kernel_count *told = bad->n ? bad : good;
+	struct finding *f = judge_finding(j, severity, CONFIDENCE_CERTAIN);
+	uint64_t n = told->day ? told->day : told->n;
+	bool pci = is_pci(one->name);
+
+	f->title = judge_text(j, "%s: %llu hardware error%s%s%s, the last%s", one->name,
+		(unsigned long long)n, n == 1 ? "" : "s",
+		bad->n ? " that could not be corrected" : ", corrected",
+		told->day ? " in a day" : "",
+		one->last_ns ? kernel_ago(j, m, one->last_ns) : " at an unknown time");
+	f->since_ns = one->first_ns;
+	f->past = kernel_over(m, one->last_ns);
+	if (bad->n)
+		kernel_evidence(
+			j, f, KLOG_UNCORRECTED, bad, 1, "data were lost or a process killed");
+	if (good->n)
+		kernel_evidence(j, f, KLOG_CORRECTED, good, CORRECTED_MANY,
+			"a module that errs ten times a day is exchanged");
+	finding_culprit(f, kernel_device(j, one->name));
+	f->cause = pci      ? "a PCIe link: slot, riser, card, or its power saving (ASPM)"
+		   : bad->n ? "memory, CPU or bus gave wrong data that could not be put right"
+			    : "memory or a CPU gave wrong data that ECC put right";
+	if (pci) {
+		finding_todo(f, judge_text(j, "see what is there:  lspci -vvs %s",
+					shell_word(j, one->name)));
+		finding_todo(f, "reseat the card, or turn off its power saving: pcie_aspm=off");
+	} else {
+		finding_todo(f, "see which module:  ras-mc-ctl --errors; "
+				"grep . /sys/devices/system/edac/mc/mc*/dimm*/dimm_*e_count");
+		finding_todo(f, "read the service processor's log:  ipmitool sel elist");
+		finding_todo(f, "move services away and have the part exchanged");
+	}
+	f->refuted_if = "the counters of EDAC stand still for days under the same load";
+}
+
+static enum verdict judge(const struct model *m, struct judgement *j)
+{
+	struct kernel_things things;
+	bool sad = false;
+
+	kernel_fold(m, kinds, NULL, &things);
+	for (size_t i = 0; i < things.n; i++) {
+		enum severity severity;
+
+		if (!grade(&things.at[i], &severity))
+			continue;
+		report(j, m, &things.at[i], severity);
+		sad = true;
+	}
+	return sad ? VERDICT_SAD : VERDICT_FINE;
+}
+
+const struct check check_kernel_machine_check = {
+	.id = "kernel.machine-check",
+	.question = "Did memory, a CPU or a bus report errors?",
+	.explains = { "kernel.segfaults", "kernel.lockup" },
+	.needs = {
+		{ .table = TABLE_klog_event },
+	},
+	.judge = judge,
+};

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include "view/recent.h"
+
+#include "base/human.h"
+
+#include <string.h>
+
+/* More names than these nobody reads; --json has all. */
+enum { NAMES_MAX = 6, SETTINGS_MAX = 8 };
+
+/* What most often breaks something is named first. */
+static const char *const weighty[] = { "linux-image", "kernel", "linux", "libc6", "glibc", "musl",
+	"openssl", "libssl", "systemd", "qemu", "docker", "containerd", "postgresql", "mariadb",
+	"mysql", "nginx", "apache2", "httpd" };
+
+static size_t weight_of(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(weighty); i++) {
+		if (strncmp(name, weighty[i], strlen(weighty[i])) == 0)
+			return i;
+	}
+	return ARRAY_SIZE(weighty);
+}
+
+static bool is_kind(const struct table *t, const struct change *c, const char *kind)
+{
+	return strcmp(table_text(t, c->kind), kind) == 0;
+}
+
+static const char *ago(struct recent *v, const struct model *m, uint64_t wall_ns)
+{
+	uint64_t now = m->now->walltime_ns;
+
+	return arena_printf(
+		&v->arena, "%s ago", human_ns(now > wall_ns ? (double)(now - wall_ns) : 0).s);
+}
+
+static void add_boots(struct recent *v, const struct model *m, const struct table *t)
+{
+	uint64_t n = 0, last = 0;
+
+	for (table_each(const struct change, c, t)) {
+		if (!is_kind(t, c, "boot"))
+			continue;
+		n++;
+		if (c->at_wall_ns > last)
+			last = c->at_wall_ns;
+	}
+	if (n == 1)
+		v->line[v->n++] = arena_printf(&v->arena, "booted %s", ago(v, m, last));
+	else if (n > 1)
+		v->line[v->n++] = arena_printf(&v->arena, "booted %llu times in 24 h, last %s",
+			(unsigned long long)n, ago(v, m, last));
+}
+
+static bool is_package(const struct table *t, const struct change *c)
+{
+	return !is_kind(t, c, "boot") && !is_kind(t, c, "sysctl");
+}
+
+struct names {
+	const char *name[NAMES_MAX];
+	size_t weight[NAMES_MAX];
+	size_t n;
+};
+
+/* Weightiest first, of equals in the order of the log; a package is named once. */
+static void add_name(struct names *names, const char *name)
+{
+	size_t weight = weight_of(name), k = names->n;
+
+	for (size_t i = 0; i < names->n; i++) {
+		if (strcmp(names->name[i], name) == 0)
+			return;
+	}
+	if (k == NAMES_MAX && names->weight[k - 1] <= weight)
+		return;
+	k = k == NAMES_MAX ? k - 1 : k;
+	for (; k > 0 && names->weight[k - 1] > weight; k--) {
+		names->name[k] = names->name[k - 1];
+		names->weight[k] = names->weight[k - 1];
+	}
+	names->name[k] = name;
+	names->weight[k] = weight;
+	names->n += names->n < NAMES_MAX;
+}
+
+static void add_packages(struct recent *v, const struct model *m, const struct table *t)
+{
+	static const struct {
+		const char *kind, *word;
+	} kinds[] = { { "upgrade", "upgraded" }, { "install", "installed" },
+		{ "downgrade", "downgraded" }, { "remove", "removed" } };
+	uint64_t count[ARRAY_SIZE(kinds)] = { 0 }, all = 0, last = 0;
+	struct names names = { 0 };
+	const char *line = "packages:";
+
+	for (table_each(const struct change, c, t)) {
+		if (!is_package(t, c))
+			continue;
+		for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+			count[i] += is_kind(t, c, kinds[i].kind);
+		all++;
+		if (c->at_wall_ns > last)
+			last = c->at_wall_ns;
+		add_name(&names, table_text(t, c->name));
+	}
+	if (all == 0)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (count[i])
+			line = arena_printf(&v->arena, "%s %llu %s,", line,
+				(unsigned long long)count[i], kinds[i].word);
+	}
+	line = arena_printf(&v->arena, "%s last %s:", line, ago(v, m, last));
+	for (size_t i = 0; i < names.n; i++)
+		line = arena_printf(&v->arena, "%s%s %s", line, i > 0 ? "," : "", names.name[i]);
+	v->line[v->n++] = arena_printf(&v->arena, "%s%s", line, all > names.n ? ", ..." : "");
+}
+
+static void add_settings(struct recent *v, const struct table *t)
+{
+	const char *line = "settings that are not the kernel's default:";
+	size_t n = 0;
+
+	for (table_each(const struct change, c, t)) {
+		if (!is_kind(t, c, "sysctl"))
+			continue;
+		if (n++ < SETTINGS_MAX)
+			line = arena_printf(&v->arena, "%s%s %s = %s (%s)", line, n > 1 ? "," : "",
+				table_text(t, c->name), table_text(t, c->now),
+				table_text(t, c->was));
+	}
+	if (n == 0)
+		return;
+	if (n > SETTINGS_MAX)
+		line = arena_printf(&v->arena, "%s, and %zu more", line, n - SETTINGS_MAX);
+	v->line[v->n++] = line;
+}
+
+void recent_make(const struct model *m, struct recent *v)
+{
+	const struct table *t = frame_table(m->now, TABLE_change);
+
+	if (!table_usable(t))
+		return;
+	add_boots(v, m, t);
+	add_packages(v, m, t);
+	add_settings(v, t);
+}
