@@ -68,7 +68,7 @@ int disk_mount(struct scene *s, const char *image, const char *options, struct d
 	d->major = (unsigned)(st.st_rdev >> 8 & 0xfff);
 	d->minor = (unsigned)((st.st_rdev & 0xff) | (st.st_rdev >> 12 & 0xfff00));
 	snprintf(d->device, sizeof(d->device), "loop%d", number);
-	snprintf(device, sizeof(device), "/dev/%s", d->device);
+	snprintf(device, sizeof(device), "/dev/loop%d", number);
 	snprintf(d->target, sizeof(d->target), "%s/disk.mnt", s->dir);
 	if (mkdir(d->target, 0755) < 0)
 		return -errno;
