@@ -17,6 +17,7 @@ python3=python3'
 # Each adds a feature; murphy --version names those that are missing.
 packages_feature='
 libzstd-dev=libzstd.pc
+libinih-dev=inih.pc
 libjansson-dev=jansson.pc'
 
 # The same, but only while there is an eBPF program to build: clang is large.

@@ -41,6 +41,8 @@ enum entity_kind {
 	ENTITY_ROW,        /* name = "softnet cpu=3": what has no kind of its own */
 };
 
+struct known;
+
 /* id + culprit is the same finding over time. Names are raw bytes: renderers escape them. */
 struct entity {
 	enum entity_kind kind;
@@ -86,7 +88,9 @@ struct finding {
 	bool aside;        /* too small to be the cause of anything else */
 	bool past;         /* an event that is over: of equals, what goes on now comes first */
 	/* set by look */
-	struct finding *parent; /* the finding that explains this one */
+	struct finding *parent;            /* the finding that explains this one */
+	const struct known *known;         /* what accepts it (check/house.h): it is not told */
+	const struct finding *known_cause; /* an accepted one that explains this one; NULL */
 };
 
 struct ask {

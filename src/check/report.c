@@ -14,7 +14,18 @@ int report_exit_code(const struct report *r)
 			r->result[i].state != STATE_OK)
 			return 3;
 	}
+	if (code == 0 && r->house && r->house->n_notices > 0)
+		return 3;
 	return code;
+}
+
+size_t report_expired(const struct report *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; r->house && i < r->house->n_known; i++)
+		n += r->house->known[i].until_ns <= r->now_ns;
+	return n;
 }
 
 size_t report_count(const struct report *r, enum verdict verdict)

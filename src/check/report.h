@@ -3,7 +3,7 @@
 #ifndef MURPHY_CHECK_REPORT_H
 #define MURPHY_CHECK_REPORT_H
 
-#include "check/check.h"
+#include "check/house.h"
 
 struct check_result {
 	const struct check *check;
@@ -18,6 +18,11 @@ struct report {
 	/* Ranked; what a finding explains follows it and has it as parent. */
 	struct finding *const *finding;
 	size_t n_findings, lost_findings;
+	/* Accepted by the house (f->known), ranked: counted and never told as wrong. */
+	struct finding *const *known;
+	size_t n_known;
+	const struct house *house;         /* whose rules were judged too; NULL: none */
+	uint64_t now_ns;                   /* wall clock, for what is known until a day */
 	const struct check_result *result; /* in the order of check.def, without skipped ones */
 	size_t n_results;
 	uint64_t looked_ns;  /* between the frames, 0: one frame only */
@@ -29,6 +34,9 @@ struct report {
 
 /* 0 nothing, 1 warning, 2 critical, 3 nothing found but a check was denied, late or broken. */
 int report_exit_code(const struct report *r);
+
+/* Entries of the house's known findings that have expired. */
+size_t report_expired(const struct report *r);
 
 /* How many results have that verdict. */
 size_t report_count(const struct report *r, enum verdict verdict);

@@ -108,8 +108,7 @@ static int look_and_answer(
 static int on_host(const struct args *a, const struct expr *e)
 {
 	struct check check = { .id = "assert", .question = expr_text(e), .judge = judge };
-	const struct check *only = &check;
-	struct look_options lo = { .more = &only, .n_more = 1, .alone = true };
+	struct look_options lo = { .alone = &check };
 	const char *root = args_get(a, "root");
 	struct host *h = NULL;
 	double seconds = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmd/command.h"
 
+#include "cmd/house_args.h"
 #include "cmd/look_args.h"
 #include "cmd/terminal.h"
 #include "render/json_report.h"
@@ -21,6 +22,7 @@ static const struct option_row options[] = {
 	{ "root", 'r', "PATH", "capture from another capture: to redact it, or part of it" },
 	{ "only", 'o', "NAMES", "only what these families or ids need: mem,tcp.close-wait" },
 	{ "skip", 's', "NAMES", "all but these" },
+	HOUSE_OPTION,
 	{ "color", 0, "WHEN", "auto, always or never; NO_COLOR is obeyed" },
 	{ "verbose", 'v', NULL, "with --diagnose: every check and source" },
 	{ 0 },
@@ -129,7 +131,7 @@ static int run_on(const struct args *a, const struct text_style *style, struct h
 	return code;
 }
 
-static int run(const struct args *a)
+static int run_house(const struct args *a, const struct house *house)
 {
 	const char *root = args_get(a, "root");
 	struct look_options o;
@@ -141,7 +143,7 @@ static int run(const struct args *a)
 	if (strcmp(a->operand[0], "-") == 0 && args_get(a, "diagnose"))
 		return usage_error(
 			a->command, "stdout cannot hold both the capture and --diagnose");
-	if (!look_args(a, &o, &style))
+	if (!look_args_house(a, house, &o, &style))
 		return EXIT_USAGE;
 	/* What murphy diff compares is kept too, though no check needs it. */
 	if (!o.only)
@@ -153,6 +155,18 @@ static int run(const struct args *a)
 	int code = run_on(a, &style, h, &o);
 
 	host_free(h);
+	return code;
+}
+
+/* What the rules of the house need is captured too. */
+static int run(const struct args *a)
+{
+	struct house house = { 0 };
+	int code = house_load(a, &house);
+
+	if (code < 0)
+		code = run_house(a, &house);
+	house_release(&house);
 	return code;
 }
 

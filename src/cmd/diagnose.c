@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "cmd/changes.h"
+#include "cmd/house_args.h"
 #include "cmd/look_args.h"
 #include "cmd/terminal.h"
 #include "render/json_report.h"
@@ -17,6 +18,8 @@ static const struct option_row options[] = {
 	{ "watch", 'w', NULL, "look again and again, print what changes" },
 	{ "only", 'o', "NAMES", "only these families or ids: mem,tcp.close-wait" },
 	{ "skip", 's', "NAMES", "all but these" },
+	HOUSE_OPTION,
+	{ "known", 'k', NULL, "list what known.d silences" },
 	{ "color", 0, "WHEN", "auto, always or never; NO_COLOR is obeyed" },
 	{ "verbose", 'v', NULL, "every check and source, nested findings whole" },
 	{ 0 },
@@ -98,15 +101,16 @@ static int run_on(const struct diagnosis *d, struct host *h, const struct look_o
 	return code;
 }
 
-static int run(const struct args *a)
+static int run_house(const struct args *a, const struct house *house)
 {
 	struct diagnosis d = { .args = a, .json = args_get(a, "json") != NULL };
 	const char *root = args_get(a, "root");
 	struct look_options o;
 	struct host *h = NULL;
 
-	if (!look_args(a, &o, &d.style))
+	if (!look_args_house(a, house, &o, &d.style))
 		return EXIT_USAGE;
+	d.style.known = d.style.verbose || args_get(a, "known");
 	if (root && args_get(a, "watch"))
 		return usage_error(a->command, "--root is of the past: no --watch");
 	int err = terminal_open_host(root, &h);
@@ -116,6 +120,17 @@ static int run(const struct args *a)
 	int code = run_on(&d, h, &o);
 
 	host_free(h);
+	return code;
+}
+
+static int run(const struct args *a)
+{
+	struct house house = { 0 };
+	int code = house_load(a, &house);
+
+	if (code < 0)
+		code = run_house(a, &house);
+	house_release(&house);
 	return code;
 }
 

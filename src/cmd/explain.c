@@ -2,38 +2,63 @@
 #include "cmd/explain.h"
 
 #include "check/check.h"
-#include "cmd/command.h"
+#include "cmd/house_args.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static int list_pages(void)
+static int list_pages(const struct house *house)
 {
 	for (size_t i = 0; i < n_checks; i++)
 		printf("%-22s %s\n", checks[i]->id, checks[i]->question);
-	return fflush(stdout) == 0 ? EXIT_NOTHING : EXIT_INTERNAL;
+	for (size_t i = 0; i < house->n_rules; i++)
+		printf("%-22s %s\n", house->check[i]->id, house->check[i]->question);
+	if (fflush(stdout) != 0)
+		return EXIT_INTERNAL;
+	return house->n_notices ? EXIT_BLIND : EXIT_NOTHING;
+}
+
+static int show(const char *text)
+{
+	return print_all(text, strlen(text)) < 0 ? EXIT_INTERNAL : EXIT_NOTHING;
+}
+
+static int run_house(const struct args *a, struct house *house)
+{
+	house_log(house);
+	if (a->n_operands == 0)
+		return list_pages(house);
+	if (a->n_operands > 1)
+		return usage_error(a->command, "it takes one id");
+	for (size_t i = 0; i < n_pages; i++) {
+		if (strcmp(pages[i].id, a->operand[0]) == 0)
+			return show(pages[i].text);
+	}
+	const char *page = house_page(house, a->operand[0]);
+
+	if (page)
+		return show(page);
+	return usage_error(
+		a->command, "no finding is called '%s'; murphy explain lists them", a->operand[0]);
 }
 
 static int run(const struct args *a)
 {
-	if (a->n_operands == 0)
-		return list_pages();
-	if (a->n_operands > 1)
-		return usage_error(a->command, "it takes one id");
-	for (size_t i = 0; i < n_pages; i++) {
-		if (strcmp(pages[i].id, a->operand[0]) != 0)
-			continue;
-		return print_all(pages[i].text, strlen(pages[i].text)) < 0 ? EXIT_INTERNAL
-									   : EXIT_NOTHING;
-	}
-	return usage_error(
-		a->command, "no finding is called '%s'; murphy explain lists them", a->operand[0]);
+	struct house house = { 0 };
+	int code = house_load(a, &house);
+
+	if (code < 0)
+		code = run_house(a, &house);
+	house_release(&house);
+	return code;
 }
 
 const struct command command_explain = {
 	.name = "explain",
 	.operands = "[ID]",
 	.help = "print the page of a finding; without ID list what is checked",
-	.options = (const struct option_row[]){ { 0 } },
+	.text = "What is wrong with the rules of the house goes to stderr, and the exit status of "
+		"the list is 3 then: murphy explain --config DIR tries rules out.",
+	.options = (const struct option_row[]){ HOUSE_OPTION, { 0 } },
 	.run = run,
 };

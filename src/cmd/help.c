@@ -168,23 +168,27 @@ void help_man(struct strbuf *out)
 	}
 	strbuf_puts(out, ".SH EXIT STATUS\n");
 	man_text(out, exit_codes);
-	strbuf_puts(out, ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nNo colour when set and not empty.\n"
-			 ".TP\n.B COLUMNS\nWidth of the report when it is not a terminal.\n"
-			 ".SH SECURITY\n");
+	strbuf_puts(out,
+		".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nNo colour when set and not empty.\n"
+		".TP\n.B COLUMNS\nWidth of the report when it is not a terminal.\n"
+		".TP\n.B MURPHY_CONFIG\nDirectory of the rules of the house instead of "
+		"/etc/murphy; empty: none.\n.SH FILES\n.TP\n.I /etc/murphy/checks.d/*.conf\n"
+		"Checks of the house: docs/checks.md.\n.TP\n.I /etc/murphy/known.d/*.conf\n"
+		"Findings that are known and accepted until a day.\n"
+		".SH SECURITY\n");
 	man_text(out,
 		"A capture holds what the machine says of itself, command lines and addresses "
 		"included: murphy capture --redact replaces them.");
 }
+
+/* Ids of checks and of the rules of the house, which only the machine itself knows. */
+#define IDS "murphy explain 2>/dev/null | cut -d' ' -f1"
 
 static void bash_words(struct strbuf *out, const struct command *c)
 {
 	for (size_t i = 0; c->options && c->options[i].name; i++)
 		strbuf_printf(out, "--%s ", c->options[i].name);
 	strbuf_puts(out, "--help");
-	if (strcmp(c->name, "explain") == 0) {
-		for (size_t i = 0; i < n_checks; i++)
-			strbuf_printf(out, " %s", checks[i]->id);
-	}
 }
 
 static void complete_bash(struct strbuf *out)
@@ -194,23 +198,22 @@ static void complete_bash(struct strbuf *out)
 		"\tlocal word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
 		"\tcase ${COMP_WORDS[1]} in\n\t-*|'') ;;\n"
 		"\t*) [ \"$COMP_CWORD\" -gt 1 ] && command=${COMP_WORDS[1]} ;;\n\tesac\n"
-		"\tcase $before in\n\t--root");
+		"\tcase $before in\n\t--root|--config");
 	for (size_t i = 0; i < n_commands; i++) {
 		if (commands[i]->files)
 			strbuf_printf(out, "|%s", commands[i]->name);
 	}
 	strbuf_puts(out,
 		")\n\t\tCOMPREPLY=($(compgen -f -- \"$word\"))\n\t\treturn ;;\n\t--only|--skip)\n"
-		"\t\tCOMPREPLY=($(compgen -W \"");
-	for (size_t i = 0; i < n_checks; i++)
-		strbuf_printf(out, "%s%s", i ? " " : "", checks[i]->id);
-	strbuf_puts(out, "\" -- \"$word\"))\n\t\treturn ;;\n\tesac\n\tcase $command in\n");
+		"\t\tCOMPREPLY=($(compgen -W \"$(" IDS ")\" -- \"$word\"))\n\t\treturn ;;\n\tesac\n"
+		"\tcase $command in\n");
 	for (size_t i = 0; i < n_commands; i++) {
 		strbuf_printf(out, "\t%s) words='", commands[i]->name);
 		bash_words(out, commands[i]);
 		strbuf_puts(out, "' ;;\n");
 	}
-	strbuf_puts(out, "\tesac\n\t[ \"$COMP_CWORD\" -eq 1 ] && words=\"$words");
+	strbuf_puts(out, "\tesac\n\t[ \"$command\" = explain ] && words=\"$words $(" IDS ")\"\n"
+			 "\t[ \"$COMP_CWORD\" -eq 1 ] && words=\"$words");
 	for (size_t i = 0; i < n_commands; i++)
 		strbuf_printf(out, " %s", commands[i]->name);
 	strbuf_puts(out, "\"\n\tCOMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\n"
@@ -230,9 +233,19 @@ static void quoted(struct strbuf *out, const char *text)
 	}
 }
 
+static const char *zsh_values(const char *option)
+{
+	if (strcmp(option, "root") == 0 || strcmp(option, "config") == 0)
+		return "_files";
+	if (strcmp(option, "only") == 0 || strcmp(option, "skip") == 0)
+		return "_murphy_ids";
+	return "";
+}
+
 static void complete_zsh(struct strbuf *out)
 {
-	strbuf_puts(out, "#compdef murphy\nlocal -a commands=(\n");
+	strbuf_puts(out, "#compdef murphy\n_murphy_ids() { compadd -- ${(f)\"$(" IDS ")\"} }\n"
+			 "local -a commands=(\n");
 	for (size_t i = 0; i < n_commands; i++) {
 		strbuf_printf(out, "\t'%s:", commands[i]->name);
 		quoted(out, commands[i]->help);
@@ -252,14 +265,18 @@ static void complete_zsh(struct strbuf *out)
 			strbuf_puts(out, "]");
 			if (c->options[k].value)
 				strbuf_printf(out, ":%s:%s", c->options[k].value,
-					strcmp(c->options[k].name, "root") == 0 ? "_files" : "");
+					zsh_values(c->options[k].name));
 			strbuf_puts(out, "'");
 		}
 		strbuf_printf(out, " \\\n\t'*:%s:%s' ;;\n", c->operands ? "operand" : "",
-			c->files ? "_files" : "");
+			strcmp(c->name, "explain") == 0 ? "_murphy_ids"
+			: c->files                      ? "_files"
+							: "");
 	}
 	strbuf_puts(out, "esac\n");
 }
+
+#define IDS_FISH "murphy explain 2>/dev/null | string split -f1 \" \""
 
 static void complete_fish(struct strbuf *out)
 {
@@ -280,6 +297,10 @@ static void complete_fish(struct strbuf *out)
 			strbuf_puts(out, "'\n");
 		}
 	}
+	strbuf_puts(out,
+		"complete -c murphy -n '__fish_seen_subcommand_from explain' -f -a '(" IDS_FISH
+		")'\ncomplete -c murphy -l only -r -f -a '(" IDS_FISH
+		")'\ncomplete -c murphy -l skip -r -f -a '(" IDS_FISH ")'\n");
 }
 
 bool help_completion(const char *shell, struct strbuf *out)

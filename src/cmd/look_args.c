@@ -29,7 +29,15 @@ static bool names_known(const struct args *a, const struct look_options *o, cons
 
 bool look_args(const struct args *a, struct look_options *ret_options, struct text_style *ret_style)
 {
-	struct look_options o = { .only = args_get(a, "only"), .skip = args_get(a, "skip") };
+	return look_args_house(a, NULL, ret_options, ret_style);
+}
+
+bool look_args_house(const struct args *a, const struct house *house,
+	struct look_options *ret_options, struct text_style *ret_style)
+{
+	struct look_options o = {
+		.only = args_get(a, "only"), .skip = args_get(a, "skip"), .house = house
+	};
 	struct text_style style;
 	double seconds = 0;
 

@@ -11,6 +11,10 @@
 bool look_args(
 	const struct args *a, struct look_options *ret_options, struct text_style *ret_style);
 
+/* The same with the rules of a house: --only and --skip may name them. */
+bool look_args_house(const struct args *a, const struct house *house,
+	struct look_options *ret_options, struct text_style *ret_style);
+
 /* look_new() failed with err: say why. An exit code. */
 int look_refused(const struct args *a, int err);
 

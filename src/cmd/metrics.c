@@ -44,13 +44,8 @@ static void put_json(
 	struct strbuf *out, const char *name, const struct schema *s, const struct column *c)
 {
 	static const char *const roles[] = { "key", "gauge", "counter", "label" };
-	struct json j = json_to(out);
+	struct json j = json_begin_kind(out, "metric");
 
-	json_begin_object(&j);
-	json_key(&j, "schema_version");
-	json_u64(&j, JSON_SCHEMA_VERSION);
-	json_key(&j, "kind");
-	json_string(&j, "metric");
 	json_key(&j, "name");
 	json_string(&j, name);
 	json_key(&j, "unit");
@@ -63,8 +58,7 @@ static void put_json(
 	json_string(&j, c->help);
 	json_key(&j, "table");
 	json_string(&j, s->help);
-	json_end_object(&j);
-	json_end_line(&j);
+	json_end_kind(&j);
 }
 
 static void put_table(struct strbuf *out, const char *pattern, bool json, enum table_id id)

@@ -22,6 +22,7 @@ struct look {
 	struct look_watch watch;
 	uint64_t for_ns;
 	bool alone;
+	const struct house *house;
 	const struct check *check[CHECKS_MAX];
 	size_t n_checks;
 	struct need need[LOOK_NEEDS_MAX];
@@ -67,7 +68,8 @@ static bool one_knows(const struct check *const *list, size_t n, const char *nam
 
 bool look_knows(const struct look_options *o, const char *name, size_t len)
 {
-	return one_knows(checks, n_checks, name, len) || one_knows(o->more, o->n_more, name, len);
+	return one_knows(checks, n_checks, name, len) ||
+	       (o->house && one_knows(o->house->check, o->house->n_rules, name, len));
 }
 
 static bool list_known(const struct look_options *o, const char *list)
@@ -133,10 +135,14 @@ int look_new(struct host *h, const struct look_options *o, const struct look_wat
 		return -ENOMEM;
 	l->host = h;
 	l->for_ns = o->for_ns ? o->for_ns : DEFAULT_FOR_NS;
-	l->alone = o->alone;
-	if (!o->alone)
+	l->alone = o->alone != NULL;
+	l->house = o->house;
+	if (o->alone)
+		l->check[l->n_checks++] = o->alone;
+	else
 		choose(l, o, checks, n_checks);
-	choose(l, o, o->more, o->n_more);
+	if (o->house)
+		choose(l, o, o->house->check, o->house->n_rules);
 	collect_needs(l);
 	for (const struct need *n = o->also; n && n->table; n++)
 		add_need(l, n);
@@ -354,6 +360,28 @@ static int read_frames(struct look *l, uint64_t start_ns)
 	return err;
 }
 
+/* The findings that the house accepts go to the end; how many are left. */
+static size_t part_known(struct look *l, uint64_t now_ns)
+{
+	struct judgement *j = &l->judgement;
+	struct finding *known[FINDINGS_MAX];
+	size_t kept = 0, n_known = 0;
+
+	for (size_t i = 0; i < j->n_findings && l->house; i++) {
+		struct finding *f = j->finding[i];
+
+		f->known = known_accepts(l->house->known, l->house->n_known, f, now_ns);
+		if (f->known)
+			known[n_known++] = f;
+		else
+			j->finding[kept++] = f;
+	}
+	if (n_known == 0)
+		return j->n_findings;
+	memcpy(&j->finding[kept], known, n_known * sizeof(known[0]));
+	return kept;
+}
+
 int look_next(struct look *l, struct report *ret_report)
 {
 	struct judgement *j = &l->judgement;
@@ -366,7 +394,15 @@ int look_next(struct look *l, struct report *ret_report)
 		return err;
 	if (l->watch.end)
 		l->watch.end(l->watch.arg, l->n_frames - 1, l->model.now);
-	rank_findings(j->finding, j->n_findings);
+	uint64_t now_ns = l->model.now->walltime_ns;
+
+	if (now_ns == 0)
+		now_ns = clock_ns(CLOCK_REALTIME); /* a root that does not say */
+	size_t n = part_known(l, now_ns);
+
+	rank_findings(j->finding, n);
+	rank_findings(j->finding + n, j->n_findings - n);
+	rank_known(j->finding, n, j->finding + n, j->n_findings - n);
 	if (j->arena.failed)
 		return -ENOMEM;
 	uint64_t self = host_own_peak_bytes(), readers = feed_cost(l->feed).peak_bytes;
@@ -376,7 +412,11 @@ int look_next(struct look *l, struct report *ret_report)
 	*ret_report = (struct report){
 		.model = &l->model,
 		.finding = j->finding,
-		.n_findings = j->n_findings,
+		.n_findings = n,
+		.known = j->finding + n,
+		.n_known = j->n_findings - n,
+		.house = l->house,
+		.now_ns = now_ns,
 		.lost_findings = j->lost_findings,
 		.result = l->result,
 		.n_results = l->n_checks,

@@ -15,9 +15,9 @@ struct look_options {
 	uint64_t for_ns; /* between the two frames of a live look; 0: 2 s */
 	const char *only,
 		*skip; /* comma-separated families ("mem") or ids ("mem.oom"); NULL: none */
-	const struct check *const *more; /* besides those of check.def: rules of the house */
-	size_t n_more;
-	bool alone; /* only more, without models; where nothing needs a rate one frame will do */
+	const struct house *house; /* its rules are judged besides check.def; NULL: none */
+	/* Nothing but this, without models; where it needs no rate one frame will do. */
+	const struct check *alone;
 	const struct need *also; /* tables that no check needs, ends with TABLE_none; NULL: none */
 };
 
@@ -41,10 +41,17 @@ void look_free(struct look *l);
 /* Look once. A live look takes for_ns and at most 3 s more. 0, -ENOMEM, or why a frame of a root cannot be entered. */
 int look_next(struct look *l, struct report *ret_report);
 
-/* Is name, of length len, a family or an id of a check, more of o included? */
+/* Is name, of length len, a family or an id of a check, rules of the house included? */
 bool look_knows(const struct look_options *o, const char *name, size_t len);
 
 /* Nest what is explained below what explains it, then rank. Pure; called by look_next(). */
 void rank_findings(struct finding **finding, size_t n);
+
+/*
+ * Sets known_cause of what stands alone and follows from one of the n_known findings that are
+ * accepted: they are not told, but what they bring about is.
+ */
+void rank_known(
+	struct finding *const *finding, size_t n, struct finding *const *known, size_t n_known);
 
 #endif

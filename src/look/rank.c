@@ -142,3 +142,17 @@ void rank_findings(struct finding **finding, size_t n)
 	emit(finding, n, NULL, out);
 	memcpy(finding, out, n * sizeof(*out));
 }
+
+void rank_known(
+	struct finding *const *finding, size_t n, struct finding *const *known, size_t n_known)
+{
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < n_known && !finding[i]->parent; k++) {
+			if (known[k]->aside || !names_explained(known[k], finding[i]) ||
+				!concerns(known[k], finding[i]))
+				continue;
+			finding[i]->known_cause = known[k];
+			break;
+		}
+	}
+}

@@ -107,13 +107,8 @@ static void put_fact(struct json *j, const struct expr_fact *f)
 
 void json_assertion(const struct assertion *x, struct strbuf *out)
 {
-	struct json j = json_to(out);
+	struct json j = json_begin_kind(out, "assertion");
 
-	json_begin_object(&j);
-	json_key(&j, "schema_version");
-	json_u64(&j, JSON_SCHEMA_VERSION);
-	json_key(&j, "kind");
-	json_string(&j, "assertion");
 	json_key(&j, "expression");
 	json_string(&j, expr_text(x->answer.expr));
 	json_key(&j, "answer");
@@ -137,6 +132,5 @@ void json_assertion(const struct assertion *x, struct strbuf *out)
 	json_u64(&j, x->all_blames - x->n_blames);
 	if (x->near.row)
 		json_entities(&j, "closest", &x->nearest, 1);
-	json_end_object(&j);
-	json_end_line(&j);
+	json_end_kind(&j);
 }

@@ -99,6 +99,17 @@ void json_entities(struct json *j, const char *name, const struct entity *e, siz
 	json_end_array(j);
 }
 
+static void put_known(struct json *j, const struct known *k)
+{
+	json_key(j, "known");
+	json_begin_object(j);
+	member(j, "reason", k->reason);
+	member(j, "until", k->until);
+	member(j, "file", k->file);
+	member_u64(j, "line", k->line);
+	json_end_object(j);
+}
+
 void json_finding(const struct finding *f, const struct model *m, bool gone, struct strbuf *out)
 {
 	struct json j = json_begin_kind(out, "finding");
@@ -136,6 +147,10 @@ void json_finding(const struct finding *f, const struct model *m, bool gone, str
 		json_bool(&j, true);
 	}
 	member(&j, "under", f->parent ? f->parent->id : NULL);
+	if (f->known)
+		put_known(&j, f->known);
+	if (f->known_cause)
+		member(&j, "known_cause", f->known_cause->id);
 	json_end_kind(&j);
 }
 
@@ -238,6 +253,36 @@ static void put_source(const struct table *t, uint64_t now_ns, struct strbuf *ou
 	json_end_kind(&j);
 }
 
+/* What is wrong with the rules of the house, and what is no longer known. */
+static void put_house(const struct report *r, struct strbuf *out)
+{
+	const struct house *h = r->house;
+
+	for (size_t i = 0; i < h->n_notices; i++) {
+		const struct notice *n = &h->notice[i];
+		struct json j = json_begin_kind(out, "config_error");
+
+		member(&j, "file", n->file);
+		member_u64(&j, "line", n->line);
+		member(&j, "section", n->section);
+		member(&j, "key", n->key);
+		member(&j, "why", n->text);
+		json_end_kind(&j);
+	}
+	for (size_t i = 0; i < h->n_known; i++) {
+		const struct known *k = &h->known[i];
+		struct json j;
+
+		if (k->until_ns > r->now_ns)
+			continue;
+		j = json_begin_kind(out, "known_expired");
+		member(&j, "id", k->id);
+		member(&j, "culprit", k->culprit);
+		put_known(&j, k);
+		json_end_kind(&j);
+	}
+}
+
 static void put_summary(const struct report *r, struct strbuf *out)
 {
 	struct json j = json_begin_kind(out, "summary");
@@ -249,6 +294,10 @@ static void put_summary(const struct report *r, struct strbuf *out)
 	member_u64(&j, "fine", report_count(r, VERDICT_FINE));
 	member_u64(&j, "young", report_count(r, VERDICT_YOUNG));
 	member_u64(&j, "unknown", report_count(r, VERDICT_UNKNOWN));
+	member_u64(&j, "known", r->n_known);
+	member_u64(&j, "known_expired", report_expired(r));
+	member_u64(
+		&j, "config_errors", r->house ? r->house->n_notices + r->house->lost_notices : 0);
 	member_u64(&j, "exit_code", (uint64_t)report_exit_code(r));
 	member_u64(&j, "looked_ns", r->looked_ns);
 	member_u64(&j, "wall_ns", r->wall_ns);
@@ -263,8 +312,12 @@ void json_report(const struct report *r, struct strbuf *out)
 	put_host(r, out);
 	for (size_t i = 0; i < r->n_findings; i++)
 		json_finding(r->finding[i], r->model, false, out);
+	for (size_t i = 0; i < r->n_known; i++)
+		json_finding(r->known[i], r->model, false, out);
 	for (size_t i = 0; i < r->n_results; i++)
 		put_check(&r->result[i], out);
+	if (r->house)
+		put_house(r, out);
 	for (int id = 1; id < TABLES; id++) {
 		const struct table *t = frame_table(r->model->now, (enum table_id)id);
 

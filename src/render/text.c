@@ -171,6 +171,13 @@ void text_finding(const struct finding *f, const struct text_style *style, struc
 	put_entities(out, style, "victims", f->victims, f->n_victims, f->more_victims);
 	put_todo(out, style, f);
 	paragraph(out, style, "refuted if", f->refuted_if);
+	if (f->known_cause) {
+		auto_strbuf text = { 0 };
+
+		strbuf_printf(&text, "%s, which is known (%s): %s", f->known_cause->id,
+			f->known_cause->known->reason, f->known_cause->title);
+		paragraph(out, style, "follows", strbuf_text(&text));
+	}
 	label(out, style, "more");
 	strbuf_printf(out, "murphy explain %s  (%s)\n", f->id, confidence_name(f->confidence));
 }
@@ -340,11 +347,12 @@ void text_report(const struct report *r, const struct text_style *style, struct 
 	put_recent(r, style, out);
 	put_findings(r, style, out);
 	if (code == 0 || code == 3) {
-		strbuf_printf(out, "Nothing wrong%s.\n\n",
+		strbuf_printf(out, "Nothing%s wrong%s.\n\n", r->n_known ? " else" : "",
 			code == 3 ? " in what could be looked at" : "");
 		put_vitals(r, style, out);
 	}
 	put_checks(r, style, out);
+	text_house(r, style, out);
 	if (style->verbose)
 		put_sources(r, style, out);
 	put_unseen(r, style, out);

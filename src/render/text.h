@@ -9,8 +9,12 @@
 struct text_style {
 	unsigned int width; /* columns; at least 40 are used */
 	bool colour;
+	bool known;   /* what known.d silences, one by one */
 	bool verbose; /* nested findings whole, every source, every check */
 };
+
+/* Of a report: the known findings that are silenced, and what is wrong with rules of the house. */
+void text_house(const struct report *r, const struct text_style *style, struct strbuf *out);
 
 void text_report(const struct report *r, const struct text_style *style, struct strbuf *out);
 
