@@ -55,8 +55,10 @@ bool tally_count(struct tally *a, int err)
 {
 	enum state state = state_of_errno(err);
 
-	if (state == STATE_ABSENT)
+	if (state == STATE_ABSENT) {
+		a->gone++;
 		return false;
+	}
 	a->tried++;
 	if (state == STATE_DENIED) {
 		a->denied++;
@@ -94,7 +96,10 @@ void tally_close(const struct tally *a, struct table *t, const char *denied)
 	uint64_t lost = a->denied + a->failed;
 
 	t->lost += lost;
-	if (lost == 0)
+	if (a->tried == 0 && a->gone > 0 && t->n == 0)
+		table_fail(t, STATE_ABSENT, "not there for any of %s processes",
+			grouped(all, a->gone));
+	else if (lost == 0)
 		t->state = STATE_OK;
 	else if (a->denied == a->tried)
 		table_fail(t, STATE_DENIED, "%s", denied);

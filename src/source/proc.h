@@ -24,7 +24,8 @@ bool proc_is_pid(const char *name, uint64_t *ret_pid);
  */
 struct tally {
 	uint64_t tried, denied, failed;
-	int err; /* of the last that failed, not denied */
+	uint64_t gone; /* not there: died, or of a tree that never had the file */
+	int err;       /* of the last that failed, not denied */
 };
 
 /*
@@ -41,7 +42,8 @@ bool tally_count(struct tally *a, int err);
 
 /*
  * State, why and lost of t after the walk: OK when anything could be read; DENIED when everything
- * was; BROKEN when everything failed. denied says what would help.
+ * was; BROKEN when everything failed; ABSENT when not one file was there, as in sosreports, which have
+ * some of each process. denied says what would help.
  */
 void tally_close(const struct tally *a, struct table *t, const char *denied);
 

@@ -106,7 +106,8 @@ static const struct key io_keys[] = {
 /*
  * Parse /proc/PID/io; the row has no pid. Pure.
  *
- * Shape:  "rchar: N" lines.
+ * Shape:  "rchar: N" lines. A negative number is a cell without a value: proc(5) says that
+ *         cancelled_write_bytes may be one.
  * Errors: -EINVAL malformed or repeated line, -ENODATA none of them.
  * Source: fs/proc/base.c, do_io_accounting().
  */
@@ -118,11 +119,17 @@ int process_io_parse(const char *buf, size_t len, struct table *t)
 	while (cursor_line(&c, &line)) {
 		struct span name;
 		uint64_t value;
+		int64_t negative;
 
 		if (cursor_end(&line))
 			continue;
-		if (!cursor_until(&line, ':', &name) || !cursor_u64(&line, &value))
+		if (!cursor_until(&line, ':', &name))
 			return -EINVAL;
+		if (!cursor_u64(&line, &value)) {
+			if (!cursor_s64(&line, &negative))
+				return -EINVAL;
+			continue;
+		}
 		for (size_t i = 0; i < ARRAY_SIZE(io_keys); i++) {
 			if (!span_eq(name, io_keys[i].name))
 				continue;

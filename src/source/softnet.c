@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-enum { CPU_AT = 12, FIELDS_MIN = 3 };
+enum { CPU_AT = 12, FIELDS_MIN = 9 };
 
 static int parse_softnet(struct cursor *line, uint64_t number, struct table *t)
 {

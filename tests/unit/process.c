@@ -133,6 +133,12 @@ static void io_and_sched(void **state UNUSED)
 	assert_int_equal(row->written_bytes, 8192);
 	assert_int_equal(row->cancelled_bytes, 12288);
 	ASSERT_PARSE(process_io, "rchar: 1\nrchar: 1\n", io, -EINVAL);
+	/* What is negative is nothing that can be counted; the others stay. */
+	ASSERT_PARSE(process_io, "rchar: 1\ncancelled_write_bytes: -1024\n", io, 0);
+	row = table_at(io, io->n - 1);
+	assert_true(row_has(row->has, PROCESS_IO_read_chars));
+	assert_false(row_has(row->has, PROCESS_IO_cancelled_bytes));
+	ASSERT_PARSE(process_io, "rchar: -\n", io, -EINVAL);
 	ASSERT_PARSE(process_io, "", io, -ENODATA);
 	ASSERT_PARSE(process_sched, "5 40637 1\n", sched, 0);
 	assert_int_equal(((struct process_sched *)sched->row)->wait_ns, 40637);
@@ -226,6 +232,13 @@ static void tallies(void **state UNUSED)
 	tally_count(&a, -EIO);
 	tally_close(&a, t, "needs root");
 	assert_int_equal(t->state, STATE_BROKEN);
+	/* A sosreport has the limits of each process and the stat of none: that is not "no process". */
+	a = (struct tally){ 0 };
+	for (int i = 0; i < 3; i++)
+		tally_count(&a, -ENOENT);
+	tally_close(&a, t, "needs root");
+	assert_int_equal(t->state, STATE_ABSENT);
+	assert_string_equal(t->why, "not there for any of 3 processes");
 	table_unref(t);
 }
 
