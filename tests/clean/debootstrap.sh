@@ -77,6 +77,9 @@ mount --bind "$root" "$root"
 mount --rbind /proc "$root/proc"
 mount --rbind /sys "$root/sys"
 mount --rbind /dev "$root/dev"
+# Its labs and those of this machine are on one kernel: they take turns (tools/steps.sh).
+touch /tmp/murphy-lab.lock "$root/tmp/murphy-lab.lock"
+mount --bind /tmp/murphy-lab.lock "$root/tmp/murphy-lab.lock"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 # What this machine needs to reach its mirror.
 cp /etc/apt/apt.conf.d/*proxy* "$root/etc/apt/apt.conf.d/" 2>/dev/null || true
