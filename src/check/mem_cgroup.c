@@ -16,7 +16,11 @@
 #define HITS_SAD_PER_S 10
 /* A page read back costs 0.1 ms (flash) to 10 ms (disk): 5 % of the time at least. */
 #define REFAULT_SAD_PER_S 500
-/* Waiting that needs no second sign: memory.high makes tasks sleep without any refault. */
+/*
+ * Waiting that needs no second sign: memory.high makes tasks sleep without any refault, for up to
+ * 2 s each time (MEMCG_MAX_HIGH_DELAY_JIFFIES), so that one task makes less than one hit a second.
+ * Then the sign is what reclaim cannot take: page cache at memory.high costs its reader next to nothing.
+ */
 #define STALL_ALONE_RATIO 0.40
 #define STALL_CRITICAL_RATIO 0.40
 enum { SUSPECTS_MAX = 16, MEMBERS = 3 };
@@ -27,8 +31,10 @@ struct suspect {
 	uint64_t limit_bytes; /* that is hit: high where that is lower and hit */
 	struct reading used_ratio, hits_per_s, stall; /* stall: its own in v2, the host's in v1 */
 	bool own_stall;
-	bool waits; /* sick by limit hits, stall and refaults */
-	bool dead;  /* out of memory with the killer off: its tasks sleep for ever */
+	bool high;    /* limit_bytes is memory.high */
+	bool waits;   /* sick by limit hits, stall and refaults */
+	bool if_firm; /* waits, but only if reclaim cannot take what it holds */
+	bool dead;    /* out of memory with the killer off: its tasks sleep for ever */
 };
 
 static bool over(struct reading r, double limit)
@@ -46,19 +52,26 @@ static void measure(struct suspect *s, const struct model *m)
 
 	s->limit_bytes = row_has(c->has, CGROUP_memory_max_bytes) ? c->memory_max_bytes : 0;
 	s->hits_per_s = hits;
-	if (has_high && over(high, 1) &&
-		(!s->limit_bytes || c->memory_high_bytes < s->limit_bytes)) {
-		s->limit_bytes = c->memory_high_bytes;
-		s->hits_per_s = high;
-	}
-	s->used_ratio = ratio_of((double)c->memory_bytes, (double)s->limit_bytes);
 	s->own_stall = reading_ok(own);
 	s->stall = s->own_stall ? reading_of(own.value / 1e9) : m->pressure->memory.some_now;
+	bool asleep = s->own_stall && over(s->stall, STALL_ALONE_RATIO) &&
+		      c->memory_bytes >= c->memory_high_bytes;
+
+	if (has_high && (over(high, 1) || asleep) &&
+		(!s->limit_bytes || c->memory_high_bytes < s->limit_bytes)) {
+		s->high = true;
+		s->limit_bytes = c->memory_high_bytes;
+		s->hits_per_s = high;
+		s->if_firm = asleep && !over(high, HITS_SAD_PER_S);
+	}
+	s->used_ratio = ratio_of((double)c->memory_bytes, (double)s->limit_bytes);
 	s->dead = row_has(c->has, CGROUP_under_oom) && c->under_oom;
 }
 
 static bool waits(const struct suspect *s, const struct model *m)
 {
+	if (s->if_firm)
+		return true;
 	/* In version 2 the events of a group count in those above too, hence near its own limit. */
 	if (!over(s->used_ratio, NEAR_RATIO) || !over(s->hits_per_s, HITS_SAD_PER_S) ||
 		(reading_ok(s->stall) && s->stall.value < MEMORY_STALL_RATIO))
@@ -129,8 +142,10 @@ static void add_evidence(struct finding *f, const struct model *m, const struct 
 		reading_of(s->waits ? NEAR_RATIO : FULL_RATIO),
 		"normal for page cache, so never judged alone");
 	finding_evidence(f, "cgroup.memory_limit_hits_per_s", UNIT_PER_S, s->hits_per_s,
-		"memory.events, memory.failcnt", reading_of(HITS_SAD_PER_S),
-		"allocations that found the group full");
+		s->high ? "memory.events high" : "memory.events, memory.failcnt",
+		reading_of(HITS_SAD_PER_S),
+		s->if_firm ? "few, since each is paid for with up to 2 s of sleep"
+			   : "allocations that found the group full");
 	finding_evidence(f,
 		s->own_stall ? "cgroup.memory_stall_ratio" : "pressure.memory_some_ratio",
 		UNIT_RATIO, s->stall, s->own_stall ? "memory.pressure" : "/proc/pressure/memory",
@@ -232,15 +247,19 @@ static const char *cause(struct judgement *j, const struct model *m, const struc
 			"the group is out of memory, its OOM killer is off "
 			"(memory.oom_control), so its tasks sleep until memory comes; %s",
 			what);
+	if (s->waits && s->if_firm)
+		return judge_text(j,
+			"above its memory.high of %s the kernel makes its tasks sleep, and reclaim "
+			"cannot take what they hold; %s",
+			human_bytes((double)s->limit_bytes).s, what);
 	if (s->waits)
 		return judge_text(j,
 			"what its processes use does not fit below the limit of %s, so pages are "
 			"dropped and needed again; %s",
 			human_bytes((double)s->limit_bytes).s, what);
 	return judge_text(j,
-		"almost nothing of it is cache that could be dropped: growth ends in an OOM kill; "
-		"%s",
-		what);
+		"almost nothing of it is cache that could be dropped: growth ends in %s; %s",
+		s->high ? "sleep" : "an OOM kill", what);
 }
 
 static const char *title(struct judgement *j, const struct suspect *s)
@@ -272,12 +291,13 @@ static void advise(struct judgement *j, struct finding *f, const struct suspect 
 		finding_todo(f, judge_text(j, "watch it wait:  cat %s",
 					shell_word(j, judge_text(j, "%s/memory.pressure", dir))));
 	finding_todo(f, "give its processes less to do, or restart the one that has grown");
-	finding_todo(
-		f, judge_text(j,
-			   "raise the limit while the host has memory:  "
-			   "echo BYTES > %s",
-			   shell_word(j, judge_text(j, "%s/%s", dir,
-						 v2 ? "memory.max" : "memory.limit_in_bytes"))));
+	finding_todo(f, judge_text(j,
+				"raise the limit while the host has memory:  "
+				"echo BYTES > %s",
+				shell_word(j, judge_text(j, "%s/%s", dir,
+						      s->high ? "memory.high"
+						      : v2    ? "memory.max"
+							      : "memory.limit_in_bytes"))));
 	f->refuted_if = s->waits ? "with twice the limit its tasks wait as long as before"
 				 : "its memory.stat shows that most of it is inactive_file";
 }
@@ -338,7 +358,8 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 	for (size_t i = 0; i < n; i++) {
 		struct suspect *s = &list[i];
 
-		if (s->waits && (only_above(list, n, s) || refaults_elsewhere(m, s)))
+		if (s->waits && (only_above(list, n, s) || refaults_elsewhere(m, s) ||
+					(s->if_firm && !firm(m, s))))
 			s->waits = false;
 		if (!s->dead && !s->waits && (!over(s->used_ratio, FULL_RATIO) || !firm(m, s)))
 			continue;

@@ -44,12 +44,15 @@ static int run(const struct args *a)
 
 const struct command command_lab = {
 	.name = "lab",
-	.operands = "list|run NAME|check [NAME...]",
+	.operands = "list|run NAME|check [NAME...]|--guest [NAME...]",
 	.help = "make a story happen, confined, and see that murphy names it (this acts)",
 	.text = "A lab makes one kind of sickness for real, bounded and in its own cgroup, "
 		"namespace "
 		"or loop device, undoes it when it ends or is killed, and names the finding that "
-		"murphy must show; its healthy twin must show none. Only run and check act.",
+		"murphy must show; its healthy twin must show none. Only run and check act. With "
+		"--guest they act in a QEMU guest on Debian's cloud kernel, for what this "
+		"machine's "
+		"kernel cannot or must not host; what that needs is told, never installed.",
 	.raw = true,
 	.run = run,
 };

@@ -2,20 +2,18 @@
 #include "lab/check.h"
 
 #include "base/cursor.h"
+#include "lab/child.h"
+#include "lab/guest.h"
 #include "lab/judge.h"
 #include "lab/lab.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 
 enum { MURPHY_LATE_S = 30 };
 
@@ -25,104 +23,19 @@ struct row {
 	struct answer before, after;
 };
 
-/* A running lab, or murphy: its process and the end of a pipe with what it prints. */
-struct child {
-	pid_t pid;
-	int out;
-};
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u;
-}
-
-/* As fork(): in the child 0, its stdout leads here and it gets SIGTERM when we are gone. */
-static pid_t spawn(struct child *ret_child)
-{
-	int fd[2];
-
-	if (pipe2(fd, O_CLOEXEC) < 0)
-		return -errno;
-	fflush(NULL);
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
-		dup2(fd[1], STDOUT_FILENO);
-		close(fd[0]);
-		close(fd[1]);
-		return 0;
-	}
-	close(fd[1]);
-	if (pid < 0) {
-		close(fd[0]);
-		return -errno;
-	}
-	*ret_child = (struct child){ pid, fd[0] };
-	return pid;
-}
-
-/* Exit code; 128 + signal; -1 when it cannot be had. */
-static int join(struct child *c)
-{
-	int status;
-
-	close(c->out);
-	while (waitpid(c->pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return -1;
-	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-/* Append what comes; false at the end or past until_ms. */
-static bool more(const struct child *c, struct strbuf *text, uint64_t until_ms)
-{
-	struct pollfd p = { .fd = c->out, .events = POLLIN };
-	uint64_t now = now_ms();
-	char buf[8192];
-
-	if (now >= until_ms || poll(&p, 1, (int)(until_ms - now)) <= 0)
-		return false;
-	ssize_t n = read(c->out, buf, sizeof(buf));
-
-	if (n > 0)
-		strbuf_add(text, buf, (size_t)n);
-	return n > 0;
-}
-
 static int ask_murphy(const char *murphy, unsigned seconds, struct answer *ret_answer)
 {
 	auto_strbuf text = { 0 };
-	struct child c = { 0 };
 	char look[16];
-	pid_t pid = spawn(&c);
 
-	if (pid < 0)
-		return pid;
-	if (pid == 0) {
-		snprintf(look, sizeof(look), "%u", seconds);
-		if (seconds > 0)
-			execl(murphy, "murphy", "--json", "--for", look, (char *)NULL);
-		else
-			execl(murphy, "murphy", "--json", (char *)NULL);
-		_exit(127);
-	}
-	uint64_t until = now_ms() + (seconds + MURPHY_LATE_S) * UINT64_C(1000);
-
-	while (more(&c, &text, until))
-		;
-	if (now_ms() >= until)
-		kill(pid, SIGKILL);
-	int code = join(&c);
+	snprintf(look, sizeof(look), "%u", seconds);
+	const char *const argv[] = { murphy, "--json", seconds > 0 ? "--for" : NULL, look, NULL };
+	int code = child_read(argv, (seconds + MURPHY_LATE_S) * 1000, &text);
 
 	/* 0 to 3 are answers; all else is not. */
 	if (code < 0 || code > 3 || text.failed)
 		return -EIO;
-	return answer_parse(text.bytes ? text.bytes : "", text.len, ret_answer);
+	return answer_parse(strbuf_text(&text), text.len, ret_answer);
 }
 
 /* Find the line that starts with word; its rest is copied. */
@@ -156,12 +69,35 @@ static struct judged not_ready(const struct strbuf *text, int code)
 /* Keep reading while the lab settles, so that it never blocks on a full pipe. */
 static void settle(const struct child *c, struct strbuf *text, unsigned seconds)
 {
-	uint64_t until = now_ms() + seconds * UINT64_C(1000);
+	uint64_t until = child_now_ms() + seconds * UINT64_C(1000);
 
-	while (now_ms() < until) {
-		if (!more(c, text, until))
+	while (child_now_ms() < until) {
+		if (!child_more(c, text, until))
 			poll(NULL, 0, 50);
 	}
+}
+
+/* Start the lab in a child, for seconds longer than it needs to settle. Its pid or -errno. */
+static pid_t start_lab(const struct lab *lab, unsigned seconds, struct child *ret_child)
+{
+	pid_t pid = child_start(ret_child, SIGTERM);
+
+	if (pid != 0)
+		return pid;
+	setlinebuf(stdout);
+	_exit(lab_run(lab, lab->settle_s + seconds + 2 * MURPHY_LATE_S));
+}
+
+/* Until it says "ready", with whom it announces. */
+static bool await_ready(const struct child *c, struct strbuf *text, char *announced, size_t size)
+{
+	uint64_t until = child_now_ms() + (LAB_SETUP_S + 10) * UINT64_C(1000);
+
+	while (!line_of(text, "ready", announced, size)) {
+		if (!child_more(c, text, until))
+			return false;
+	}
+	return true;
 }
 
 static struct judged run_one(struct row *row, const char *murphy, unsigned seconds)
@@ -169,21 +105,13 @@ static struct judged run_one(struct row *row, const char *murphy, unsigned secon
 	auto_strbuf text = { 0 };
 	char announced[600];
 	struct child c = { 0 };
-	pid_t pid = spawn(&c);
+	pid_t pid = start_lab(row->lab, seconds, &c);
 
-	if (pid == 0) {
-		setlinebuf(stdout);
-		_exit(lab_run(row->lab, row->lab->settle_s + seconds + 2 * MURPHY_LATE_S));
-	}
 	if (pid < 0)
 		return (struct judged){ OUTCOME_BROKEN, "", "cannot fork" };
-	uint64_t until = now_ms() + (LAB_SETUP_S + 10) * UINT64_C(1000);
-
-	while (!line_of(&text, "ready", announced, sizeof(announced))) {
-		if (!more(&c, &text, until)) {
-			kill(pid, SIGTERM);
-			return not_ready(&text, join(&c));
-		}
+	if (!await_ready(&c, &text, announced, sizeof(announced))) {
+		kill(pid, SIGTERM);
+		return not_ready(&text, child_join(&c));
 	}
 	settle(&c, &text, row->lab->settle_s);
 	int err = ask_murphy(murphy, seconds, &row->after);
@@ -191,7 +119,7 @@ static struct judged run_one(struct row *row, const char *murphy, unsigned secon
 
 	if (lived) {
 		kill(pid, SIGTERM);
-		join(&c);
+		child_join(&c);
 	} else {
 		close(c.out);
 	}
@@ -265,7 +193,7 @@ static void print_matrix(const struct row *rows, size_t n)
 	       "before)\n\n");
 }
 
-static bool find_murphy(char *path, size_t size)
+bool lab_find_murphy(char *path, size_t size)
 {
 	static const char *const beside[] = { "murphy", "../murphy", "../bin/murphy",
 		"../../bin/murphy" };
@@ -290,44 +218,24 @@ static int finish(const struct row *rows, size_t n)
 		passed += rows[i].judged.outcome == OUTCOME_PASSED;
 		skipped += rows[i].judged.outcome == OUTCOME_SKIPPED;
 	}
-	print_matrix(rows, n);
-	printf("%zu passed, %zu failed, %zu skipped\n", passed, n - passed - skipped, skipped);
+	/* Of a guest murphy-lab on the host reads the rows, and sums up. */
+	if (!guest_inside()) {
+		print_matrix(rows, n);
+		printf("%zu passed, %zu failed, %zu skipped\n", passed, n - passed - skipped,
+			skipped);
+	}
 	if (passed + skipped < n)
 		return 1;
 	return skipped == n ? LAB_SKIPPED : 0;
 }
 
-/* Two at once would see each other's sickness. Waits; an ordinary user may not lock, and runs. */
-static int only_check(void)
-{
-	int fd = open("/run/murphy-lab.check", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return fd;
-	fprintf(stderr, "murphy-lab: another check runs: waiting for its end\n");
-	while (flock(fd, LOCK_EX) < 0 && errno == EINTR)
-		;
-	return fd;
-}
-
 int lab_check(const char *const names[], size_t n, const char *murphy, unsigned seconds)
 {
-	char found[PATH_MAX];
 	size_t count = n ? n : n_lab_list;
-
-	if (!murphy) {
-		if (!find_murphy(found, sizeof(found))) {
-			fprintf(stderr, "murphy-lab: murphy is not beside me: say --murphy PATH\n");
-			return 1;
-		}
-		murphy = found;
-	}
 	auto_free struct row *rows = calloc(count, sizeof(*rows));
 
 	if (!rows)
 		return 1;
-	auto_close lock UNUSED = only_check();
-
 	for (size_t i = 0; i < count; i++) {
 		struct row *r = &rows[i];
 
@@ -341,4 +249,30 @@ int lab_check(const char *const names[], size_t n, const char *murphy, unsigned 
 		print_row(r);
 	}
 	return finish(rows, count);
+}
+
+int lab_show(const struct lab *lab, const char *murphy)
+{
+	const char *const argv[] = { murphy, "--color", "never", NULL };
+	auto_strbuf text = { 0 }, report = { 0 };
+	char announced[600];
+	struct child c = { 0 };
+	pid_t pid = start_lab(lab, 0, &c);
+
+	if (pid < 0)
+		return 1;
+	bool ready = await_ready(&c, &text, announced, sizeof(announced));
+
+	printf("%s", strbuf_text(&text));
+	if (ready) {
+		settle(&c, &text, lab->settle_s);
+		int code = child_read(argv, MURPHY_LATE_S * 1000, &report);
+
+		printf("\n%s", strbuf_text(&report));
+		ready = code >= 0 && code <= 3;
+	}
+	kill(pid, SIGTERM);
+	int code = child_join(&c);
+
+	return ready ? 0 : code == LAB_SKIPPED ? LAB_SKIPPED : 1;
 }

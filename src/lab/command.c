@@ -3,6 +3,7 @@
 
 #include "base/cursor.h"
 #include "lab/check.h"
+#include "lab/guest.h"
 #include "lab/lab.h"
 
 #include <errno.h>
@@ -17,7 +18,8 @@
 struct options {
 	const char *murphy;
 	unsigned seconds; /* 0: not given */
-	bool json;
+	bool json, guest;
+	const char *kernel, *console; /* --guest */
 	size_t n;
 	const char *names[128];
 };
@@ -33,6 +35,20 @@ static bool seconds_of(const char *text, unsigned *ret_seconds)
 	return true;
 }
 
+/* One with a path after it. */
+static bool option(const char *name, const char *path, struct options *o)
+{
+	if (path && strcmp(name, "--murphy") == 0)
+		o->murphy = path;
+	else if (path && strcmp(name, "--kernel") == 0)
+		o->kernel = path;
+	else if (path && strcmp(name, "--console") == 0)
+		o->console = path;
+	else
+		return false;
+	return true;
+}
+
 static bool parse(int argc, char *argv[], struct options *o)
 {
 	for (int i = 0; i < argc && argv[i]; i++) {
@@ -42,8 +58,9 @@ static bool parse(int argc, char *argv[], struct options *o)
 			o->json = true;
 		} else if (strcmp(argv[i], "--for") == 0 && next && seconds_of(next, &o->seconds)) {
 			i++;
-		} else if (strcmp(argv[i], "--murphy") == 0 && next) {
-			o->murphy = next;
+		} else if (strcmp(argv[i], "--guest") == 0) {
+			o->guest = true;
+		} else if (option(argv[i], next, o)) {
 			i++;
 		} else if (argv[i][0] != '-' && o->n < ARRAY_SIZE(o->names)) {
 			o->names[o->n++] = argv[i];
@@ -67,9 +84,9 @@ static void list_json(const struct lab *lab)
 
 	for (size_t i = 0; i < LAB_ALSO_MAX && lab->also[i]; i++)
 		json_array_append_new(also, json_string(lab->also[i]));
-	json_t *o = json_pack("{si ss ss ss ss? so sb ss}", "schema_version", 1, "kind", "lab",
+	json_t *o = json_pack("{si ss ss ss ss? so sb ss ss?}", "schema_version", 1, "kind", "lab",
 		"name", lab->name, "story", lab->story, "want", lab->want, "also", also, "root",
-		lab->root, "bounds", lab->bounds);
+		lab->root, "bounds", lab->bounds, "guest", lab->guest ? lab->guest->why : NULL);
 
 	json_dumpf(o, stdout, JSON_COMPACT);
 	putchar('\n');
@@ -86,9 +103,11 @@ int command_list(int argc, char *argv[])
 		if (o.json)
 			list_json(lab_list[i]);
 		else
-			printf("%-18s %-20s %s\n%-39s takes %s\n", lab_list[i]->name,
+			printf("%-18s %-20s %s\n%-39s takes %s%s%s\n", lab_list[i]->name,
 				lab_list[i]->want ? lab_list[i]->want : "(healthy)",
-				lab_list[i]->story, "", lab_list[i]->bounds);
+				lab_list[i]->story, "", lab_list[i]->bounds,
+				lab_list[i]->guest ? "; needs --guest: " : "",
+				lab_list[i]->guest ? lab_list[i]->guest->why : "");
 	}
 	return fflush(stdout) == 0 ? 0 : 1;
 }
@@ -119,24 +138,86 @@ static void wait_turn(void)
 	}
 }
 
+static bool find_murphy(struct options *o, char found[PATH_MAX])
+{
+	if (!o->murphy && lab_find_murphy(found, PATH_MAX))
+		o->murphy = found;
+	if (!o->murphy)
+		fprintf(stderr, "murphy-lab: murphy is not beside me: say --murphy PATH\n");
+	return o->murphy;
+}
+
+static struct guest_options guest_options(const struct options *o)
+{
+	return (struct guest_options){ .murphy = o->murphy,
+		.kernel = o->kernel,
+		.console = o->console,
+		.seconds = o->seconds };
+}
+
 int command_run(int argc, char *argv[])
 {
-	struct options o = { .seconds = LAB_FOR_S };
+	struct options o = { 0 };
+	char found[PATH_MAX];
 
 	if (!parse(argc, argv, &o) || o.n != 1)
 		return COMMAND_USAGE;
 	setlinebuf(stdout);
 	wait_turn();
-	return lab_run(lab_find(o.names[0]), o.seconds);
+	if (!o.guest)
+		return lab_run(lab_find(o.names[0]), o.seconds ? o.seconds : LAB_FOR_S);
+	struct guest_options g;
+
+	if (!find_murphy(&o, found))
+		return 1;
+	g = guest_options(&o);
+	return guest_run(lab_find(o.names[0]), &g);
+}
+
+int command_show(int argc, char *argv[])
+{
+	struct options o = { 0 };
+	char found[PATH_MAX];
+
+	if (!parse(argc, argv, &o) || o.n != 1 || o.guest)
+		return COMMAND_USAGE;
+	setlinebuf(stdout);
+	wait_turn();
+	return find_murphy(&o, found) ? lab_show(lab_find(o.names[0]), o.murphy) : 1;
 }
 
 int command_check(int argc, char *argv[])
 {
 	struct options o = { 0 };
+	char found[PATH_MAX];
 
 	if (!parse(argc, argv, &o))
 		return COMMAND_USAGE;
+	if (!find_murphy(&o, found))
+		return 1;
 	setlinebuf(stdout);
 	wait_turn();
-	return lab_check(o.names, o.n, o.murphy, o.seconds);
+	struct guest_options g = guest_options(&o);
+
+	return o.guest ? guest_check(o.names, o.n, &g)
+		       : lab_check(o.names, o.n, o.murphy, o.seconds);
+}
+
+int command_guest(int argc, char *argv[])
+{
+	struct options o = { 0 };
+	char found[PATH_MAX];
+
+	while (argc > 1 && option(argv[0], argv[1], &o)) {
+		argc -= 2;
+		argv += 2;
+	}
+	if (argc < 1 || argv[0][0] != '/')
+		return COMMAND_USAGE;
+	if (!find_murphy(&o, found))
+		return 1;
+	setlinebuf(stdout);
+	struct guest_options g = guest_options(&o);
+
+	return guest_program((const char *const *)argv, &g);
 }

@@ -7,6 +7,8 @@ enum { COMMAND_USAGE = 64 };
 
 int command_list(int argc, char *argv[]);
 int command_run(int argc, char *argv[]);
+int command_show(int argc, char *argv[]);
 int command_check(int argc, char *argv[]);
+int command_guest(int argc, char *argv[]);
 
 #endif

@@ -21,21 +21,29 @@ static int severity_of(const char *name)
 	return 2; /* critical, or one that this does not know: take it seriously */
 }
 
-static void parse_culprits(const json_t *list, struct seen *s)
+/* How many were put into ret. */
+static size_t parse_entities(const json_t *list, struct named ret[SEEN_CULPRITS])
 {
-	size_t i;
+	size_t i, n = 0;
 	json_t *e;
 
 	json_array_foreach(list, i, e)
 	{
-		if (s->n == SEEN_CULPRITS)
-			return;
-		struct named *c = &s->culprit[s->n++];
+		if (n == SEEN_CULPRITS)
+			break;
+		struct named *c = &ret[n++];
 
 		copy(c->kind, sizeof(c->kind), json_string_value(json_object_get(e, "kind")));
 		copy(c->name, sizeof(c->name), json_string_value(json_object_get(e, "name")));
 		c->pid = json_integer_value(json_object_get(e, "pid"));
 	}
+	return n;
+}
+
+static void parse_source(const json_t *o, struct seen_source *s)
+{
+	copy(s->table, sizeof(s->table), json_string_value(json_object_get(o, "table")));
+	copy(s->method, sizeof(s->method), json_string_value(json_object_get(o, "method")));
 }
 
 static int parse_line(struct cursor line, struct answer *a)
@@ -56,7 +64,10 @@ static int parse_line(struct cursor line, struct answer *a)
 		copy(s->under, sizeof(s->under), json_string_value(json_object_get(o, "under")));
 		s->severity = severity_of(json_string_value(json_object_get(o, "severity")));
 		s->past = json_is_true(json_object_get(o, "past"));
-		parse_culprits(json_object_get(o, "culprits"), s);
+		s->n = parse_entities(json_object_get(o, "culprits"), s->culprit);
+		s->n_victims = parse_entities(json_object_get(o, "victims"), s->victim);
+	} else if (strcmp(kind, "source") == 0 && a->n_sources < SOURCES_MAX) {
+		parse_source(o, &a->source[a->n_sources++]);
 	}
 	json_decref(o);
 	return err;
@@ -92,6 +103,7 @@ size_t announced_parse(const char *text, struct named *ret, size_t max)
 		struct span kind;
 
 		c.at = bar ? bar + 3 : c.end;
+		e.victim = cursor_lit(&one, "victim ");
 		if (!cursor_word(&one, &kind) || !cursor_s64(&one, &e.pid))
 			return n;
 		cursor_blank(&one);
@@ -137,19 +149,31 @@ static bool not_of_a_lab(const struct seen *s)
 	return strcmp(s->id, "cpu.steal") == 0 || s->past;
 }
 
+static bool has_victim(const struct seen *s, const struct named *want)
+{
+	for (size_t i = 0; i < s->n_victims; i++) {
+		if (named_same(want, &s->victim[i]))
+			return true;
+	}
+	return false;
+}
+
 /* The machine is the place where it happens; the culprit is who comes first after it. */
 static bool names_right(const struct seen *s, const char *announced)
 {
 	struct named want[ANNOUNCED_MAX];
 	size_t n = announced_parse(announced, want, ANNOUNCED_MAX), at = 0;
 
+	bool right = false;
+
 	while (at + 1 < s->n && strcmp(s->culprit[at].kind, "host") == 0)
 		at++;
 	for (size_t i = 0; i < n && s->n > 0; i++) {
-		if (named_same(&want[i], &s->culprit[at]))
-			return true;
+		if (want[i].victim && !has_victim(s, &want[i]))
+			return false;
+		right |= !want[i].victim && named_same(&want[i], &s->culprit[at]);
 	}
-	return false;
+	return right;
 }
 
 /* The wanted one comes along when it blames the right one: of somebody else it is false. */
@@ -188,6 +212,22 @@ static struct judged judged(
 	return j;
 }
 
+/* "by socket_owner, not by socket_owner_bpf"; the lab passed all the same: the answer was right. */
+static void tell_method(const struct lab *lab, const struct answer *after, struct judged *j)
+{
+	for (size_t i = 0; lab->method.table && i < after->n_sources; i++) {
+		const struct seen_source *s = &after->source[i];
+
+		if (strcmp(s->table, lab->method.table) != 0)
+			continue;
+		if (strcmp(s->method, lab->method.source) == 0)
+			snprintf(j->why, sizeof(j->why), "by %s", s->method);
+		else
+			snprintf(j->why, sizeof(j->why), "by %s, not by %s", s->method,
+				lab->method.source);
+	}
+}
+
 struct judged judge_lab(const struct lab *lab, const char *announced, const struct answer *before,
 	const struct answer *after)
 {
@@ -216,7 +256,10 @@ struct judged judge_lab(const struct lab *lab, const char *announced, const stru
 		return judged(OUTCOME_MISSED, first, "only info:", first);
 	if (alarm)
 		return judged(OUTCOME_ALARM, first, "false alarm:", alarm);
-	return judged(OUTCOME_PASSED, first, "", NULL);
+	struct judged passed = judged(OUTCOME_PASSED, first, "", NULL);
+
+	tell_method(lab, after, &passed);
+	return passed;
 }
 
 const char *outcome_name(enum outcome o)

@@ -15,9 +15,11 @@ enum {
 	SEEN_MAX = 64,
 	SEEN_CULPRITS = 8,
 	ANNOUNCED_MAX = 8,
+	SOURCES_MAX = 96,
 };
 
 struct named {
+	bool victim; /* of what a lab announces: not a culprit */
 	char kind[16];
 	char name[160];
 	int64_t pid; /* 0: none */
@@ -29,14 +31,20 @@ struct seen {
 	char under[48]; /* id of the finding that explains it, "" */
 	int severity;   /* 0 info, 1 warning, 2 critical */
 	bool past;      /* murphy says that it was over before this lab was there */
-	size_t n;
-	struct named culprit[SEEN_CULPRITS];
+	size_t n, n_victims;
+	struct named culprit[SEEN_CULPRITS], victim[SEEN_CULPRITS];
+};
+
+/* Who read a table. */
+struct seen_source {
+	char table[32], method[32];
 };
 
 struct answer {
 	bool whole; /* its summary, the last line, was there */
-	size_t n;
+	size_t n, n_sources;
 	struct seen seen[SEEN_MAX];
+	struct seen_source source[SOURCES_MAX];
 };
 
 enum outcome {
@@ -56,7 +64,7 @@ struct judged {
 /* Parse JSON lines. Lines of kinds that it does not know are skipped; 0 or -EINVAL. */
 int answer_parse(const char *json, size_t len, struct answer *ret_answer);
 
-/* "culprit process 12 nginx | cgroup 0 /a b": how many were read into ret, at most max. */
+/* "culprit process 12 nginx | cgroup 0 /a b | victim process 3 c": how many were read into ret, at most max. */
 size_t announced_parse(const char *text, struct named *ret, size_t max);
 
 /* before may hold what the machine already had; announced is the rest of the line "ready". */

@@ -22,6 +22,7 @@ struct undo;
 
 enum {
 	LAB_ALSO_MAX = 5,
+	LAB_WISHES_MAX = 6,
 	LAB_SKIPPED = 77, /* exit code: cannot run here */
 	LAB_SETUP_S = 90, /* a lab that is not ready by then is ended */
 	LAB_FOR_S = 60,   /* how long it stays ready unless told otherwise */
@@ -36,15 +37,32 @@ struct scene {
 	struct strbuf announced; /* culprits, for the line "ready" */
 };
 
+/*
+ * A lab that has one of these runs in a guest of its own only (murphy-lab check --guest): Debian's
+ * cloud kernel with cgroup v2, 2 CPUs, a disk, murphy, and what is asked for here. Lists end early
+ * with NULL.
+ */
+struct lab_guest {
+	const char *why;    /* not on a machine that is used: "it takes all memory" */
+	const char *append; /* words for the kernel's command line, or NULL */
+	const char *modules[LAB_WISHES_MAX];  /* of that kernel, loaded with what they need */
+	const char *programs[LAB_WISHES_MAX]; /* of this machine, by their paths; with libraries */
+	unsigned memory_mib; /* 0: GUEST_MEMORY_MIB; at most GUEST_MEMORY_MAX_MIB */
+};
+
 struct lab {
 	const char *name;
 	const char *story; /* what happens */
 	const char *want;  /* the finding that must be first; NULL: healthy, nothing above info */
 	const char *also[LAB_ALSO_MAX]; /* findings that truthfully come along */
 	const char *bounds;             /* how much of the machine it may take */
+	const struct lab_guest *guest;  /* NULL: runs on any machine that has what it needs */
 	bool root;
 	bool mild;         /* nobody is harmed: the finding may be info. Else a warning at least */
 	unsigned settle_s; /* between ready and the moment when the finding can be judged */
+	struct {
+		const char *table, *source;
+	} method; /* the source that should have read that table; a row of check tells when not */
 	/*
 	 * Make it happen, announce, scene_hold(). Returns only when that failed: -errno, or what
 	 * scene_skip() gave. Runs in a process of its own that is killed at the end.
@@ -75,6 +93,9 @@ int scene_skip(struct scene *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
  * as in JSON ("process", "cgroup", "device", "mount", "slab", "host"); pid 0: none.
  */
 void scene_culprit(struct scene *s, const char *kind, pid_t pid, const char *name);
+
+/* After the culprits: somebody who must be among the victims that murphy names. */
+void scene_victim(struct scene *s, const char *kind, pid_t pid, const char *name);
 
 /* All is in place: say so, and stay until the end. Never returns. */
 int scene_hold(struct scene *s) __attribute__((noreturn));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* From the terminal's child to a lab and back: see undo.h for the three processes. */
+#include "lab/guest.h"
 #include "lab/lab.h"
 #include "lab/undo.h"
 
@@ -139,6 +140,10 @@ int lab_run(const struct lab *lab, unsigned seconds)
 	struct stage stage = { .lab = lab, .seconds = seconds };
 	int status = 0;
 
+	if (lab->guest && !guest_inside()) {
+		printf("skipped: needs --guest: %s\n", lab->guest->why);
+		return LAB_SKIPPED;
+	}
 	if (lab->root && geteuid() != 0) {
 		printf("skipped: %s needs root\n", lab->name);
 		return LAB_SKIPPED;

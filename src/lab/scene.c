@@ -51,6 +51,11 @@ void scene_culprit(struct scene *s, const char *kind, pid_t pid, const char *nam
 		(int)pid, name);
 }
 
+void scene_victim(struct scene *s, const char *kind, pid_t pid, const char *name)
+{
+	strbuf_printf(&s->announced, " | victim %s %d %s", kind, (int)pid, name);
+}
+
 void scene_ready(struct scene *s)
 {
 	struct timespec t;

@@ -471,6 +471,45 @@ static void cgroup_version_2_tells_its_own_stall(void **state UNUSED)
 	scene_end(&s);
 }
 
+/* One task that sleeps 2 s at each allocation hits memory.high less than once a second. */
+static void cgroup_asleep_in_memory_high(void **state UNUSED)
+{
+	static const struct {
+		uint64_t used, anon, stall;
+		enum verdict verdict;
+	} cases[] = {
+		{ 101 * MIB, 100 * MIB, SECOND, VERDICT_SAD },
+		{ 101 * MIB, 100 * MIB, SECOND * 78 / 100, VERDICT_FINE },
+		{ 99 * MIB, 98 * MIB, SECOND, VERDICT_FINE },
+		/* What could be dropped: a reader of files is held up by reclaim, not put to sleep. */
+		{ 101 * MIB, 60 * MIB, SECOND, VERDICT_FINE },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct scene s;
+
+		scene_start(&s);
+		add_host(&s, 12 * GIB);
+		struct cgroup *c = add_group(&s, 2);
+
+		c->memory_bytes = cases[i].used;
+		c->memory_high_bytes = 100 * MIB;
+		c->memory_max_bytes = 200 * MIB;
+		c->memory_limit_hits = 0;
+		c->memory_high_hits = 1;
+		c->memory_stall_ns = cases[i].stall;
+		grant(&s, cases[i].anon, cases[i].used - cases[i].anon, 0);
+		assert_int_equal(scene_judge(&s, &check_mem_cgroup), cases[i].verdict);
+		if (cases[i].verdict == VERDICT_SAD) {
+			const struct finding *f = only_finding(&s, "mem.cgroup");
+
+			assert_int_equal(f->severity, SEVERITY_CRITICAL);
+			assert_non_null(strstr(f->todo[f->n_todo - 1], "memory.high"));
+		}
+		scene_end(&s);
+	}
+}
+
 static void cgroup_out_of_memory_with_the_killer_off(void **state UNUSED)
 {
 	struct scene s;
@@ -499,6 +538,7 @@ int main(void)
 		cmocka_unit_test(cgroup_thrashing_version_1),
 		cmocka_unit_test(cgroup_full_of_page_cache_is_healthy),
 		cmocka_unit_test(cgroup_version_2_tells_its_own_stall),
+		cmocka_unit_test(cgroup_asleep_in_memory_high),
 		cmocka_unit_test(cgroup_out_of_memory_with_the_killer_off),
 	};
 

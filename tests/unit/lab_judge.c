@@ -99,6 +99,46 @@ static void the_same_id_of_another_is_new(void **state UNUSED)
 	assert_int_equal(judge(&twin, "healthy", was, both), OUTCOME_ALARM);
 }
 
+/* Whose limit it was and who was killed: both must be right. */
+static void an_announced_victim_must_be_named(void **state UNUSED)
+{
+#define KILLED(pid)                                                                               \
+	"{\"kind\":\"finding\",\"id\":\"tcp.close-wait\",\"severity\":\"warning\",\"culprits\":[" \
+	"{\"kind\":\"cgroup\",\"name\":\"/\"}],\"victims\":[" PROCESS("glutton", pid) "]}\n" END
+	const char *announced = "culprit cgroup 0 / | victim process 7 glutton";
+
+	assert_int_equal(judge(&sick, announced, END, KILLED("7")), OUTCOME_PASSED);
+	assert_int_equal(judge(&sick, announced, END, KILLED("8")), OUTCOME_MISSED);
+	/* The victim is no culprit. */
+	assert_int_equal(
+		judge(&sick, "culprit cgroup 0 /x | victim process 7 glutton", END, KILLED("7")),
+		OUTCOME_MISSED);
+	assert_int_equal(judge(&sick, announced, END,
+				 FINDING("tcp.close-wait", "warning", PROCESS("glutton", "7")) END),
+		OUTCOME_MISSED);
+#undef KILLED
+}
+
+/* The row tells which source read the table; the answer is right either way. */
+static void the_method_is_told(void **state UNUSED)
+{
+	struct lab lab = { .name = "x", .want = "tcp.close-wait" };
+	struct answer was = answer(END);
+	struct answer now = answer("{\"kind\":\"source\",\"table\":\"socket_owner\","
+				   "\"method\":\"socket_owner\"}\n" FINDING(
+					   "tcp.close-wait", "warning", PROCESS("srv", "7")) END);
+
+	lab.method.table = "socket_owner";
+	lab.method.source = "socket_owner_bpf";
+	struct judged j = judge_lab(&lab, "culprit process 7 srv", &was, &now);
+
+	assert_int_equal(j.outcome, OUTCOME_PASSED);
+	assert_string_equal(j.why, "by socket_owner, not by socket_owner_bpf");
+	lab.method.source = "socket_owner";
+	j = judge_lab(&lab, "culprit process 7 srv", &was, &now);
+	assert_string_equal(j.why, "by socket_owner");
+}
+
 /* An OOM kill of the lab before stays in the log; what names it may have changed. */
 static void what_was_over_is_not_of_this_lab(void **state UNUSED)
 {
@@ -196,6 +236,8 @@ int main(void)
 		cmocka_unit_test(first_means_first_but_for_what_was_there),
 		cmocka_unit_test(the_same_id_of_another_is_new),
 		cmocka_unit_test(what_was_over_is_not_of_this_lab),
+		cmocka_unit_test(an_announced_victim_must_be_named),
+		cmocka_unit_test(the_method_is_told),
 		cmocka_unit_test(a_twin_may_have_info_and_no_more),
 		cmocka_unit_test(what_comes_along_is_no_alarm),
 		cmocka_unit_test(the_hypervisor_is_not_of_the_lab),
