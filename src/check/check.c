@@ -172,7 +172,7 @@ const char *confidence_name(enum confidence c)
 const char *entity_kind_name(enum entity_kind k)
 {
 	static const char *const names[] = { "host", "process", "cgroup", "device", "mount",
-		"listener", "connection", "slab", "row" };
+		"listener", "connection", "slab", "peer", "unit", "row" };
 
 	return names[k];
 }

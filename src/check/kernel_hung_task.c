@@ -119,7 +119,7 @@ static bool report(struct judgement *j, const struct model *m, bool still)
 	}
 	if (f) {
 		finish(j, f, m, last, still);
-		f->past = !still;
+		f->past = !still && kernel_over(m, last->at_ns);
 	}
 	return f != NULL;
 }

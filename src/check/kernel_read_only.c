@@ -165,7 +165,7 @@ static bool report_past(struct judgement *j, const struct model *m, const struct
 		"not mounted",
 		log->name, kernel_ago(j, m, log->of[STOPPED].last_ns));
 	f->since_ns = log->first_ns;
-	f->past = true;
+	f->past = kernel_over(m, c->last_ns);
 	kernel_evidence(j, f, KLOG_READ_ONLY, c, 1, "none is normal");
 	finding_culprit(f, kernel_device(j, log->name));
 	f->cause = "it met an error and stopped writing; it was mounted anew, or given up";

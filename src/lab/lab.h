@@ -206,6 +206,12 @@ int net_flaps(struct scene *s, unsigned ms, bool once);
 /* Run n processes named comm, one after the other, that die of a fault of memory. 0 or -errno. */
 int crash(struct scene *s, const char *comm, unsigned n);
 
+/*
+ * In a network of its own, which the calling process enters for good: a name server at 192.0.2.53
+ * that answers, or never does, and four processes "lab-lookup" that ask it.
+ */
+int net_names(struct scene *s, bool answers);
+
 /* The two close-wait labs: n connections whose peers have closed; the end is read or not. */
 int net_close_wait(struct scene *s, const char *comm, unsigned n, bool read_end);
 

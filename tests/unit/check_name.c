@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* name.slow, and the sockets that it judges by. "6.18" corpora were captured on Linux 6.18. */
+#include "check/check.h"
+#include "source/source.h"
+#include "tests/unit/build.h"
+#include "tests/unit/parse.h"
+
+extern const struct check check_name_slow;
+
+static void sockets_of_resolvers(void **state UNUSED)
+{
+	struct table *t = table_new(schemas[TABLE_dns_socket]);
+
+	assert_int_equal(parse_corpus("dns_socket/6.18", dns_socket_parse, t), 0);
+	assert_int_equal(t->n, 1);
+	const struct dns_socket *d = t->row;
+
+	assert_string_equal(table_text(t, d->server), "127.0.0.1");
+	assert_int_equal(d->local_port, 0xb86f);
+	assert_int_equal(d->inode, 3389567);
+	assert_int_equal(d->receive_queue, 0);
+	assert_int_equal(parse_corpus("dns_socket/6.18-v6", dns_socket_parse, t), 0);
+	d = t->row;
+	assert_int_equal(t->n, 3);
+	assert_string_equal(table_text(t, d[1].server), "127.0.0.3");
+	assert_string_equal(table_text(t, d[2].server), "::1");
+	assert_int_equal(parse_corpus("dns_socket/6.18-none", dns_socket_parse, t), 0);
+	assert_int_equal(parse_corpus("dns_socket/cut", dns_socket_parse, t), 0);
+	assert_int_equal(parse_corpus("dns_socket/damaged", dns_socket_parse, t), -EINVAL);
+	assert_int_equal(parse_corpus("dns_socket/short-address", dns_socket_parse, t), -EINVAL);
+	assert_int_equal(parse_text("", dns_socket_parse, t), -ENODATA);
+	assert_int_equal(t->n, 3);
+	table_unref(t);
+}
+
+static struct dns_socket *add_socket(struct frame *f, uint64_t inode, const char *server)
+{
+	struct dns_socket *d = build_row(f, TABLE_dns_socket);
+
+	d->inode = inode;
+	d->server = build_text(f, TABLE_dns_socket, server);
+	d->local_port = (uint32_t)(40000 + inode);
+	return d;
+}
+
+/* A process of that name holds the socket in both frames. */
+static void add_asker(struct scene *s, uint64_t pid, const char *comm, uint64_t inode)
+{
+	struct process *was = build_row(&s->was, TABLE_process);
+	struct process *p = build_row(&s->now, TABLE_process);
+
+	was->pid = p->pid = pid;
+	was->start_ns = p->start_ns = 5 * SECOND;
+	was->state = p->state = 'S';
+	was->threads = p->threads = 1;
+	was->comm = build_text(&s->was, TABLE_process, comm);
+	p->comm = build_text(&s->now, TABLE_process, comm);
+	add_socket(&s->was, inode, "192.0.2.53");
+	add_socket(&s->now, inode, "192.0.2.53");
+}
+
+static void add_owner(struct scene *s, uint64_t inode, uint64_t pid)
+{
+	struct socket_owner *o = build_row(&s->now, TABLE_socket_owner);
+
+	o->inode = inode;
+	o->pid = pid;
+}
+
+static void add_wait(struct scene *s, uint64_t tid, const char *wchan)
+{
+	struct task_wait *w = build_row(&s->now, TABLE_task_wait);
+
+	w->tid = w->pid = tid;
+	w->wchan = build_text(&s->now, TABLE_task_wait, wchan);
+}
+
+static void who_waits_is_named(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	assert_int_equal(scene_judge(&s, &check_name_slow), VERDICT_UNKNOWN);
+	add_asker(&s, 9, "curl", 100);
+	add_socket(&s.now, 101, "192.0.2.53"); /* asked just now */
+	assert_int_equal(scene_judge(&s, &check_name_slow), VERDICT_ASK);
+	assert_int_equal(s.judgement.n_asks, 1);
+	assert_int_equal(s.judgement.ask[0].key, 100);
+	add_owner(&s, 100, 9);
+	assert_int_equal(scene_judge(&s, &check_name_slow), VERDICT_ASK);
+	assert_int_equal(s.judgement.ask[0].table, TABLE_task_wait);
+	add_wait(&s, 9, "poll_schedule_timeout.constprop.0");
+	assert_int_equal(scene_judge(&s, &check_name_slow), VERDICT_SAD);
+	assert_int_equal(s.judgement.n_findings, 1);
+	const struct finding *f = s.judgement.finding[0];
+
+	assert_int_equal(f->severity, SEVERITY_WARNING);
+	assert_int_equal(f->culprits[0].kind, ENTITY_PEER);
+	assert_string_equal(f->culprits[0].name, "192.0.2.53:53");
+	assert_int_equal(f->n_victims, 1);
+	assert_int_equal(f->victims[0].pid, 9);
+	/* It has an answer and will read it. */
+	((struct dns_socket *)table_find(s.now.at[TABLE_dns_socket], 100))->receive_queue = 80;
+	assert_int_equal(scene_judge(&s, &check_name_slow), VERDICT_FINE);
+	scene_end(&s);
+}
+
+static void event_loops_and_forwarders_keep_sockets(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_asker(&s, 9, "node", 100);
+	add_asker(&s, 10, "dnsmasq", 101);
+	add_owner(&s, 100, 9);
+	add_owner(&s, 101, 10);
+	add_wait(&s, 9, "ep_poll");
+	add_wait(&s, 10, "do_sys_poll");
+	assert_int_equal(scene_judge(&s, &check_name_slow), VERDICT_FINE);
+	scene_end(&s);
+}
+
+/* Another thread than the main one asks. */
+static void threads_wait_too(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_asker(&s, 9, "java", 100);
+	((struct process *)s.now.at[TABLE_process]->row)->threads = 2;
+	add_owner(&s, 100, 9);
+	struct thread *th = build_row(&s.now, TABLE_thread);
+
+	th->tid = 12;
+	th->pid = 9;
+	add_wait(&s, 9, "futex_wait_queue");
+	add_wait(&s, 12, "do_sys_poll");
+	assert_int_equal(scene_judge(&s, &check_name_slow), VERDICT_SAD);
+	assert_int_equal(s.judgement.finding[0]->severity, SEVERITY_WARNING);
+	scene_end(&s);
+}
+
+/* Into whom we may not look: one may keep a socket on purpose, two are worth a word. */
+static void of_strangers(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	build_table(&s.now, TABLE_socket_owner);
+	build_table(&s.now, TABLE_task_wait);
+	add_socket(&s.was, 100, "10.0.0.1");
+	add_socket(&s.now, 100, "10.0.0.1");
+	assert_int_equal(scene_judge(&s, &check_name_slow), VERDICT_FINE);
+	add_socket(&s.was, 101, "10.0.0.1");
+	add_socket(&s.now, 101, "10.0.0.1");
+	assert_int_equal(scene_judge(&s, &check_name_slow), VERDICT_SAD);
+	assert_int_equal(s.judgement.finding[0]->severity, SEVERITY_INFO);
+	assert_int_equal(s.judgement.finding[0]->confidence, CONFIDENCE_POSSIBLE);
+	/* A shorter look proves nothing. */
+	s.was.at[TABLE_dns_socket]->taken_ns = s.now.at[TABLE_dns_socket]->taken_ns - SECOND;
+	assert_int_equal(scene_judge(&s, &check_name_slow), VERDICT_UNKNOWN);
+	scene_end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sockets_of_resolvers),
+		cmocka_unit_test(who_waits_is_named),
+		cmocka_unit_test(event_loops_and_forwarders_keep_sockets),
+		cmocka_unit_test(threads_wait_too),
+		cmocka_unit_test(of_strangers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
