@@ -28,7 +28,7 @@ int host_open_live(struct host **ret_host);
  */
 int host_open_root(const char *path, struct host **ret_host, char *why);
 
-/* The same from a plain tar in memory, which is copied. The fuzzer calls it. */
+/* The same from an archive in memory, which is copied. The fuzzer calls it. */
 int host_open_bytes(const char *buf, size_t len, struct host **ret_host, char *why);
 
 /* File systems that did not answer statfs(2) and whose asker still hangs. */

@@ -159,15 +159,46 @@ const char *archive_top(const struct archive *a)
 	return a->top;
 }
 
-/* Append up to 64 KiB of fd. Bytes read, 0 at the end, or -errno. */
-static ssize_t read_some(int fd, char *buf, size_t size)
+/* The archive's bytes: of a file, or in memory. */
+struct input {
+	int fd; /* -1: in memory */
+	struct cursor bytes;
+};
+
+/* Bytes read, 0 at the end, or -errno. */
+static ssize_t read_some(struct input *in, char *buf, size_t size)
 {
 	ssize_t n;
 
+	if (in->fd < 0) {
+		size_t left = cursor_left(&in->bytes);
+
+		size = size < left ? size : left;
+		if (size)
+			memcpy(buf, in->bytes.at, size);
+		in->bytes.at += size;
+		return (ssize_t)size;
+	}
 	do
-		n = fault_now(FAULT_READ) ? (errno = EIO, -1) : read(fd, buf, size);
+		n = fault_now(FAULT_READ) ? (errno = EIO, -1) : read(in->fd, buf, size);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n;
+}
+
+/* Its first bytes, which stay to be read. Their number or -errno. */
+static ssize_t peek(const struct input *in, unsigned char *buf, size_t size)
+{
+	size_t left = cursor_left(&in->bytes);
+
+	if (in->fd >= 0) {
+		ssize_t n = pread(in->fd, buf, size, 0);
+
+		return n < 0 ? -errno : n;
+	}
+	size = size < left ? size : left;
+	if (size)
+		memcpy(buf, in->bytes.at, size);
+	return (ssize_t)size;
 }
 
 static int too_big(char *why)
@@ -177,14 +208,14 @@ static int too_big(char *why)
 	return -EFBIG;
 }
 
-static int read_plain(int fd, struct strbuf *out, char *why)
+static int read_plain(struct input *in, struct strbuf *out, char *why)
 {
 	for (;;) {
 		if (out->len > UNPACKED_MAX)
 			return too_big(why);
 		if (strbuf_reserve(out, 65536) < 0)
 			return -ENOMEM;
-		ssize_t n = read_some(fd, out->bytes + out->len, 65536);
+		ssize_t n = read_some(in, out->bytes + out->len, 65536);
 
 		if (n <= 0)
 			return (int)n;
@@ -226,7 +257,7 @@ static int unpack_some(ZSTD_DStream *z, ZSTD_inBuffer *in, uint64_t read_bytes, 
 	return 0;
 }
 
-static int read_zstd(int fd, struct strbuf *out, char *why)
+static int read_zstd(struct input *input, struct strbuf *out, char *why)
 {
 	ZSTD_DStream *z __attribute__((cleanup(free_stream))) = ZSTD_createDStream();
 	auto_free char *packed = mem_new(1, 65536);
@@ -236,7 +267,7 @@ static int read_zstd(int fd, struct strbuf *out, char *why)
 	if (!z || !packed)
 		return -ENOMEM;
 	for (;;) {
-		ssize_t n = read_some(fd, packed, 65536);
+		ssize_t n = read_some(input, packed, 65536);
 
 		if (n < 0)
 			return (int)n;
@@ -257,7 +288,7 @@ static int read_zstd(int fd, struct strbuf *out, char *why)
 	return 0;
 }
 #else
-static int read_zstd(int fd UNUSED, struct strbuf *out UNUSED, char *why)
+static int read_zstd(struct input *in UNUSED, struct strbuf *out UNUSED, char *why)
 {
 	snprintf(why, WHY_SIZE,
 		"it is compressed, and this murphy was built without libzstd: "
@@ -267,17 +298,17 @@ static int read_zstd(int fd UNUSED, struct strbuf *out UNUSED, char *why)
 #endif
 
 /* What the first bytes say; the messages end a sentence that begins with the file's name. */
-static int read_bytes(int fd, struct strbuf *out, char *why)
+static int read_bytes(struct input *in, struct strbuf *out, char *why)
 {
 	unsigned char head[TAR_BLOCK] = { 0 };
-	ssize_t n = pread(fd, head, sizeof(head), 0);
+	ssize_t n = peek(in, head, sizeof(head));
 
 	if (n < 0)
-		return -errno;
+		return (int)n;
 	if (memcmp(head, "\x28\xb5\x2f\xfd", 4) == 0)
-		return read_zstd(fd, out, why);
+		return read_zstd(in, out, why);
 	if (n == sizeof(head) && memcmp(head + 257, "ustar", 5) == 0)
-		return read_plain(fd, out, why);
+		return read_plain(in, out, why);
 	if (memcmp(head, "\x1f\x8b", 2) == 0 ||
 		memcmp(head,
 			"\xfd"
@@ -291,9 +322,12 @@ static int read_bytes(int fd, struct strbuf *out, char *why)
 	return -EINVAL;
 }
 
-/* The bytes are read, or err says why not: index them. */
-static int conclude(struct archive *a, int err, struct archive **ret_archive, char *why)
+/* Read it and index what it holds. */
+static int open_input(struct input *in, struct archive **ret_archive, char *why)
 {
+	struct archive *a = mem_new(1, sizeof(*a));
+	int err = a ? read_bytes(in, &a->bytes, why) : -ENOMEM;
+
 	if (err == 0)
 		err = read_index(a, why);
 	if (err < 0) {
@@ -318,19 +352,16 @@ int archive_open(const char *path, struct archive **ret_archive, char *why)
 		snprintf(why, WHY_SIZE, "it is neither a directory nor a regular file");
 		return -EINVAL;
 	}
-	struct archive *a = mem_new(1, sizeof(*a));
-	int err = a ? read_bytes(fd, &a->bytes, why) : -ENOMEM;
+	struct input in = { .fd = fd };
 
-	return conclude(a, err, ret_archive, why);
+	return open_input(&in, ret_archive, why);
 }
 
 int archive_open_bytes(const char *buf, size_t len, struct archive **ret_archive, char *why)
 {
-	struct archive *a = mem_new(1, sizeof(*a));
+	struct input in = { .fd = -1, .bytes = cursor_of(buf, len) };
 
-	if (a)
-		strbuf_add(&a->bytes, buf, len);
-	return conclude(a, !a || a->bytes.failed ? -ENOMEM : 0, ret_archive, why);
+	return open_input(&in, ret_archive, why);
 }
 
 void archive_free(struct archive *a)
