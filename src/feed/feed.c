@@ -21,6 +21,8 @@
  */
 enum { SOURCES_MAX = 128, READERS_MAX = 64, ABANDONED_MAX = 4, DYING_MS = 50 };
 
+enum { FRAME_BYTES_MAX = 256 << 20 };
+
 #define BUDGET_ROOT_NS 30000000000u
 /* How much later than the source's own deadline its reader is ended. */
 #define GRACE_NS 100000000u
@@ -202,6 +204,26 @@ static bool superfluous(const struct run *r, const struct source *s)
 	return true;
 }
 
+/* t, or an empty one that says why: strangers' frames are bounded, however many tables they have. */
+static struct table *bounded(const struct run *r, enum table_id id, struct table *t)
+{
+	size_t bytes = table_bytes(t);
+
+	for (int other = 1; other < TABLES; other++)
+		bytes += r->frame->at[other] ? table_bytes(r->frame->at[other]) : 0;
+	if (host_is_live(r->feed->host) || bytes <= FRAME_BYTES_MAX)
+		return t;
+	struct table *empty = table_new(schemas[id]);
+
+	if (empty) {
+		empty->lost = t->lost + t->n;
+		table_fail(empty, STATE_LATE, "left out: the tables of a frame may have %d MiB",
+			FRAME_BYTES_MAX >> 20);
+	}
+	table_unref(t);
+	return empty;
+}
+
 static void put_table(struct run *r, size_t source, enum table_id id, struct table *t)
 {
 	struct table *have = r->frame->at[id];
@@ -211,8 +233,11 @@ static void put_table(struct run *r, size_t source, enum table_id id, struct tab
 		table_unref(t);
 		return;
 	}
-	t->method = sources[source]->name;
+	r->frame->at[id] = NULL;
 	table_unref(have);
+	t = bounded(r, id, t);
+	if (t)
+		t->method = sources[source]->name;
 	r->frame->at[id] = t;
 }
 

@@ -7,12 +7,25 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A table that is not read again: empty, with the state and reason that the capture noted. */
+static int keep_state(enum table_id id, enum state state, const char *why, struct replay *r)
+{
+	r->kept = table_new(schemas[id]);
+	if (!r->kept)
+		return -ENOMEM;
+	table_fail(r->kept, state, "%s", why);
+	return 0;
+}
+
 static int keep_rows(struct host *h, enum table_id id, struct replay *r)
 {
 	auto_strbuf text = { 0 };
 	struct table_note note;
 	int err = host_rows(h, schemas[id]->name, &text);
 
+	if (err == -EFBIG)
+		return keep_state(
+			id, STATE_LATE, "its rows in the capture are more than 128 MiB", r);
 	if (err < 0)
 		return err;
 	err = table_read_tsv(text.bytes, text.len, schemas[id], &note, &r->kept);
@@ -24,17 +37,10 @@ static int keep_rows(struct host *h, enum table_id id, struct replay *r)
 			table_fail(r->kept, STATE_BROKEN, "rows/%s.tsv of the capture: %s",
 				schemas[id]->name, strerror(-err));
 	}
+	/* Cut while it was read: what the capture says of it is not true of what is left. */
+	if (r->kept && err == 0 && r->kept->state != note.state)
+		r->noted = false;
 	return r->kept ? 0 : -ENOMEM;
-}
-
-/* A table that is not read again: empty, with the state and reason that the capture noted. */
-static int keep_state(enum table_id id, enum state state, const char *why, struct replay *r)
-{
-	r->kept = table_new(schemas[id]);
-	if (!r->kept)
-		return -ENOMEM;
-	table_fail(r->kept, state, "%s", why);
-	return 0;
 }
 
 int replay_begin(

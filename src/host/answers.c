@@ -191,6 +191,8 @@ int host_table_note(struct host *h, const char *table, struct table_note *ret_no
 	return -ENOENT;
 }
 
+enum { ROWS_TEXT_MAX = 128 << 20 };
+
 int host_rows(struct host *h, const char *table, struct strbuf *ret_text)
 {
 	char path[128];
@@ -199,5 +201,11 @@ int host_rows(struct host *h, const char *table, struct strbuf *ret_text)
 	if (h->live || !h->capture)
 		return -ENOENT;
 	snprintf(path, sizeof(path), "rows/%s.tsv", table);
-	return host_get(h, path, 1 << 30, ret_text);
+	int err = host_get(h, path, ROWS_TEXT_MAX + 1, ret_text);
+
+	if (err == 0 && ret_text->len > ROWS_TEXT_MAX) {
+		strbuf_clear(ret_text);
+		err = -EFBIG;
+	}
+	return err;
 }

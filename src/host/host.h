@@ -56,7 +56,7 @@ int host_table_note(struct host *h, const char *table, struct table_note *ret_no
 
 /*
  * The rows of a table in the form of table/tsv.h, where a capture holds rows instead of bytes:
- * then its source need not and cannot run. 0, or -ENOENT: run the source.
+ * then its source need not and cannot run. 0, -EFBIG: more than 128 MiB, or -ENOENT: run the source.
  */
 int host_rows(struct host *h, const char *table, struct strbuf *ret_text);
 

@@ -113,6 +113,12 @@ text_t table_intern(struct table *t, const char *s, size_t len);
 /* The text of a text_t of this table: never NULL, NUL-terminated, owned by the table. */
 const char *table_text(const struct table *t, text_t text);
 
+/* Memory that its rows and texts need. */
+static inline size_t table_bytes(const struct table *t)
+{
+	return t->n * t->schema->row_size + t->text_len;
+}
+
 /* Row i. */
 static inline void *table_at(const struct table *t, size_t i)
 {

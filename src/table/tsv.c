@@ -345,6 +345,19 @@ static int read_row(struct cursor line, struct table *t, const struct mapping *m
 	return field == m->n ? 0 : -EINVAL;
 }
 
+/* What is left of c does not fit. */
+static void cut_off(struct cursor *c, struct table *t)
+{
+	struct cursor line;
+	uint64_t lost = 0;
+
+	while (cursor_line(c, &line))
+		lost++;
+	t->lost += lost;
+	table_fail(t, STATE_LATE, "cut at %d MiB: %llu of %llu rows left out", TSV_TABLE_MAX >> 20,
+		(unsigned long long)lost, (unsigned long long)(lost + t->n));
+}
+
 static int read_all(
 	const char *buf, size_t len, struct table_note *note, struct table *t, struct mapping *m)
 {
@@ -364,8 +377,10 @@ static int read_all(
 	if (!cursor_line(&c, &line))
 		return -EINVAL;
 	err = read_columns(line, t, m);
-	while (err == 0 && cursor_line(&c, &line))
+	while (err == 0 && table_bytes(t) <= TSV_TABLE_MAX && cursor_line(&c, &line))
 		err = read_row(line, t, m);
+	if (err == 0 && !cursor_end(&c))
+		cut_off(&c, t);
 	return err;
 }
 

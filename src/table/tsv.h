@@ -37,7 +37,14 @@ int table_read_note(struct cursor line, struct table_note *ret_note);
 void table_write_tsv(const struct table *t, struct strbuf *out);
 
 /*
- * A new table with one reference. Its method is NULL: method is static text, so the caller looks
+ * What a table that was read may need: a line of four bytes makes a row of hundreds, and captures come
+ * from strangers. The largest of honest ones, 100,000 sockets, need a third of it.
+ */
+enum { TSV_TABLE_MAX = 64 << 20 };
+
+/*
+ * A new table with one reference. One that would need more than TSV_TABLE_MAX is cut: LATE, with why and
+ * how many rows were lost. Its method is NULL: method is static text, so the caller looks
  * note->method up. Pure: the fuzzer calls it directly.
  * Errors: -EINVAL malformed, or another table; -EPROTOTYPE a column's type or unit has changed;
  * -ENOMEM.

@@ -190,12 +190,35 @@ static void refuses(void **state UNUSED)
 	}
 }
 
+/* Two bytes make a row of many: whoever sends them gets no more than TSV_TABLE_MAX. */
+static void many_rows_are_cut(void **state UNUSED)
+{
+	size_t fit = TSV_TABLE_MAX / sizeof(struct odd), all = fit + 1000;
+	struct table_note note;
+	struct strbuf text = { 0 };
+	struct table *t = NULL;
+
+	strbuf_puts(&text, "odd\tok\todd\t1\t2\t3\t4\t\nsmall:u32:count\n");
+	for (size_t i = 0; i < all; i++)
+		strbuf_puts(&text, "1\n");
+	assert_false(text.failed);
+	assert_int_equal(table_read_tsv(text.bytes, text.len, &odd_schema, &note, &t), 0);
+	assert_int_equal(t->state, STATE_LATE);
+	assert_int_equal(t->n, fit + 1);
+	assert_int_equal(t->lost, 4 + all - t->n);
+	assert_non_null(strstr(t->why, "cut at 64 MiB"));
+	assert_int_equal(note.state, STATE_OK);
+	table_unref(t);
+	strbuf_release(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trip),
 		cmocka_unit_test(maps_by_name),
 		cmocka_unit_test(refuses),
+		cmocka_unit_test(many_rows_are_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
