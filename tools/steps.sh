@@ -192,6 +192,7 @@ labs()
 		MISS | ALARM | BROKEN) record fail "$1" "$lab" "$rest" ;;
 		esac
 	done <"$results.labs"
+	gate "$1" rule flock -o -w 900 /tmp/murphy-lab.lock tests/lab/rule.sh "$2/murphy-lab" "$2/murphy"
 	if [ -x tests/lab/undo.sh ]; then
 		gate "$1" undo flock -o -w 900 /tmp/murphy-lab.lock tests/lab/undo.sh "$2/murphy-lab"
 	fi

@@ -236,6 +236,8 @@ int lab_check(const char *const names[], size_t n, const char *murphy, unsigned 
 
 	if (!rows)
 		return 1;
+	/* The rules of this machine's house prove nothing of murphy, unless somebody says so. */
+	setenv("MURPHY_CONFIG", "", 0);
 	for (size_t i = 0; i < count; i++) {
 		struct row *r = &rows[i];
 
