@@ -142,7 +142,7 @@ struct entity entity_row(
 {
 	const struct table *t = frame_table(m->now, id);
 	const struct naming *n = naming_of(id);
-	int pid = metric_join(id, TABLE_process), key;
+	int pid = metric_join(id, TABLE_process);
 
 	if (id == TABLE_tcp_socket) {
 		const struct tcp_socket *s = row;
@@ -155,18 +155,18 @@ struct entity entity_row(
 
 		return reading_ok(r) ? entity_process(j, m, (uint64_t)r.value) : entity_host();
 	}
-	const struct table *names = n ? frame_table(m->now, n->table) : NULL;
-	const void *named = row;
-
-	if (n && n->table != id) {
-		key = metric_join(id, n->table);
-		struct reading r = table_cell(t, row, (unsigned int)key);
-
-		named = reading_ok(r) ? table_find(names, (uint64_t)r.value) : NULL;
-	}
-	if (n && table_usable(names) && named)
+	if (n && n->table == id)
 		return (struct entity){ .kind = n->kind,
-			.name = judge_text(j, "%s", row_name(names, named, n->column)) };
+			.name = judge_text(j, "%s", row_name(t, row, n->column)) };
+	if (n) {
+		const struct table *names = frame_table(m->now, n->table);
+		struct reading key = table_cell(t, row, (unsigned int)metric_join(id, n->table));
+		const void *named = reading_ok(key) ? table_find(names, (uint64_t)key.value) : NULL;
+
+		if (named)
+			return (struct entity){ .kind = n->kind,
+				.name = judge_text(j, "%s", row_name(names, named, n->column)) };
+	}
 	return (struct entity){ .kind = ENTITY_ROW, .name = row_keys(j, t, row) };
 }
 

@@ -201,6 +201,7 @@ static void report_one(struct case_of *c)
 	finding_culprit(f, c->culprit);
 	for (size_t i = 1; i < n; i++)
 		finding_culprit(f, entity_row(c->j, c->m, blame[i].id, blame[i].row));
+	c->blame = NULL;
 }
 
 /* A finding for each row, but those that a more severe one has told already. */
@@ -220,6 +221,7 @@ static void report_each(struct case_of *c, const void **told, size_t *n_told)
 		c->blame = &blame;
 		c->culprit = entity_row(c->j, c->m, blame.id, blame.row);
 		finding_culprit(report(c), c->culprit);
+		c->blame = NULL;
 	}
 	if (rows)
 		c->j->lost_findings += rows->hits - rows->n;

@@ -341,7 +341,7 @@ static void take_row(struct expr_answer *a, const struct expr_node *n, struct ex
 /* The table's own silence: rows that are known to be missing might have decided otherwise. */
 static bool mostly_unseen(const struct table *t)
 {
-	return t->state != STATE_OK || t->lost > t->n;
+	return t->state != STATE_OK || t->lost > (t->seen > t->n ? t->seen : t->n);
 }
 
 static struct expr_value decide(const struct expr_answer *a, const struct expr_node *n,

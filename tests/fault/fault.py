@@ -18,6 +18,12 @@ from pathlib import Path
 
 ANSWERS = {0, 1, 2, 3, 70}
 SECONDS = 20
+RULES = {
+    "checks.d": "[house.tasks]\nwarning = loadavg.tasks > 0 and any(process.threads > 0)\n"
+                "title = {culprit} is one of {loadavg.tasks}\ndo = look:  ls {comm}\n"
+                "doc = One.\n\n  Two.\n[house.broken]\nwarning = 1 <\n",
+    "known.d": "[t]\nid = house.tasks\nculprit = x*\nreason = so\nuntil = 2100-01-01\n",
+}
 
 
 def run(murphy, args, fault, mark):
@@ -94,6 +100,15 @@ def main():
 
         bad += walk(murphy, "capture", ["capture", "--root", tree, str(archive)], "write", mark,
                     honest)
+        rules = Path(tmp) / "rules"
+        for name, text in RULES.items():
+            (rules / name).mkdir(parents=True)
+            (rules / name / "x.conf").write_text(text, encoding="utf-8")
+            (rules / name / "x.conf").chmod(0o644)
+        house = ["--config", str(rules)]
+        bad += walk(murphy, "rules", ["explain", "house.tasks", *house], "alloc", mark)
+        bad += walk(murphy, "rules", ["--root", tree, "--only", "house", "--json", *house], "alloc", mark)
+        bad += walk(murphy, "assert", ["assert", "--root", tree, "--json", "count(process) > 1"], "alloc", mark)
         archive.unlink(missing_ok=True)
         bad += walk(murphy, "capture", ["capture", "--root", tree, str(archive)], "alloc", mark,
                     honest)
