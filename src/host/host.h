@@ -124,6 +124,18 @@ struct host_fd_stat {
  */
 int host_fd_stat(struct host *h, uint64_t pid, uint64_t fd, struct host_fd_stat *ret_st);
 
+/* Whose a process is: its effective user. 0 or -errno. */
+int host_owner(struct host *h, uint64_t pid, uint64_t *ret_uid);
+
+/*
+ * Answers that are in no file, as "name value" lines (docs/capture.md): adjtimex(2), asked without
+ * setting anything, with both clocks at that moment; what reading the clock costs here; how the
+ * hypervisor signs itself. 0 or -errno; -ENOENT: this machine or root has none.
+ */
+int host_timex(struct host *h, struct strbuf *ret_text);
+int host_clock_cost(struct host *h, struct strbuf *ret_text);
+int host_cpu_signature(struct host *h, struct strbuf *ret_text);
+
 struct host_space {
 	uint64_t size_bytes, free_bytes, available_bytes, inodes, free_inodes;
 };

@@ -13,6 +13,7 @@ static const char *const whats[LIMIT_KINDS] = {
 	[LIMIT_THREADS] = "threads",
 	[LIMIT_CGROUP_MEMORY] = "memory without page cache",
 	[LIMIT_CGROUP_PIDS] = "tasks of a control group",
+	[LIMIT_USER_TASKS] = "tasks of a user",
 	[LIMIT_SPACE] = "space",
 	[LIMIT_INODES] = "inodes",
 	[LIMIT_ACCEPT_QUEUE] = "accept queue",
@@ -149,6 +150,21 @@ static void fold_cgroups(struct limits_model *lm, const struct model *m)
 	}
 }
 
+/* Root may have as many as he likes. */
+static void fold_users(struct limits_model *lm, const struct model *m, struct arena *a)
+{
+	for (table_each(struct user_tasks, u, frame_table(m->now, TABLE_user_tasks))) {
+		if (!row_has(u->has, USER_TASKS_limit) || u->uid == 0)
+			continue;
+		offer(lm, (struct limit){ .kind = LIMIT_USER_TASKS,
+				  .name = arena_printf(a, "user %llu", (unsigned long long)u->uid),
+				  .pid = u->pid,
+				  .unit = UNIT_COUNT,
+				  .used = u->threads,
+				  .limit = u->limit });
+	}
+}
+
 static void fold_spaces(struct limits_model *lm, const struct model *m)
 {
 	for (size_t i = 0; m->spaces && i < m->spaces->n; i++) {
@@ -185,7 +201,7 @@ static void fold_listeners(struct limits_model *lm, const struct model *m)
 	}
 }
 
-static int step(void *self, const struct model *m, struct arena *a UNUSED)
+static int step(void *self, const struct model *m, struct arena *a)
 {
 	struct limits_model *lm = self;
 
@@ -193,6 +209,7 @@ static int step(void *self, const struct model *m, struct arena *a UNUSED)
 	fold_processes(lm, m);
 	fold_host(lm, m);
 	fold_cgroups(lm, m);
+	fold_users(lm, m, a);
 	fold_spaces(lm, m);
 	fold_listeners(lm, m);
 	return 0;
@@ -213,6 +230,7 @@ const struct model_row model_limits = {
 		{ .table = TABLE_sockstat, .optional = true },
 		{ .table = TABLE_cgroup, .optional = true },
 		{ .table = TABLE_cgroup_mem, .optional = true },
+		{ .table = TABLE_user_tasks, .optional = true },
 		{ .table = TABLE_tcp_socket, .optional = true, .keep = keep_listener } },
 	.size = sizeof(struct limits_model),
 	.step = step,

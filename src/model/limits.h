@@ -12,6 +12,7 @@ enum limit_kind {
 	LIMIT_THREADS,       /* kernel.threads-max */
 	LIMIT_CGROUP_MEMORY, /* name = path; page cache is not counted: it gives way */
 	LIMIT_CGROUP_PIDS,   /* name = path */
+	LIMIT_USER_TASKS,    /* RLIMIT_NPROC: name = "user 1000", pid whose limit it is */
 	LIMIT_SPACE,         /* of a file system: name = where it is mounted */
 	LIMIT_INODES,
 	LIMIT_ACCEPT_QUEUE, /* of a listener: name = local address, port */

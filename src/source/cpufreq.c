@@ -34,6 +34,30 @@ static void read_khz(
 		t->cell[column] = (uint8_t)state_of_errno(n < 0 ? n : -EINVAL);
 }
 
+static void read_text(
+	struct probe *p, struct table *t, struct cpufreq *f, const char *file, unsigned int column)
+{
+	char path[96], text[64];
+
+	snprintf(path, sizeof(path), BELOW "/cpu%llu/cpufreq/%s", (unsigned long long)f->cpu, file);
+	int n = probe_line(p, path, text, sizeof(text));
+
+	if (n >= 0)
+		row_put(t->schema, f, column, table_intern(t, text, (size_t)n));
+	else
+		t->cell[column] = (uint8_t)state_of_errno(n);
+}
+
+/* The drivers that choose the frequency themselves (intel_pstate, amd-pstate) say more. */
+static void read_driver(struct probe *p, struct table *t, struct cpufreq *f)
+{
+	read_text(p, t, f, "scaling_driver", CPUFREQ_driver);
+	if (!strstr(table_text(t, f->driver), "pstate"))
+		return;
+	read_text(p, t, f, "energy_performance_preference", CPUFREQ_preference);
+	read_khz(p, t, f, "base_frequency", CPUFREQ_base_hz);
+}
+
 /* A row for each CPU that has a governor; CPUs that are offline or in most guests have none. */
 static int read_governors(struct probe *p, struct table *t, const struct strbuf *names)
 {
@@ -59,6 +83,7 @@ static int read_governors(struct probe *p, struct table *t, const struct strbuf 
 		row_put(t->schema, f, CPUFREQ_governor, table_intern(t, text, (size_t)n));
 		read_khz(p, t, f, "scaling_max_freq", CPUFREQ_limit_hz);
 		read_khz(p, t, f, "cpuinfo_max_freq", CPUFREQ_max_hz);
+		read_driver(p, t, f);
 	}
 	return 0;
 }

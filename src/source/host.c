@@ -74,6 +74,84 @@ int cpuinfo_parse(const char *buf, size_t len, struct table *t)
 	return some ? add_row(t, &h) : -ENODATA;
 }
 
+static void keep_text(
+	struct table *t, struct cpu_type *row, unsigned int column, const struct cursor *line)
+{
+	if (!row_has(row->has, column))
+		row_put(t->schema, row, column, table_intern(t, line->at, cursor_left(line)));
+}
+
+/*
+ * Parse /proc/cpuinfo up to the end of the first CPU into a row. As cpuinfo_parse(), a line that
+ * the end of buf cuts is not read.
+ *
+ * Shape:  "name : value"; nothing of it is required.
+ * Errors: -ENODATA no line at all.
+ * Source: arch/x86/kernel/cpu/proc.c, arch/arm64/kernel/cpuinfo.c and their like.
+ */
+int cpu_type_parse(const char *buf, size_t len, struct table *t)
+{
+	static const struct {
+		const char *name;
+		unsigned int column;
+	} names[] = {
+		{ "vendor_id", CPU_TYPE_vendor },
+		{ "CPU implementer", CPU_TYPE_vendor },
+		{ "model name", CPU_TYPE_model },
+		{ "cpu", CPU_TYPE_model },
+		{ "flags", CPU_TYPE_flags },
+		{ "Features", CPU_TYPE_flags },
+		{ "bugs", CPU_TYPE_bugs },
+	};
+	struct cursor c = cursor_of(buf, len), line;
+	struct cpu_type row = { 0 };
+	struct span name;
+	bool some = false;
+
+	while (cursor_line(&c, &line) && c.at[-1] == '\n') {
+		if (cursor_end(&line))
+			break;
+		if (!split_field(&line, &name))
+			continue;
+		some = true;
+		for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+			if (span_eq(name, names[i].name))
+				keep_text(t, &row, names[i].column, &line);
+		}
+	}
+	if (!some)
+		return -ENODATA;
+	struct cpu_type *to = table_add(t);
+
+	if (!to)
+		return -ENOMEM;
+	*to = row;
+	return 0;
+}
+
+/*
+ * Parse what host_cpu_signature() gives into a row with signature.
+ *
+ * Shape:  "signature TEXT", "none" on bare metal.
+ * Errors: -ENODATA no such line.
+ */
+int cpu_signature_parse(const char *buf, size_t len, struct table *t)
+{
+	struct cursor c = cursor_of(buf, len), line;
+
+	while (cursor_line(&c, &line)) {
+		if (!cursor_lit(&line, "signature "))
+			continue;
+		struct cpu_type *row = table_add(t);
+
+		if (!row)
+			return -ENOMEM;
+		keep_text(t, row, CPU_TYPE_signature, &line);
+		return 0;
+	}
+	return -ENODATA;
+}
+
 /*
  * Parse /etc/os-release into a row with os.
  *
@@ -227,21 +305,75 @@ static void read_machine(struct probe *p, struct table *t)
 	row_put(t->schema, table_at(t, 0), HOST_machine, table_intern(t, text, (size_t)len));
 }
 
+static void read_signature(struct probe *p, struct table *t)
+{
+	auto_strbuf text = { 0 };
+	int err = host_cpu_signature(p->host, &text);
+
+	if (err == 0)
+		err = cpu_signature_parse(text.bytes ? text.bytes : "", text.len, t);
+	if (err < 0) {
+		t->cell[CPU_TYPE_signature] = (uint8_t)state_of_errno(err);
+		return;
+	}
+	text_t signature = ((struct cpu_type *)table_at(t, 1))->signature;
+
+	table_drop_last(t);
+	row_put(t->schema, table_at(t, 0), CPU_TYPE_signature, signature);
+}
+
+static void read_cpu_type(struct probe *p, struct table *t, int err, const struct strbuf *cpuinfo)
+{
+	char text[128];
+
+	if (!t)
+		return;
+	probe_bytes(t, "proc/cpuinfo", err, cpuinfo, cpu_type_parse);
+	if (t->state != STATE_OK)
+		return;
+	read_signature(p, t);
+	int n = probe_line(
+		p, "sys/devices/system/cpu/vulnerabilities/meltdown", text, sizeof(text));
+
+	if (n >= 0)
+		row_put(t->schema, table_at(t, 0), CPU_TYPE_meltdown,
+			table_intern(t, text, (size_t)n));
+	else
+		t->cell[CPU_TYPE_meltdown] = (uint8_t)state_of_errno(n);
+}
+
+/* Read once for both: some kernels measure the frequency of every CPU each time it is opened. */
+static void read_cpuinfo(struct probe *p, struct table *t)
+{
+	auto_strbuf text = { 0 };
+	int err = host_read_all(p->host, "proc/cpuinfo", 8192, &text);
+
+	read_cpu_type(p, probe_table(p, TABLE_cpu_type), err, &text);
+	if (!t)
+		return;
+	if (err == 0)
+		err = cpuinfo_parse(text.bytes ? text.bytes : "", text.len, t);
+	if (err == 0)
+		merge_last(t);
+	else
+		t->cell[HOST_cpu_model] = (uint8_t)state_of_errno(err);
+}
+
 static int read_host(struct probe *p)
 {
 	struct table *t = probe_table(p, TABLE_host);
 
+	if (t && !table_add(t))
+		return -ENOMEM;
+	read_cpuinfo(p, t);
 	if (!t)
 		return 0;
-	if (!table_add(t))
-		return -ENOMEM;
 	t->state = STATE_OK;
 	read_text(p, t, "proc/sys/kernel/hostname", HOST_name);
 	read_text(p, t, "proc/sys/kernel/osrelease", HOST_release);
 	read_text(p, t, "proc/sys/kernel/random/boot_id", HOST_boot_id);
 	read_machine(p, t);
 	read_part(p, t, "etc/os-release", 16384, os_release_parse, HOST_os);
-	read_part(p, t, "proc/cpuinfo", 8192, cpuinfo_parse, HOST_cpu_model);
 	read_part(p, t, "sys/devices/system/cpu/online", 4096, cpu_list_parse, HOST_cpus_online);
 	read_part(p, t, "proc/uptime", 128, uptime_parse, HOST_uptime_ns);
 	return 0;
@@ -249,7 +381,7 @@ static int read_host(struct probe *p)
 
 const struct source source_host = {
 	.name = "host",
-	.fills = { TABLE_host },
+	.fills = { TABLE_host, TABLE_cpu_type },
 	.deadline_ns = 500000000,
 	.read = read_host,
 };

@@ -73,12 +73,13 @@ static int read_klog(struct probe *p)
 	probe_bytes(probe_table(p, TABLE_klog_oom), "dev/kmsg", err, &text, klog_oom_parse);
 	probe_bytes(probe_table(p, TABLE_klog_hung), "dev/kmsg", err, &text, klog_hung_parse);
 	probe_bytes(probe_table(p, TABLE_klog_event), "dev/kmsg", err, &text, klog_event_parse);
+	probe_bytes(probe_table(p, TABLE_klog_clock), "dev/kmsg", err, &text, klog_clock_parse);
 	return 0;
 }
 
 const struct source source_klog = {
 	.name = "klog",
-	.fills = { TABLE_klog_oom, TABLE_klog_hung, TABLE_klog_event },
+	.fills = { TABLE_klog_oom, TABLE_klog_hung, TABLE_klog_event, TABLE_klog_clock },
 	.deadline_ns = 500000000,
 	.denied = "needs CAP_SYSLOG or root (kernel.dmesg_restrict)",
 	.read = read_klog,

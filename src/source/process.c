@@ -33,6 +33,7 @@ static const struct {
 	{ 4, PROCESS_ppid, 1 },
 	{ 6, PROCESS_session, 1 },
 	{ 10, PROCESS_minor_faults, 1 },
+	{ 11, PROCESS_child_minor_faults, 1 },
 	{ 12, PROCESS_major_faults, 1 },
 	{ 14, PROCESS_user_ns, TICK_NS },
 	{ 15, PROCESS_system_ns, TICK_NS },

@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: MIT */
+/* cpu.clocksource, cpu.emulated, cpu.governor, time.unsynced. */
+#include "tests/unit/build.h"
+
+extern const struct check check_cpu_clocksource, check_cpu_emulated, check_cpu_governor,
+	check_time_unsynced;
+
+#define KHZ UINT64_C(1000)
+#define GHZ UINT64_C(1000000000)
+
+static const struct finding *only(const struct scene *s)
+{
+	assert_int_equal(s->judgement.n_findings, 1);
+	return s->judgement.finding[0];
+}
+
+/* It took so many hundredths of the two seconds, system of them in the kernel. */
+static struct process *add_process(
+	struct scene *s, uint64_t pid, const char *comm, uint64_t run, uint64_t system)
+{
+	struct process *was = build_row(&s->was, TABLE_process);
+	struct process *now = build_row(&s->now, TABLE_process);
+
+	was->pid = now->pid = pid;
+	was->comm = build_text(&s->was, TABLE_process, comm);
+	now->comm = build_text(&s->now, TABLE_process, comm);
+	now->user_ns = (run - system) * SECOND / 50;
+	now->system_ns = system * SECOND / 50;
+	return now;
+}
+
+static void add_clock(struct scene *s, const char *current, const char *available, uint64_t read_ns)
+{
+	struct clock *c = build_row(&s->now, TABLE_clock);
+
+	c->current = build_text(&s->now, TABLE_clock, current);
+	c->available = build_text(&s->now, TABLE_clock, available);
+	if (read_ns) {
+		struct clock_cost *cost = build_row(&s->now, TABLE_clock_cost);
+
+		cost->read_ns = read_ns;
+		cost->syscall_ns = 300;
+	}
+}
+
+static void give_up(struct scene *s, const char *name, const char *reason)
+{
+	struct klog_clock *k = build_row(&s->now, TABLE_klog_clock);
+
+	k->name = build_text(&s->now, TABLE_klog_clock, name);
+	k->reason = build_text(&s->now, TABLE_klog_clock, reason);
+	k->given_up = 1;
+	k->sequence = s->now.at[TABLE_klog_clock]->n;
+}
+
+static void a_good_clock_is_fine(void **state UNUSED)
+{
+	static const char *const good[] = { "tsc", "kvm-clock", "hyperv_clocksource_tsc_page",
+		"arch_sys_counter", "xen" };
+	struct scene s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		scene_start(&s);
+		add_clock(&s, good[i], "tsc kvm-clock hpet acpi_pm", 1999);
+		/* What an old guest says at each boot. */
+		give_up(&s, "tsc", "TSCs unsynchronized");
+		add_process(&s, 20, "db", 100, 90);
+		assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_FINE);
+		scene_end(&s);
+	}
+	scene_start(&s); /* trapped, or no vDSO: told, and no more */
+	add_clock(&s, "tsc", "tsc", 2000);
+	add_process(&s, 20, "db", 100, 90);
+	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_SAD);
+	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
+	assert_int_equal(only(&s)->confidence, CONFIDENCE_POSSIBLE);
+	scene_end(&s);
+	scene_start(&s);
+	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_UNKNOWN);
+	scene_end(&s);
+}
+
+static void a_slow_clock_is_sad_when_a_better_one_was(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s); /* a small board that has nothing else, and reads it cheaply */
+	add_clock(&s, "jiffies", "jiffies", 499);
+	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_FINE);
+	scene_end(&s);
+	scene_start(&s);
+	add_clock(&s, "jiffies", "jiffies", 500);
+	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_SAD);
+	scene_end(&s);
+	scene_start(&s); /* a tree: by name alone */
+	add_clock(&s, "hpet", "hpet acpi_pm", 0);
+	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_FINE);
+	give_up(&s, "hpet", "no good one");
+	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_FINE);
+	give_up(&s, "tsc", "clocksource watchdog");
+	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_SAD);
+	assert_int_equal(only(&s)->confidence, CONFIDENCE_LIKELY);
+	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
+	assert_non_null(strstr(only(&s)->cause, "clocksource watchdog"));
+	for (size_t i = 0; i < only(&s)->n_todo; i++)
+		assert_null(strstr(only(&s)->todo[i], "echo "));
+	scene_end(&s);
+	scene_start(&s);
+	add_clock(&s, "acpi_pm", "tsc hpet acpi_pm", 1400);
+	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_SAD);
+	assert_int_equal(only(&s)->confidence, CONFIDENCE_CERTAIN);
+	assert_string_equal(
+		only(&s)->title, "The clock source is acpi_pm: reading the time takes 1.4 us");
+	assert_non_null(strstr(only(&s)->todo[1], "echo tsc >"));
+	scene_end(&s);
+}
+
+static void who_works_in_the_kernel_pays_for_it(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_clock(&s, "hpet", "tsc hpet acpi_pm", 1400);
+	add_process(&s, 20, "proxy", 45, 19);                /* too little in the kernel */
+	add_process(&s, 21, "compute", 100, 39);             /* most of it its own */
+	add_process(&s, 22, "kswapd0", 90, 90)->kthread = 1; /* no program */
+	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_SAD);
+	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
+	add_process(&s, 23, "db", 45, 21);
+	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_SAD);
+	assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
+	assert_int_equal(only(&s)->confidence, CONFIDENCE_LIKELY);
+	assert_int_equal(only(&s)->n_victims, 1);
+	assert_int_equal(only(&s)->victims[0].pid, 23);
+	scene_end(&s);
+}
+
+static void add_cpu(struct scene *s, const char *model, const char *flags, const char *signature,
+	const char *meltdown)
+{
+	struct cpu_type *c = build_row(&s->now, TABLE_cpu_type);
+
+	c->model = build_text(&s->now, TABLE_cpu_type, model);
+	c->flags = build_text(&s->now, TABLE_cpu_type, flags);
+	c->signature = build_text(&s->now, TABLE_cpu_type, signature);
+	c->meltdown = build_text(&s->now, TABLE_cpu_type, meltdown);
+}
+
+#define MODERN "fpu aes avx2 ssse3 sse4_2 x2apic constant_tsc"
+
+static void add_system(struct scene *s, uint64_t system_ns)
+{
+	for (int64_t id = -1; id < 1; id++) {
+		struct cpu *was = build_row(&s->was, TABLE_cpu);
+		struct cpu *now = build_row(&s->now, TABLE_cpu);
+
+		was->id = now->id = id;
+		now->system_ns = system_ns;
+		now->idle_ns = 2 * SECOND - system_ns;
+	}
+}
+
+static void a_cpu_that_is_passed_through_is_fine(void **state UNUSED)
+{
+	static const char *const fine[][3] = {
+		{ "Intel(R) Xeon(R) Processor", "fpu hypervisor", "KVMKVMKVM" },
+		{ "Intel Core Processor (Skylake, IBRS)", "fpu hypervisor", "KVMKVMKVM" },
+		{ "QEMU Virtual CPU version 2.5+", MODERN " hypervisor", "KVMKVMKVM" },
+		/* The real one, 2008. */
+		{ "AMD Phenom(tm) 9550 Quad-Core Processor", "fpu sse", "none" },
+		{ "", "", "" },
+	};
+	struct scene s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fine); i++) {
+		scene_start(&s);
+		add_cpu(&s, fine[i][0], fine[i][1], fine[i][2], "Not affected");
+		assert_int_equal(scene_judge(&s, &check_cpu_emulated), VERDICT_FINE);
+		scene_end(&s);
+	}
+	scene_start(&s);
+	assert_int_equal(scene_judge(&s, &check_cpu_emulated), VERDICT_UNKNOWN);
+	scene_end(&s);
+}
+
+static void the_lowest_model_is_told(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_cpu(&s, "Common KVM processor", "fpu hypervisor ssse3 sse4_2 x2apic constant_tsc",
+		"KVMKVMKVM", "Not affected");
+	add_process(&s, 20, "nginx", 90, 10); /* nobody knows that it does TLS */
+	add_process(&s, 21, "openvpn", 29, 5);
+	assert_int_equal(scene_judge(&s, &check_cpu_emulated), VERDICT_SAD);
+	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
+	assert_string_equal(
+		only(&s)->title, "The CPU is shown as \"Common KVM processor\", without aes, avx2");
+	add_process(&s, 22, "kworker/u8:1-kcryptd", 31, 31)->kthread = 1;
+	assert_int_equal(scene_judge(&s, &check_cpu_emulated), VERDICT_SAD);
+	assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
+	assert_int_equal(only(&s)->victims[0].pid, 22);
+	scene_end(&s);
+
+	scene_start(&s); /* all flags but pcid, and Meltdown's mitigation on */
+	add_cpu(&s, "QEMU Virtual CPU version 2.5+", MODERN " hypervisor", "KVMKVMKVM",
+		"Mitigation: PTI");
+	add_system(&s, SECOND / 2 - SECOND / 100);
+	assert_int_equal(scene_judge(&s, &check_cpu_emulated), VERDICT_SAD);
+	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
+	scene_end(&s);
+	scene_start(&s);
+	add_cpu(&s, "QEMU Virtual CPU version 2.5+", MODERN " hypervisor", "KVMKVMKVM",
+		"Mitigation: PTI");
+	add_system(&s, SECOND / 2);
+	assert_int_equal(scene_judge(&s, &check_cpu_emulated), VERDICT_SAD);
+	assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
+	scene_end(&s);
+}
+
+static void full_emulation_is_a_warning(void **state UNUSED)
+{
+	static const char *const tcg[][2] = { { "QEMU TCG CPU version 2.5+", "" },
+		{ "Intel Xeon Processor (Skylake)", "TCGTCGTCGTCG" } };
+	struct scene s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(tcg); i++) {
+		scene_start(&s);
+		add_cpu(&s, tcg[i][0], MODERN " hypervisor", tcg[i][1], "Not affected");
+		add_process(&s, 20, "cc1", 90, 1);
+		assert_int_equal(scene_judge(&s, &check_cpu_emulated), VERDICT_SAD);
+		assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
+		assert_int_equal(only(&s)->victims[0].pid, 20);
+		scene_end(&s);
+	}
+}
+
+struct freq {
+	const char *governor, *driver, *preference;
+	uint64_t current_hz, limit_hz, max_hz, base_hz;
+	uint64_t busy; /* hundredths of the look */
+	enum verdict want;
+};
+
+static void add_freq(struct scene *s, const struct freq *f)
+{
+	struct cpufreq *c = build_row(&s->now, TABLE_cpufreq);
+
+	c->governor = build_text(&s->now, TABLE_cpufreq, f->governor);
+	c->driver = build_text(&s->now, TABLE_cpufreq, f->driver);
+	c->preference = build_text(&s->now, TABLE_cpufreq, f->preference);
+	c->current_hz = f->current_hz;
+	c->limit_hz = f->limit_hz;
+	c->max_hz = f->max_hz;
+	c->base_hz = f->base_hz;
+	if (!f->base_hz)
+		build_unset(c, CPUFREQ_base_hz);
+	for (int64_t id = -1; id < 1; id++) {
+		struct cpu *was = build_row(&s->was, TABLE_cpu);
+		struct cpu *now = build_row(&s->now, TABLE_cpu);
+
+		was->id = now->id = id;
+		now->user_ns = f->busy * SECOND / 50;
+		now->idle_ns = (100 - f->busy) * SECOND / 50;
+	}
+	add_process(s, 20, "db", f->busy, 0);
+}
+
+static void a_busy_cpu_is_slow_for_a_reason(void **state UNUSED)
+{
+	static const struct freq cases[] = {
+		/* pinned low */
+		{ "powersave", "acpi-cpufreq", "", GHZ, 3 * GHZ, 3 * GHZ, 0, 90, VERDICT_SAD },
+		{ "powersave", "acpi-cpufreq", "", GHZ, 3 * GHZ, 3 * GHZ, 0, 79, VERDICT_FINE },
+		{ "conservative", "acpi-cpufreq", "", 2 * GHZ, 3 * GHZ, 3 * GHZ, 0, 90,
+			VERDICT_SAD },
+		{ "powersave", "acpi-cpufreq", "", 2200000 * KHZ, 3 * GHZ, 3 * GHZ, 0, 90,
+			VERDICT_FINE },
+		/* low without a reason: AVX-512, or a BIOS that does not say */
+		{ "schedutil", "acpi-cpufreq", "", GHZ, 3 * GHZ, 3 * GHZ, 0, 90, VERDICT_FINE },
+		/* everybody's */
+		{ "powersave", "intel_pstate", "balance_performance", GHZ, 3 * GHZ, 3 * GHZ,
+			2 * GHZ, 90, VERDICT_FINE },
+		{ "powersave", "amd-pstate-epp", "balance_performance", GHZ, 3 * GHZ, 3 * GHZ, 0,
+			90, VERDICT_FINE },
+		{ "powersave", "intel_pstate", "power", GHZ, 3 * GHZ, 3 * GHZ, 2 * GHZ, 90,
+			VERDICT_SAD },
+		{ "powersave", "intel_pstate", "power", 2 * GHZ, 3 * GHZ, 3 * GHZ, 2 * GHZ, 90,
+			VERDICT_FINE },
+		/* capped */
+		{ "performance", "intel_pstate", "performance", 1500000 * KHZ, 1500000 * KHZ,
+			3 * GHZ, 2 * GHZ, 90, VERDICT_SAD },
+		{ "performance", "intel_pstate", "performance", 2200000 * KHZ, 2200000 * KHZ,
+			3 * GHZ, 2 * GHZ, 90, VERDICT_FINE },
+	};
+	struct scene s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		scene_start(&s);
+		add_freq(&s, &cases[i]);
+		if (scene_judge(&s, &check_cpu_governor) != cases[i].want)
+			fail_msg("case %zu", i);
+		if (cases[i].want == VERDICT_SAD) {
+			assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
+			assert_int_equal(only(&s)->victims[0].pid, 20);
+		}
+		scene_end(&s);
+	}
+}
+
+static void a_laptop_saves_power(void **state UNUSED)
+{
+	static const struct freq slow = { "powersave", "intel_pstate", "power", GHZ, 3 * GHZ,
+		3 * GHZ, 2 * GHZ, 90, VERDICT_SAD };
+	struct scene s;
+
+	scene_start(&s);
+	add_freq(&s, &slow);
+	struct power_supply *p = build_row(&s.now, TABLE_power_supply);
+
+	p->type = build_text(&s.now, TABLE_power_supply, "Battery");
+	p->scope = build_text(&s.now, TABLE_power_supply, "Device"); /* a mouse */
+	assert_int_equal(scene_judge(&s, &check_cpu_governor), VERDICT_SAD);
+	assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
+	p = table_at(s.now.at[TABLE_power_supply], 0);
+	p->scope = 0;
+	assert_int_equal(scene_judge(&s, &check_cpu_governor), VERDICT_SAD);
+	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
+	scene_end(&s);
+}
+
+static struct cpu_throttle *add_heat(struct scene *s, uint64_t times, uint64_t ns)
+{
+	struct cpu_throttle *was = build_row(&s->was, TABLE_cpu_throttle);
+	struct cpu_throttle *now = build_row(&s->now, TABLE_cpu_throttle);
+
+	was->core = 7;
+	now->core = 7 + times;
+	now->core_ns = ns;
+	if (!ns)
+		build_unset(now, CPU_THROTTLE_core_ns);
+	build_unset(now, CPU_THROTTLE_package_ns);
+	return now;
+}
+
+static void heat_is_judged_by_time_else_by_number(void **state UNUSED)
+{
+	static const struct {
+		uint64_t times, ns;
+		enum verdict want;
+	} cases[] = {
+		{ 2, SECOND / 5, VERDICT_SAD },
+		{ 500, SECOND / 5 - SECOND / 100, VERDICT_FINE },
+		{ 10, 0, VERDICT_SAD },
+		{ 9, 0, VERDICT_FINE },
+	};
+	struct scene s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		scene_start(&s);
+		add_system(&s, SECOND);
+		add_heat(&s, cases[i].times, cases[i].ns);
+		add_process(&s, 20, "db", 60, 0);
+		if (scene_judge(&s, &check_cpu_governor) != cases[i].want)
+			fail_msg("case %zu", i);
+		if (cases[i].want == VERDICT_SAD)
+			assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
+		scene_end(&s);
+	}
+	scene_start(&s); /* a guest */
+	add_system(&s, SECOND);
+	build_table(&s.now, TABLE_cpufreq)->state = STATE_ABSENT;
+	build_table(&s.now, TABLE_cpu_throttle)->state = STATE_ABSENT;
+	assert_int_equal(scene_judge(&s, &check_cpu_governor), VERDICT_FINE);
+	build_table(&s.now, TABLE_cpufreq)->state = STATE_DENIED;
+	assert_int_equal(scene_judge(&s, &check_cpu_governor), VERDICT_UNKNOWN);
+	scene_end(&s);
+}
+
+/* Status and error of the kernel's clock; up for 1002 s, nothing running but a kernel thread. */
+static struct timekeeping *add_time(struct scene *s, uint64_t status, uint64_t max_error_ns)
+{
+	struct timekeeping *was = build_row(&s->was, TABLE_timekeeping);
+	struct timekeeping *now = build_row(&s->now, TABLE_timekeeping);
+
+	was->status = now->status = status;
+	was->max_error_ns = now->max_error_ns = max_error_ns;
+	was->boottime_ns = s->was.boottime_ns;
+	now->boottime_ns = s->now.boottime_ns;
+	was->walltime_ns = UINT64_C(1795373716) * SECOND; /* 22 November 2026 */
+	now->walltime_ns = was->walltime_ns + 2 * SECOND;
+	add_process(s, 2, "kthreadd", 0, 0)->kthread = 1;
+	return now;
+}
+
+#define LOST (16 * SECOND)
+
+static void a_clock_that_is_kept_is_fine(void **state UNUSED)
+{
+	static const struct {
+		uint64_t status, error;
+	} fine[] = {
+		{ 1, SECOND },            /* timesyncd, its slowest poll */
+		{ 0x40, SECOND / 50 },    /* chrony without rtcsync */
+		{ 0x40, 4 * SECOND - 1 }, /* the same, long ago */
+		{ 0x40, LOST },           /* nobody keeps it: told */
+	};
+	struct scene s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fine); i++) {
+		scene_start(&s);
+		add_time(&s, fine[i].status, fine[i].error);
+		enum verdict v = scene_judge(&s, &check_time_unsynced);
+
+		assert_int_equal(v, fine[i].error == LOST ? VERDICT_SAD : VERDICT_FINE);
+		if (v == VERDICT_SAD)
+			assert_int_equal(only(&s)->severity, SEVERITY_INFO);
+		scene_end(&s);
+	}
+	scene_start(&s);
+	add_time(&s, 1, 4 * SECOND);
+	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_SAD);
+	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
+	scene_end(&s);
+	scene_start(&s);
+	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_UNKNOWN);
+	scene_end(&s);
+}
+
+static void a_daemon_that_fails_is_a_warning(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_time(&s, 0x40, LOST);
+	struct process *p = add_process(&s, 30, "chronyd", 0, 0);
+
+	p->start_ns = 103 * SECOND; /* 14 min 59 s old */
+	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_ASK);
+	build_row(&s.now, TABLE_process_cmd);
+	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_FINE);
+	((struct process *)table_find(s.now.at[TABLE_process], 30))->start_ns = 102 * SECOND;
+	((struct process *)table_find(s.was.at[TABLE_process], 30))->start_ns = 102 * SECOND;
+	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_SAD);
+	assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
+	assert_int_equal(only(&s)->culprits[0].pid, 30);
+	assert_string_equal(
+		only(&s)->title, "chronyd (pid 30) runs and the clock is not synchronised");
+	scene_end(&s);
+}
+
+static void a_daemon_that_does_not_tell_is_fine(void **state UNUSED)
+{
+	static const char *const silent[] = { "/usr/sbin/ntpd -x -g", "ntpd -gx",
+		"ntpd: ntp engine", "/usr/sbin/chronyd -F 1 -x" };
+	struct scene s;
+
+	for (size_t i = 0; i <= ARRAY_SIZE(silent); i++) {
+		scene_start(&s);
+		add_time(&s, 0x40, LOST);
+		add_process(&s, 30, i == 3 ? "chronyd" : "ntpd", 0, 0);
+		struct process_cmd *cmd = build_row(&s.now, TABLE_process_cmd);
+
+		cmd->pid = 30;
+		cmd->line = build_text(&s.now, TABLE_process_cmd,
+			i < ARRAY_SIZE(silent) ? silent[i] : "/usr/sbin/ntpd --no-x -u ntp:ntp");
+		assert_int_equal(scene_judge(&s, &check_time_unsynced),
+			i < ARRAY_SIZE(silent) ? VERDICT_FINE : VERDICT_SAD);
+		scene_end(&s);
+	}
+}
+
+static void who_has_no_daemon_is_told(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s); /* booted just now */
+	s.now.boottime_ns = 899 * SECOND;
+	s.was.boottime_ns = 897 * SECOND;
+	add_time(&s, 0x40, LOST);
+	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_FINE);
+	scene_end(&s);
+
+	scene_start(&s);
+	s.now.boottime_ns = 86400 * SECOND;
+	s.was.boottime_ns = 86398 * SECOND;
+	add_time(&s, 0x40, LOST);
+	add_process(&s, 30, "VBoxService", 0, 0);
+	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_SAD);
+	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
+	assert_non_null(strstr(only(&s)->cause, "VBoxService (pid 30)"));
+	add_process(&s, 31, "cockroach", 0, 0);
+	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_SAD);
+	assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
+	assert_int_equal(only(&s)->victims[0].pid, 31);
+	/* Hyper-V keeps its guests' time. */
+	add_cpu(&s, "Intel", "", "Microsoft Hv", "");
+	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_SAD);
+	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
+	scene_end(&s);
+
+	scene_start(&s); /* a container: no kernel thread */
+	s.now.boottime_ns = 86400 * SECOND;
+	s.was.boottime_ns = 86398 * SECOND;
+	add_time(&s, 0x40, LOST);
+	((struct process *)table_at(s.now.at[TABLE_process], 0))->kthread = 0;
+	add_process(&s, 31, "ceph-mon", 0, 0);
+	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_SAD);
+	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
+	assert_non_null(strstr(only(&s)->cause, "container"));
+	scene_end(&s);
+}
+
+static void a_step_is_more_than_a_slew(void **state UNUSED)
+{
+	static const struct {
+		int64_t step_ms;
+		enum verdict want;
+		enum severity severity;
+	} cases[] = {
+		{ 450, VERDICT_FINE, SEVERITY_INFO },
+		{ -450, VERDICT_FINE, SEVERITY_INFO },
+		{ 460, VERDICT_SAD, SEVERITY_INFO },
+		{ -460, VERDICT_SAD, SEVERITY_INFO },
+		{ -1000, VERDICT_SAD, SEVERITY_WARNING },
+		{ 3600000, VERDICT_SAD, SEVERITY_WARNING },
+	};
+	struct scene s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		scene_start(&s);
+		struct timekeeping *t = add_time(&s, 1, SECOND / 100);
+
+		t->walltime_ns += (uint64_t)(cases[i].step_ms * 1000000);
+		assert_int_equal(scene_judge(&s, &check_time_unsynced), cases[i].want);
+		if (cases[i].want == VERDICT_SAD)
+			assert_int_equal(only(&s)->severity, cases[i].severity);
+		scene_end(&s);
+	}
+	scene_start(&s); /* murphy was stopped between the two clocks */
+	struct timekeeping *t = add_time(&s, 1, SECOND / 100);
+
+	t->walltime_ns += 60 * SECOND;
+	build_unset(t, TIMEKEEPING_boottime_ns);
+	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_FINE);
+	scene_end(&s);
+}
+
+static void leap_seconds_have_their_days(void **state UNUSED)
+{
+	static const struct {
+		uint64_t wall_s, status;
+		uint32_t kernel;
+		enum verdict want;
+	} cases[] = {
+		{ 1483228799, 0x11, 1, VERDICT_FINE }, /* 31 December 2016 23:59:59 */
+		{ 1435708700, 0x11, 1, VERDICT_FINE }, /* 30 June 2015 */
+		{ 1795373716, 0x11, 1, VERDICT_SAD }, { 1795373716, 0x21, 2, VERDICT_SAD },
+		{ 1483228805, 0x11, 4, VERDICT_FINE }, /* over, the flag is still set */
+	};
+	struct scene s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		scene_start(&s);
+		struct timekeeping *t = add_time(&s, cases[i].status, SECOND / 100);
+
+		t->state = cases[i].kernel;
+		t->walltime_ns = cases[i].wall_s * SECOND;
+		build_unset(table_at(s.was.at[TABLE_timekeeping], 0), TIMEKEEPING_walltime_ns);
+		if (scene_judge(&s, &check_time_unsynced) != cases[i].want)
+			fail_msg("case %zu", i);
+		scene_end(&s);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_good_clock_is_fine),
+		cmocka_unit_test(a_slow_clock_is_sad_when_a_better_one_was),
+		cmocka_unit_test(who_works_in_the_kernel_pays_for_it),
+		cmocka_unit_test(a_cpu_that_is_passed_through_is_fine),
+		cmocka_unit_test(the_lowest_model_is_told),
+		cmocka_unit_test(full_emulation_is_a_warning),
+		cmocka_unit_test(a_busy_cpu_is_slow_for_a_reason),
+		cmocka_unit_test(a_laptop_saves_power),
+		cmocka_unit_test(heat_is_judged_by_time_else_by_number),
+		cmocka_unit_test(a_clock_that_is_kept_is_fine),
+		cmocka_unit_test(a_daemon_that_fails_is_a_warning),
+		cmocka_unit_test(a_daemon_that_does_not_tell_is_fine),
+		cmocka_unit_test(who_has_no_daemon_is_told),
+		cmocka_unit_test(a_step_is_more_than_a_slew),
+		cmocka_unit_test(leap_seconds_have_their_days),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
