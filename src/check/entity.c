@@ -84,6 +84,10 @@ static const struct naming {
 	{ TABLE_mount, MOUNT_target, ENTITY_MOUNT },
 	{ TABLE_disk, DISK_name, ENTITY_DEVICE },
 	{ TABLE_slab, SLAB_name, ENTITY_SLAB },
+	{ TABLE_systemd_unit, SYSTEMD_UNIT_name, ENTITY_UNIT },
+	{ TABLE_md, MD_name, ENTITY_DEVICE },
+	{ TABLE_swap, SWAP_path, ENTITY_DEVICE },
+	{ TABLE_carrier, CARRIER_name, ENTITY_DEVICE },
 };
 
 static const struct naming *naming_of(enum table_id id)

@@ -16,6 +16,7 @@ struct case_of {
 	enum severity severity;
 	const struct expr_blame *blame; /* the case; NULL: the machine as a whole */
 	struct entity culprit;
+	uint64_t *steps; /* that the rule may still take: its texts count too */
 };
 
 /* The brace at which an expression ends, outside of texts. NULL: none. */
@@ -115,8 +116,10 @@ static const char *piece_value(const struct case_of *c, const struct expr *e, bo
 	const void *row = c->blame ? c->blame->row : NULL;
 	struct expr_answer x;
 
-	if (expr_eval(e, &c->j->arena, c->m->now, c->m->was, row, c->rule->steps, &x) < 0 ||
-		x.value.state != STATE_OK)
+	if (expr_eval(e, &c->j->arena, c->m->now, c->m->was, row, *c->steps, &x) < 0)
+		return NULL;
+	*c->steps = x.steps;
+	if (x.value.state != STATE_OK)
 		return NULL;
 	if (expr_type(e) == EXPR_TRUTH)
 		return x.value.truth ? "true" : "false";
@@ -234,6 +237,7 @@ enum verdict rule_judge(const struct model *m, struct judgement *j)
 	const void *told[(SEVERITY_CRITICAL + 1) * EXPR_ROWS_MAX];
 	enum verdict verdict = VERDICT_FINE;
 	struct expr_answer answer;
+	uint64_t steps = rule->steps;
 	size_t n_told = 0;
 
 	for (int s = SEVERITY_CRITICAL; s >= SEVERITY_INFO; s--) {
@@ -241,13 +245,14 @@ enum verdict rule_judge(const struct model *m, struct judgement *j)
 			.m = m,
 			.j = j,
 			.answer = &answer,
-			.severity = (enum severity)s };
+			.severity = (enum severity)s,
+			.steps = &steps };
 
 		if (!rule->when[s])
 			continue;
-		if (expr_eval(rule->when[s], &j->arena, m->now, m->was, NULL, rule->steps,
-			    &answer) < 0)
+		if (expr_eval(rule->when[s], &j->arena, m->now, m->was, NULL, steps, &answer) < 0)
 			return judge_unknown_why(j, STATE_BROKEN, "memory is out");
+		steps = answer.steps;
 		if (answer.value.state != STATE_OK && verdict == VERDICT_FINE)
 			verdict = judge_unknown_why(
 				j, answer.value.state, expr_why(&answer, &answer.value, &j->arena));

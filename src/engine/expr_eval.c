@@ -312,7 +312,10 @@ static void take_row(struct expr_answer *a, const struct expr_node *n, struct ex
 	double margin = NAN;
 	struct expr_value v = truth_value(true);
 
-	if (n->right >= 0)
+	if (a->steps == 0)
+		v = lacking(STATE_LATE, LACK_STEPS, rows->node);
+	spend(a, 1);
+	if (known(v) && n->right >= 0)
 		v = expr_value_of(a, n->right, n->table, row, n->left < 0 ? &margin : NULL);
 	if (known(v) && !v.truth) {
 		keep_near(rows, row, margin);

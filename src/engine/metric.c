@@ -20,6 +20,7 @@ static const struct coded {
 	const char *all;
 } coded[] = {
 	{ TABLE_process, PROCESS_state, NULL, 0, "R, S, D, T, Z, I" },
+	{ TABLE_thread, THREAD_state, NULL, 0, "R, S, D, T, Z, I" },
 	{ TABLE_task_wait, TASK_WAIT_state, NULL, 0, "R, S, D, T, Z, I" },
 	{ TABLE_process, PROCESS_policy, policies, ARRAY_SIZE(policies),
 		"NORMAL, FIFO, RR, BATCH, IDLE, DEADLINE" },

@@ -128,6 +128,51 @@ static void a_rule_of_the_machine_blames_who_is_counted(void **state UNUSED)
 	assert_string_equal(f->title, "2 tasks hang, nfs (pid 1) first");
 }
 
+static void texts_count_as_steps(void **state UNUSED)
+{
+	add("[house.p]\nwarning = any(process where comm = \"x\")\n"
+	    "title = {count(process)} of {sum(process.threads)}\ndo = wait\n");
+	for (uint64_t pid = 1; pid <= 1000; pid++)
+		add_files(pid, pid == 990 ? "x" : "y", 1);
+	house.rule[0]->steps = 1000;
+	assert_int_equal(scene_judge(&scene, house.check[0]), VERDICT_UNKNOWN);
+	assert_int_equal(scene.judgement.unknown_state, STATE_LATE);
+	house.rule[0]->steps = 7000;
+	assert_int_equal(scene_judge(&scene, house.check[0]), VERDICT_SAD);
+	assert_string_equal(scene.judgement.finding[0]->title, "1000 of unknown");
+	house.rule[0]->steps = 60000;
+	assert_int_equal(scene_judge(&scene, house.check[0]), VERDICT_SAD);
+	assert_string_equal(scene.judgement.finding[0]->title, "1000 of 0");
+}
+
+/* It has a process, but it is the unit that is restarted. */
+static void a_row_is_called_by_what_it_is(void **state UNUSED)
+{
+	add("[house.units]\nwarning = any(systemd_unit where active = \"failed\")\n"
+	    "title = {culprit} failed\ndo = restart it:  systemctl restart {name}\n"
+	    "[house.cpu]\nwarning = any(softnet.squeezed > 5)\ntitle = {culprit}\ndo = wait\n");
+	assert_int_equal(house.n_notices, 0);
+	struct systemd_unit *u = build_row(&scene.now, TABLE_systemd_unit);
+
+	u->name = build_text(&scene.now, TABLE_systemd_unit, "api.service");
+	u->active = build_text(&scene.now, TABLE_systemd_unit, "failed");
+	u->pid = 7;
+	struct softnet *s = build_row(&scene.now, TABLE_softnet);
+
+	s->cpu = 3;
+	s->squeezed = 6;
+	assert_int_equal(scene_judge(&scene, house.check[0]), VERDICT_SAD);
+	const struct finding *f = scene.judgement.finding[0];
+
+	assert_int_equal(f->culprits[0].kind, ENTITY_UNIT);
+	assert_string_equal(f->title, "api.service failed");
+	assert_string_equal(f->todo[0], "restart it:  systemctl restart api.service");
+	assert_int_equal(scene_judge(&scene, house.check[1]), VERDICT_SAD);
+	f = scene.judgement.finding[0];
+	assert_int_equal(f->culprits[0].kind, ENTITY_ROW);
+	assert_string_equal(f->culprits[0].name, "softnet cpu=3");
+}
+
 /* A command that lacks a value would be another command. */
 static void half_a_command_is_left_out(void **state UNUSED)
 {
@@ -429,6 +474,8 @@ int main(void)
 		TEST(a_rule_finds_its_culprits_the_worst_first),
 		TEST(a_rule_is_fine_or_unknown),
 		TEST(a_rule_of_the_machine_blames_who_is_counted),
+		TEST(texts_count_as_steps),
+		TEST(a_row_is_called_by_what_it_is),
 		TEST(half_a_command_is_left_out),
 		TEST(steps_are_shared),
 		TEST(each_broken_form_is_told),
