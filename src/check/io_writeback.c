@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/human.h"
 #include "check/entity.h"
-#include "model/blocked.h"
+#include "check/io.h"
 #include "model/pressure.h"
 
 #include <string.h>
@@ -256,19 +256,11 @@ static void advise(struct judgement *j, struct finding *f, const struct group *g
 			"dd if=/dev/zero of=FILE bs=4k count=1 conv=fsync";
 }
 
-/* Writers of one session, or siblings of one name, are one job: held back by itself, by nobody. */
-static bool strangers(const struct blocked_task *a, const struct blocked_task *b)
-{
-	bool one_session = a->row->session != 0 && a->row->session == b->row->session;
-	bool siblings = a->row->ppid == b->row->ppid && strcmp(a->comm, b->comm) == 0;
-
-	return !one_session && !siblings;
-}
-
-static bool hurts_others(const struct group *g)
+/* Writers of one job are held back by themselves, by nobody. */
+static bool hurts_others(const struct model *m, const struct group *g)
 {
 	for (size_t i = 1; i < g->n_held; i++) {
-		if (strangers(g->held[0].task, g->held[i].task))
+		if (!io_one_job(m, g->held[0].task->pid, g->held[i].task->pid))
 			return true;
 	}
 	return g->n_victims > 0;
@@ -277,7 +269,7 @@ static bool hurts_others(const struct group *g)
 static void report(
 	struct judgement *j, const struct model *m, const struct group *g, const struct limits *l)
 {
-	bool hurts = hurts_others(g);
+	bool hurts = hurts_others(m, g);
 	struct finding *f = judge_finding(j, hurts ? SEVERITY_WARNING : SEVERITY_INFO,
 		g->mount ? CONFIDENCE_CERTAIN : CONFIDENCE_LIKELY);
 	const char *where = g->disk ? g->disk->name : g->mount ? g->target : "an unknown device";
@@ -341,16 +333,9 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 	const struct blocked_task *untold = NULL;
 	struct limits l = find_limits(m);
 	struct group list[GROUPS_MAX];
-	bool told = true;
 	size_t asked = 0;
 
-	for (size_t i = 0; i < bm->n && asked < TASKS_MAX; i++) {
-		if (!wanted(&bm->task[i]))
-			continue;
-		told &= judge_ask(j, m, TABLE_task_wait, bm->task[i].tid);
-		asked++;
-	}
-	if (!told)
+	if (!io_ask_waits(j, m))
 		return VERDICT_ASK;
 	size_t n = find_groups(m, list);
 
@@ -358,7 +343,6 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 		report(j, m, &list[i], &l);
 	if (n > 0)
 		return VERDICT_SAD;
-	asked = 0;
 	for (size_t i = 0; i < bm->n && asked < TASKS_MAX; i++) {
 		struct blocked_wait w = blocked_wait_of(m, &bm->task[i]);
 
@@ -378,7 +362,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 const struct check check_io_writeback = {
 	.id = "io.writeback",
 	.question = "Do writers wait because a device cannot take what is dirty?",
-	.explains = { "io.stuck" },
+	.explains = { "io.stuck", "io.saturated" },
 	.needs = {
 		{ .table = TABLE_vmstat, .rate = true },
 		{ .table = TABLE_process, .rate = true },

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/human.h"
 #include "check/entity.h"
+#include "check/io.h"
 #include "check/mem.h"
-#include "model/blocked.h"
-#include "model/process.h"
 #include "model/swap.h"
 
 #include <string.h>
@@ -20,14 +19,13 @@
 /* Almost no room left to push anything out; with memory low an OOM kill comes next. */
 #define SWAP_FULL_RATIO 0.95
 #define STALL_CRITICAL_RATIO 0.25
-enum { TASKS_MAX = 64 };
 
 struct proof {
 	bool stall;   /* the host waits for memory (PSI) */
 	bool readers; /* processes wait for their pages: counted, or estimated */
 	bool seen;    /* tasks asleep in a fault on a swapped page, at both ends of the look */
 	bool full;    /* swap is, memory is low, and pages move */
-	uint64_t sleeper[TASKS_MAX];
+	uint64_t sleeper[IO_TASKS_MAX];
 	size_t n_sleepers;
 };
 
@@ -58,21 +56,6 @@ static bool swaps_in(const struct swap_model *sm)
 	       sm->in_pages_per_s.value >= IN_SHARE_RATIO * (sm->in_pages_per_s.value + files);
 }
 
-static bool told(const struct model *m, struct judgement *j)
-{
-	const struct blocked_model *bm = m->blocked;
-	bool all = true;
-	size_t asked = 0;
-
-	for (size_t i = 0; i < bm->n && asked < TASKS_MAX; i++) {
-		if (bm->task[i].kthread || bm->task[i].ours)
-			continue;
-		all &= judge_ask(j, m, TABLE_task_wait, bm->task[i].tid);
-		asked++;
-	}
-	return all;
-}
-
 static struct proof find_proof(const struct model *m)
 {
 	const struct swap_model *sm = m->swap;
@@ -84,7 +67,7 @@ static struct proof find_proof(const struct model *m)
 		p.readers = sm->n_readers > 0 &&
 			    over(sm->reader[0].wait_ratio, READER_WAIT_RATIO) &&
 			    sm->reader[0].faults_per_s >= IN_SAD_PER_S;
-		for (size_t i = 0; i < bm->n && p.n_sleepers < TASKS_MAX; i++) {
+		for (size_t i = 0; i < bm->n && p.n_sleepers < IO_TASKS_MAX; i++) {
 			struct blocked_wait w = blocked_wait_of(m, &bm->task[i]);
 
 			if (bm->task[i].whole_look && waits_for_swap(&w))
@@ -281,7 +264,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 	if (!reading_ok(m->swap->in_pages_per_s))
 		return judge_unknown_why(j, m->swap->in_pages_per_s.state,
 			"pages that come back are counted: needs two readings of /proc/vmstat");
-	if (swaps_in(m->swap) && !told(m, j))
+	if (swaps_in(m->swap) && !io_ask_waits(j, m))
 		return VERDICT_ASK;
 	struct proof p = find_proof(m);
 

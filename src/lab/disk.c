@@ -17,11 +17,11 @@
  * A free loop device on the file, detached by the kernel at its last close: as long as it is only
  * our descriptor that holds it, being killed detaches it. Its descriptor or -errno.
  */
-static int attach(const char *image, int *ret_number)
+static int attach(const char *image, uint32_t flags, int *ret_number)
 {
 	auto_close control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 	auto_close backing = open(image, O_RDWR | O_CLOEXEC);
-	struct loop_config config = { .info.lo_flags = LO_FLAGS_AUTOCLEAR };
+	struct loop_config config = { .info.lo_flags = LO_FLAGS_AUTOCLEAR | flags };
 
 	if (control < 0 || backing < 0)
 		return -errno;
@@ -51,13 +51,15 @@ static int attach(const char *image, int *ret_number)
 	return -EBUSY;
 }
 
-int disk_mount(struct scene *s, const char *image, const char *options, struct disk *ret_disk)
+/* flags: LO_FLAGS_DIRECT_IO reads past the cache of what lies below. name: of the mount point. */
+static int mount_image(struct scene *s, const char *image, uint32_t flags, const char *options,
+	const char *name, struct disk *ret_disk)
 {
 	char device[32];
 	struct disk disk = { 0 }, *d = &disk;
 	struct stat st;
 	int number = -1;
-	auto_close fd = attach(image, &number);
+	auto_close fd = attach(image, flags, &number);
 
 	if (fd == -ENOENT || fd == -EPERM || fd == -EACCES)
 		return scene_skip(s, "no loop device to be had: %s", strerror(-fd));
@@ -69,7 +71,7 @@ int disk_mount(struct scene *s, const char *image, const char *options, struct d
 	d->minor = (unsigned)((st.st_rdev & 0xff) | (st.st_rdev >> 12 & 0xfff00));
 	snprintf(d->device, sizeof(d->device), "loop%d", number);
 	snprintf(device, sizeof(device), "/dev/loop%d", number);
-	snprintf(d->target, sizeof(d->target), "%s/disk.mnt", s->dir);
+	snprintf(d->target, sizeof(d->target), "%s/%s", s->dir, name);
 	if (mkdir(d->target, 0755) < 0)
 		return -errno;
 	int err = undo_add(s->undo, UNDO_UMOUNT, d->target, NULL);
@@ -80,6 +82,11 @@ int disk_mount(struct scene *s, const char *image, const char *options, struct d
 		return scene_skip(s, "may not mount: %s", strerror(errno));
 	*ret_disk = disk;
 	return 0;
+}
+
+int disk_mount(struct scene *s, const char *image, const char *options, struct disk *ret_disk)
+{
+	return mount_image(s, image, 0, options, "disk.mnt", ret_disk);
 }
 
 /* Opening for writing would wait too: so the file is open before the freeze. */
@@ -104,9 +111,25 @@ pid_t disk_writer(struct scene *s, const struct disk *d)
 	}
 }
 
+/* ext4 on the file image. */
+static int format(struct scene *s, const char *image, unsigned inodes)
+{
+	const char *mkfs[] = { "mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0", image, NULL,
+		NULL, NULL };
+	char number[16];
+
+	snprintf(number, sizeof(number), "%u", inodes);
+	if (inodes > 0) {
+		mkfs[5] = "-N";
+		mkfs[6] = number;
+		mkfs[7] = image;
+	}
+	return scene_command(s, NULL, mkfs) == 0 ? 0 : -EIO;
+}
+
 int disk_new(struct scene *s, uint64_t bytes, unsigned inodes, struct disk *ret_disk)
 {
-	char image[160], number[16];
+	char image[160];
 	int err = scene_dir(s, bytes);
 
 	if (err < 0)
@@ -117,20 +140,60 @@ int disk_new(struct scene *s, uint64_t bytes, unsigned inodes, struct disk *ret_
 	if (err < 0)
 		return err;
 	snprintf(image, sizeof(image), "%s/disk", s->dir);
+	err = format(s, image, inodes);
+	return err < 0 ? err : disk_mount(s, image, "", ret_disk);
+}
 
-	const char *mkfs[] = { "mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0", image, NULL,
-		NULL, NULL };
+int disk_upon(struct scene *s, const struct disk *below, uint64_t bytes, struct disk *ret_disk)
+{
+	char image[160];
+	int fd = disk_open(below, "disk");
 
-	snprintf(number, sizeof(number), "%u", inodes);
-	if (inodes > 0) {
-		mkfs[5] = "-N";
-		mkfs[6] = number;
-		mkfs[7] = image;
+	if (fd < 0)
+		return fd;
+	int err = disk_fill(fd, bytes);
+
+	if (err == 0 && fsync(fd) < 0)
+		err = -errno;
+	close(fd);
+	if (err < 0)
+		return err;
+	snprintf(image, sizeof(image), "%s/disk", below->target);
+	err = format(s, image, 0);
+	return err < 0 ? err : mount_image(s, image, LO_FLAGS_DIRECT_IO, "", "upon.mnt", ret_disk);
+}
+
+int disk_data(const struct disk *d, uint64_t bytes)
+{
+	int fd = disk_open(d, "data");
+
+	if (fd < 0)
+		return fd;
+	int err = disk_fill(fd, bytes);
+
+	if (err == 0 && fsync(fd) < 0)
+		err = -errno;
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	close(fd);
+	return err;
+}
+
+void disk_read(const struct disk *d, uint64_t bytes, size_t part)
+{
+	char path[160];
+	void *block = NULL;
+	uint64_t x = (uint64_t)getpid();
+
+	snprintf(path, sizeof(path), "%s/data", d->target);
+	int fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+
+	if (fd < 0 || posix_memalign(&block, 4096, part) != 0)
+		_exit(1);
+	for (;;) {
+		x = x * 6364136223846793005u + 1442695040888963407u;
+		if (pread(fd, block, part, (off_t)((x >> 33) % (bytes / part) * part)) < 0)
+			_exit(1);
 	}
-
-	if (scene_command(s, NULL, mkfs) != 0)
-		return -EIO;
-	return disk_mount(s, image, "", ret_disk);
 }
 
 int disk_freeze(struct scene *s, const struct disk *d)

@@ -172,6 +172,15 @@ struct disk {
 /* ext4 of bytes in a file below s->dir; 0, scene_skip()'s value or -errno. inodes 0: as usual. */
 int disk_new(struct scene *s, uint64_t bytes, unsigned inodes, struct disk *ret_disk);
 
+/* The same of a file on another of ours, so that it is no faster than that. */
+int disk_upon(struct scene *s, const struct disk *below, uint64_t bytes, struct disk *ret_disk);
+
+/* A file "data" of bytes there, not in memory. 0 or -errno. */
+int disk_data(const struct disk *d, uint64_t bytes);
+
+/* Read parts of that file at random, past the cache, for ever. */
+void disk_read(const struct disk *d, uint64_t bytes, size_t part) __attribute__((noreturn));
+
 /* Write to fd until at least bytes were written, or nothing fits any more: then -ENOSPC. 0, -errno. */
 int disk_fill(int fd, uint64_t bytes);
 

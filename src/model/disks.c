@@ -26,6 +26,25 @@ const struct disk_load *disks_named(const struct disks_model *dm, const char *na
 	return NULL;
 }
 
+const struct disk_load *disks_whole(const struct disks_model *dm, const struct disk_load *d)
+{
+	const struct disk_load *best = d;
+	size_t longest = 0;
+
+	if (!d->partition)
+		return d;
+	for (size_t i = 0; i < dm->n; i++) {
+		const struct disk_load *w = &dm->disk[i];
+		size_t len = strlen(w->name);
+
+		if (w->partition || len <= longest || strncmp(d->name, w->name, len) != 0)
+			continue;
+		longest = len;
+		best = w;
+	}
+	return best;
+}
+
 /* Mean time of one request of those that completed over the look. */
 static struct reading mean_wait(
 	const struct model *m, const struct disk *d, unsigned int wait, unsigned int count)
@@ -45,6 +64,21 @@ static struct reading per_time(const struct model *m, const struct disk *d, unsi
 	return reading_ok(rate) ? reading_of(rate.value / 1e9) : rate;
 }
 
+static void fold_either(struct disk_load *l, const struct model *m, const struct disk *d)
+{
+	struct reading r = model_delta(m, TABLE_disk, d, DISK_read_wait_ns);
+	struct reading w = model_delta(m, TABLE_disk, d, DISK_write_wait_ns);
+	struct reading rb = model_delta(m, TABLE_disk, d, DISK_read_bytes);
+	struct reading wb = model_delta(m, TABLE_disk, d, DISK_written_bytes);
+
+	if (!reading_ok(l->completed))
+		return;
+	if (reading_ok(r) && reading_ok(w))
+		l->wait_ns = ratio_of(r.value + w.value, l->completed.value);
+	if (reading_ok(rb) && reading_ok(wb))
+		l->request_bytes = ratio_of(rb.value + wb.value, l->completed.value);
+}
+
 static struct disk_load load_of(const struct model *m, const struct table *t, const struct disk *d)
 {
 	struct reading reads = model_delta(m, TABLE_disk, d, DISK_reads);
@@ -53,6 +87,8 @@ static struct disk_load load_of(const struct model *m, const struct table *t, co
 		.row = d,
 		.name = table_text(t, d->name),
 		.partition = d->partition,
+		.reads_per_s = model_rate(m, TABLE_disk, d, DISK_reads),
+		.writes_per_s = model_rate(m, TABLE_disk, d, DISK_writes),
 		.read_bytes_per_s = model_rate(m, TABLE_disk, d, DISK_read_bytes),
 		.written_bytes_per_s = model_rate(m, TABLE_disk, d, DISK_written_bytes),
 		.read_wait_ns = mean_wait(m, d, DISK_read_wait_ns, DISK_reads),
@@ -63,6 +99,7 @@ static struct disk_load load_of(const struct model *m, const struct table *t, co
 
 	if (reading_ok(reads) && reading_ok(writes))
 		l.completed = reading_of(reads.value + writes.value);
+	fold_either(&l, m, d);
 	if (reading_ok(l.busy_ratio) && l.busy_ratio.value > 1)
 		l.busy_ratio.value = 1;
 	l.quiet = reading_ok(l.completed) && l.completed.value == 0 && d->in_flight == 0;

@@ -11,8 +11,11 @@ struct disk_load {
 	bool partition;
 	bool quiet;               /* nothing completed over the look and nothing in flight */
 	struct reading completed; /* requests over the look, reads and writes */
+	struct reading reads_per_s, writes_per_s;
 	struct reading read_bytes_per_s, written_bytes_per_s;
 	struct reading read_wait_ns, write_wait_ns; /* mean time of one; absent: there was none */
+	struct reading wait_ns;                     /* mean time of one of either kind */
+	struct reading request_bytes;               /* mean size of one */
 	struct reading busy_ratio;                  /* time with a request in flight */
 	struct reading queue;                       /* mean requests in flight */
 };
@@ -29,6 +32,9 @@ struct disks_model {
 
 /* The load of device dev (major << 32 | minor), NULL when there is none. dm may be NULL. */
 const struct disk_load *disks_find(const struct disks_model *dm, uint64_t dev);
+
+/* The whole device that a partition is of, by its name; itself when it is none. Never NULL. */
+const struct disk_load *disks_whole(const struct disks_model *dm, const struct disk_load *d);
 
 /* The same by name: "sda1", "/dev/sda1". */
 const struct disk_load *disks_named(const struct disks_model *dm, const char *name);

@@ -198,7 +198,7 @@ static bool has_controller(struct span list, const char *name)
 int process_cgroup_parse(const char *buf, size_t len, struct table *t)
 {
 	struct cursor c = cursor_of(buf, len), line;
-	struct span memory = { 0 }, unified = { 0 }, named = { 0 }, cpu = { 0 };
+	struct span memory = { 0 }, unified = { 0 }, named = { 0 }, cpu = { 0 }, io = { 0 };
 
 	while (cursor_line(&c, &line)) {
 		struct span list;
@@ -219,18 +219,23 @@ int process_cgroup_parse(const char *buf, size_t len, struct table *t)
 			memory = path;
 		if (has_controller(list, "cpu"))
 			cpu = path;
+		if (has_controller(list, "blkio"))
+			io = path;
 	}
 	struct span path = memory.len ? memory : unified.len ? unified : named.len ? named : cpu;
 
 	if (path.len == 0)
 		return -ENODATA;
 	text_t where = table_intern(t, path.at, path.len);
+	text_t io_where = io.len ? table_intern(t, io.at, io.len) : where;
 	text_t cpu_where = cpu.len ? table_intern(t, cpu.at, cpu.len) : where;
 	struct process_cgroup *row = table_add(t);
 
 	if (!row)
 		return -ENOMEM;
 	row_put(schemas[TABLE_process_cgroup], row, PROCESS_CGROUP_path, where);
+	if (io_where != where)
+		row_put(schemas[TABLE_process_cgroup], row, PROCESS_CGROUP_io_path, io_where);
 	if (cpu_where != where)
 		row_put(schemas[TABLE_process_cgroup], row, PROCESS_CGROUP_cpu_path, cpu_where);
 	return 0;
