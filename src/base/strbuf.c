@@ -104,3 +104,22 @@ void strbuf_add_printable(struct strbuf *s, const char *text, size_t len)
 		}
 	}
 }
+
+void strbuf_add_shell_word(struct strbuf *s, const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "_./:@%+,=-";
+
+	if (*text && text[strspn(text, plain)] == '\0') {
+		strbuf_puts(s, text);
+		return;
+	}
+	strbuf_putc(s, '\'');
+	for (; *text; text++) {
+		if (*text == '\'')
+			strbuf_puts(s, "'\\''");
+		else
+			strbuf_putc(s, *text);
+	}
+	strbuf_putc(s, '\'');
+}

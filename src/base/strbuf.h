@@ -44,4 +44,10 @@ void strbuf_vprintf(struct strbuf *s, const char *fmt, va_list ap) PRINTF_LIKE(2
  */
 void strbuf_add_printable(struct strbuf *s, const char *text, size_t len);
 
+/*
+ * Add text as one word of a shell, in quotes only where it needs them: names are whatever somebody
+ * called his group or mount, and commands are copied to a root prompt.
+ */
+void strbuf_add_shell_word(struct strbuf *s, const char *text);
+
 #endif

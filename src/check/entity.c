@@ -185,21 +185,9 @@ const char *process_label(struct judgement *j, const struct model *m, uint64_t p
 
 const char *shell_word(struct judgement *j, const char *text)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				    "_./:@%+,=-";
-
-	if (*text && text[strspn(text, plain)] == '\0')
-		return text;
 	auto_strbuf word = { 0 };
 
-	strbuf_putc(&word, '\'');
-	for (; *text; text++) {
-		if (*text == '\'')
-			strbuf_puts(&word, "'\\''");
-		else
-			strbuf_putc(&word, *text);
-	}
-	strbuf_putc(&word, '\'');
+	strbuf_add_shell_word(&word, text);
 	return judge_text(j, "%s", word.failed ? "''" : word.bytes);
 }
 

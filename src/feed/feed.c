@@ -263,8 +263,7 @@ static void arm(const struct run *r, struct reader *reader)
 {
 	const struct source *s = sources[reader->source[reader->at]];
 
-	reader->deadline_ns =
-		clock_ns(CLOCK_MONOTONIC) + reader_deadline_ns(r->feed->host, s) + GRACE_NS;
+	reader->deadline_ns = clock_ns(CLOCK_MONOTONIC) + reader_deadline_ns(&r->job, s) + GRACE_NS;
 }
 
 static const char too_many[] = "is not asked: too many readers hang";

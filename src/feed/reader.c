@@ -18,9 +18,18 @@ struct tap_to {
 	size_t source;
 };
 
-uint64_t reader_deadline_ns(const struct host *h, const struct source *s)
+uint64_t reader_deadline_ns(const struct reader_job *job, const struct source *s)
 {
-	return host_is_live(h) ? s->deadline_ns : s->deadline_ns * ROOT_PATIENCE;
+	uint64_t watch_ns = 0;
+
+	if (!host_is_live(job->host))
+		return s->deadline_ns * ROOT_PATIENCE;
+	for (size_t i = 0; i < SOURCE_TABLES_MAX && s->fills[i]; i++) {
+		uint64_t ns = needs_for_ns(job->needs, job->n_needs, s->fills[i]);
+
+		watch_ns = ns > watch_ns ? ns : watch_ns;
+	}
+	return watch_ns + s->deadline_ns;
 }
 
 static void send_tap(void *arg, char kind, const char *path, int err, const char *bytes, size_t len)
@@ -75,7 +84,7 @@ void reader_read(const struct reader_job *job, size_t index, struct table **out)
 		.out = out,
 		.needs = job->needs,
 		.n_needs = job->n_needs,
-		.deadline_ns = clock_ns(CLOCK_MONOTONIC) + reader_deadline_ns(job->host, s),
+		.deadline_ns = clock_ns(CLOCK_MONOTONIC) + reader_deadline_ns(job, s),
 	};
 
 	for (size_t i = 0; i < job->n_asks; i++) {

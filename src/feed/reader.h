@@ -23,8 +23,11 @@ struct reader_job {
 	bool tap;
 };
 
-/* What a source may take: a tree on a disk may be large and cold, and nobody waits for a capture. */
-uint64_t reader_deadline_ns(const struct host *h, const struct source *s);
+/*
+ * What a source may take: a tree on a disk may be large and cold, and nobody waits for a capture;
+ * one that watches takes as long as was asked for.
+ */
+uint64_t reader_deadline_ns(const struct reader_job *job, const struct source *s);
 
 /*
  * Read sources[index] in this very process. out: by table id; gets a table for each that the source

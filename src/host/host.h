@@ -136,6 +136,12 @@ int host_timex(struct host *h, struct strbuf *ret_text);
 int host_clock_cost(struct host *h, struct strbuf *ret_text);
 int host_cpu_signature(struct host *h, struct strbuf *ret_text);
 
+/*
+ * size bytes of the memory of a process at address. Takes its mmap_lock, which may hang: only for a
+ * RISKY source. 0 or -errno; a root has none: -ENOENT.
+ */
+int host_peek(const struct host *h, uint64_t pid, uint64_t address, void *buf, size_t size);
+
 struct host_space {
 	uint64_t size_bytes, free_bytes, available_bytes, inodes, free_inodes;
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/uio.h>
 
 enum { LIVE_PATH_MAX = 4096 };
 
@@ -77,6 +78,19 @@ int live_fd_stat(const struct host *h, const char *path, struct host_fd_stat *re
 		.allocated_bytes = (uint64_t)st.st_blocks * 512,
 		.regular = S_ISREG(st.st_mode) };
 	return 0;
+}
+
+int host_peek(const struct host *h, uint64_t pid, uint64_t address, void *buf, size_t size)
+{
+	struct iovec here = { buf, size }, there = { (void *)(uintptr_t)address, size };
+
+	if (!host_is_live(h))
+		return -ENOENT;
+	ssize_t n = process_vm_readv((pid_t)pid, &here, 1, &there, 1, 0);
+
+	if (n < 0)
+		return -errno;
+	return (size_t)n == size ? 0 : -EFAULT;
 }
 
 int live_statfs(const char *target, struct host_space *ret_space)

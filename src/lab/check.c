@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 
 enum { MURPHY_LATE_S = 30 };
+#define WHY_FOR "3"
 
 struct row {
 	const struct lab *lab;
@@ -36,6 +37,26 @@ static int ask_murphy(const char *murphy, unsigned seconds, struct answer *ret_a
 	if (code < 0 || code > 3 || text.failed)
 		return -EIO;
 	return answer_parse(strbuf_text(&text), text.len, ret_answer);
+}
+
+/* ret_why stays "" when murphy why says what the lab announced. */
+static void ask_why(const char *murphy, const char *announced, char *ret_why, size_t size)
+{
+	auto_strbuf text = { 0 };
+	char pid[16];
+	struct cursor c = cursor_of(announced, strlen(announced));
+	struct span word = { 0 };
+
+	cursor_word(&c, &word);
+	span_copy(word, pid, sizeof(pid));
+	const char *const argv[] = { murphy, "why", "--json", "--for", WHY_FOR, pid, NULL };
+	int code = child_read(argv, MURPHY_LATE_S * 1000, &text);
+
+	if (code != 0 || text.failed) {
+		snprintf(ret_why, size, "murphy why %s failed (exit code %d)", pid, code);
+		return;
+	}
+	judge_why(strbuf_text(&text), text.len, announced, ret_why, size);
 }
 
 /* Find the line that starts with word; its rest is copied. */
@@ -103,7 +124,7 @@ static bool await_ready(const struct child *c, struct strbuf *text, char *announ
 static struct judged run_one(struct row *row, const char *murphy, unsigned seconds)
 {
 	auto_strbuf text = { 0 };
-	char announced[600];
+	char announced[600], why[300], wrong[sizeof(row->judged.why)] = "";
 	struct child c = { 0 };
 	pid_t pid = start_lab(row->lab, seconds, &c);
 
@@ -115,6 +136,9 @@ static struct judged run_one(struct row *row, const char *murphy, unsigned secon
 	}
 	settle(&c, &text, row->lab->settle_s);
 	int err = ask_murphy(murphy, seconds, &row->after);
+
+	if (err == 0 && line_of(&text, "why", why, sizeof(why)))
+		ask_why(murphy, why, wrong, sizeof(wrong));
 	bool lived = waitpid(pid, NULL, WNOHANG) == 0;
 
 	if (lived) {
@@ -126,7 +150,13 @@ static struct judged run_one(struct row *row, const char *murphy, unsigned secon
 	if (err < 0 || !lived)
 		return (struct judged){ OUTCOME_BROKEN, "",
 			"the lab ended, or murphy gave no answer, in the middle" };
-	return judge_lab(row->lab, announced, &row->before, &row->after);
+	struct judged j = judge_lab(row->lab, announced, &row->before, &row->after);
+
+	if (j.outcome == OUTCOME_PASSED && wrong[0]) {
+		j.outcome = OUTCOME_MISSED;
+		memcpy(j.why, wrong, sizeof(j.why));
+	}
+	return j;
 }
 
 static void print_row(const struct row *r)

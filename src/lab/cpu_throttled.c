@@ -26,6 +26,7 @@ static int run(struct scene *s)
 		(int)pid, g.path);
 	scene_culprit(s, "cgroup", 0, g.path);
 	scene_culprit(s, "process", pid, "lab-worker");
+	scene_why(s, pid, "throttled", g.path);
 	scene_nap(1000);
 	return scene_hold(s);
 }

@@ -80,6 +80,7 @@ static int run(struct scene *s)
 	scene_culprit(s, "device", 0, d.device);
 	scene_culprit(s, "mount", 0, d.target);
 	scene_culprit(s, "process", pid, "lab-server");
+	scene_why(s, pid, "disk", d.target);
 	return scene_hold(s);
 }
 

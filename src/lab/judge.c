@@ -262,6 +262,51 @@ struct judged judge_lab(const struct lab *lab, const char *announced, const stru
 	return passed;
 }
 
+/* Shares of all states together. */
+static double shares(const json_t *answer)
+{
+	const json_t *states = json_object_get(answer, "states"), *one;
+	double sum = 0;
+	size_t i;
+
+	json_array_foreach(states, i, one) sum += json_number_value(json_object_get(one, "ratio"));
+	return sum;
+}
+
+static bool why_is(const json_t *answer, const char *announced, char *ret_why, size_t size)
+{
+	const char *leading = json_string_value(json_object_get(answer, "leading"));
+	const char *verdict = json_string_value(json_object_get(answer, "verdict"));
+	struct cursor c = cursor_of(announced, strlen(announced));
+	struct span pid, state;
+	double sum = shares(answer);
+
+	if (!leading || !verdict || !cursor_word(&c, &pid) || !cursor_word(&c, &state)) {
+		snprintf(ret_why, size, "murphy why gave no verdict");
+		return false;
+	}
+	cursor_blank(&c);
+	if (!span_eq(state, leading))
+		snprintf(ret_why, size, "murphy why says %s, not %.*s: %s", leading, (int)state.len,
+			state.at, verdict);
+	else if (!cursor_end(&c) && !strstr(verdict, c.at))
+		snprintf(ret_why, size, "murphy why does not name %s: %s", c.at, verdict);
+	else if (sum < 0.99 || sum > 1.01)
+		snprintf(ret_why, size, "the shares of murphy why add up to %.2f", sum);
+	else
+		return true;
+	return false;
+}
+
+bool judge_why(const char *json, size_t len, const char *announced, char *ret_why, size_t size)
+{
+	json_t *answer = json_loadb(json, len, JSON_DISABLE_EOF_CHECK, NULL);
+	bool right = why_is(answer, announced, ret_why, size);
+
+	json_decref(answer);
+	return right;
+}
+
 const char *outcome_name(enum outcome o)
 {
 	static const char *const names[] = { "ok", "MISS", "ALARM", "skipped", "BROKEN" };

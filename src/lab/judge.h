@@ -71,6 +71,13 @@ size_t announced_parse(const char *text, struct named *ret, size_t max);
 struct judged judge_lab(const struct lab *lab, const char *announced, const struct answer *before,
 	const struct answer *after);
 
+/*
+ * One line of `murphy why --json`, held against the rest of a lab's line "why": PID STATE NAMES.
+ * True when the leading state is STATE, its shares add up to all the time, and NAMES occurs in the
+ * verdict; else ret_why, of size bytes, says what is wrong.
+ */
+bool judge_why(const char *json, size_t len, const char *announced, char *ret_why, size_t size);
+
 const char *outcome_name(enum outcome o);
 
 #endif

@@ -35,6 +35,7 @@ struct scene {
 	struct undo *undo;
 	char dir[96];            /* on a disk, made by scene_dir(); "" before */
 	struct strbuf announced; /* culprits, for the line "ready" */
+	struct strbuf why;       /* for the line "why" */
 };
 
 /*
@@ -96,6 +97,12 @@ void scene_culprit(struct scene *s, const char *kind, pid_t pid, const char *nam
 
 /* After the culprits: somebody who must be among the victims that murphy names. */
 void scene_victim(struct scene *s, const char *kind, pid_t pid, const char *name);
+
+/*
+ * What murphy why must say of that process: the leading state, as in JSON, and a text that occurs
+ * in what it says of it ("lab-holder (tid 12)"; a port, a control group), "" for none.
+ */
+void scene_why(struct scene *s, pid_t pid, const char *state, const char *names);
 
 /* All is in place: say so, and stay until the end. Never returns. */
 int scene_hold(struct scene *s) __attribute__((noreturn));

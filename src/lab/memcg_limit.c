@@ -49,6 +49,7 @@ static int run(struct scene *s)
 		(int)pid, g.path);
 	scene_culprit(s, "cgroup", 0, g.path);
 	scene_culprit(s, "process", pid, "lab-thrash");
+	scene_why(s, pid, "memory", g.path);
 	scene_nap(1000);
 	return scene_hold(s);
 }

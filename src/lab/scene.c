@@ -56,6 +56,12 @@ void scene_victim(struct scene *s, const char *kind, pid_t pid, const char *name
 	strbuf_printf(&s->announced, " | victim %s %d %s", kind, (int)pid, name);
 }
 
+void scene_why(struct scene *s, pid_t pid, const char *state, const char *names)
+{
+	strbuf_clear(&s->why);
+	strbuf_printf(&s->why, "%d %s %s", (int)pid, state, names);
+}
+
 void scene_ready(struct scene *s)
 {
 	struct timespec t;
@@ -68,6 +74,8 @@ void scene_ready(struct scene *s)
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	__atomic_store_n(&s->undo->ready_ns, (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec,
 		__ATOMIC_RELEASE);
+	if (s->why.len)
+		scene_say(s, "why %s", s->why.bytes);
 	scene_say(s, "ready %s", s->announced.bytes ? s->announced.bytes : "healthy");
 }
 

@@ -17,6 +17,7 @@ struct need {
 	bool optional; /* a check that lacks it still judges */
 	bool ask;      /* never read by itself: only the keys that a check asks for */
 	bool (*keep)(const void *row); /* at the door: rows that somebody wants; NULL: all */
+	uint64_t for_ns;               /* of a table that is watched: how long */
 };
 
 enum { NEEDS_MAX = 16 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "source/proc.h"
 
+#include "base/cursor.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,6 +43,29 @@ bool proc_is_pid(const char *name, uint64_t *ret_pid)
 		return false;
 	*ret_pid = pid;
 	return true;
+}
+
+int proc_group(struct host *h, uint64_t tid, uint64_t *ret_pid)
+{
+	char path[PROC_PATH_MAX], buf[1024];
+	ssize_t n = host_read_record(h, proc_path(path, tid, "status"), buf, sizeof(buf));
+	struct cursor c, line;
+
+	if (n < 0)
+		return (int)n;
+	c = cursor_of(buf, (size_t)n);
+	while (cursor_line(&c, &line)) {
+		if (cursor_lit(&line, "Tgid:"))
+			return cursor_u64(&line, ret_pid) ? 0 : -EINVAL;
+	}
+	return -ENODATA;
+}
+
+bool proc_socket_inode(const char *target, size_t len, uint64_t *ret_inode)
+{
+	struct cursor c = cursor_of(target, len);
+
+	return cursor_lit(&c, "socket:[") && cursor_u64(&c, ret_inode) && cursor_lit(&c, "]");
 }
 
 uint64_t proc_now_ns(void)

@@ -18,6 +18,12 @@ const char *proc_path(char *buf, uint64_t pid, const char *file);
 /* A name that is a pid: digits only. */
 bool proc_is_pid(const char *name, uint64_t *ret_pid);
 
+/* Process of a task that may be a thread: the same for a main thread. 0 or -errno. */
+int proc_group(struct host *h, uint64_t tid, uint64_t *ret_pid);
+
+/* Inode of "socket:[12345]", a link of /proc/PID/fd. */
+bool proc_socket_inode(const char *target, size_t len, uint64_t *ret_inode);
+
 /*
  * How the reads of one table went. Processes die between two reads: that is no error, their rows
  * are simply not there. All other failures are rows known to be missing.

@@ -2,6 +2,7 @@
 /* Who holds a socket, by reading all links of /proc/PID/fd. */
 #include "base/cursor.h"
 #include "source/owners.h"
+#include "source/proc.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,14 +14,6 @@ struct walk {
 	struct strbuf names;
 	size_t denied; /* processes that did not let us look */
 };
-
-/* Inode of "socket:[12345]". */
-static bool socket_inode(const char *target, size_t len, uint64_t *ret_inode)
-{
-	struct cursor c = cursor_of(target, len);
-
-	return cursor_lit(&c, "socket:[") && cursor_u64(&c, ret_inode) && cursor_lit(&c, "]");
-}
 
 /* 0, -ETIME when it became late, else -errno of the directory: most often the process is gone. */
 static int walk_process(struct walk *w, uint64_t pid)
@@ -43,7 +36,7 @@ static int walk_process(struct walk *w, uint64_t pid)
 		snprintf(path + len, sizeof(path) - (size_t)len, "/%llu", (unsigned long long)fd);
 		ssize_t n = host_link(h, path, target, sizeof(target));
 
-		if (n > 0 && socket_inode(target, (size_t)n, &inode))
+		if (n > 0 && proc_socket_inode(target, (size_t)n, &inode))
 			owners_add(&w->owners, inode, pid, fd);
 	}
 	return 0;

@@ -56,6 +56,17 @@ bool probe_keep(const struct probe *p, enum table_id id, const void *row)
 	return !needed;
 }
 
+uint64_t needs_for_ns(const struct need *needs, size_t n_needs, enum table_id id)
+{
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < n_needs; i++) {
+		if (needs[i].table == id && needs[i].for_ns > most)
+			most = needs[i].for_ns;
+	}
+	return most;
+}
+
 bool probe_late(const struct probe *p)
 {
 	return p->deadline_ns != 0 && clock_ns(CLOCK_MONOTONIC) > p->deadline_ns;

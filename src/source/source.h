@@ -70,6 +70,9 @@ const struct table *probe_used(const struct probe *p, enum table_id id);
 /* True when somebody wants the row to stay. */
 bool probe_keep(const struct probe *p, enum table_id id, const void *row);
 
+/* How long table id is to be watched; 0: it is not that kind of table. */
+uint64_t needs_for_ns(const struct need *needs, size_t n_needs, enum table_id id);
+
 /* True once deadline_ns has passed: mark the table LATE and return. Cheap enough for every row. */
 bool probe_late(const struct probe *p);
 

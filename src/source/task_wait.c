@@ -3,6 +3,7 @@
 #include "base/cursor.h"
 #include "source/guard.h"
 #include "source/proc.h"
+#include "source/syscalls.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -113,48 +114,31 @@ int task_stack_parse(const char *buf, size_t len, struct table *t)
 	return 0;
 }
 
-/*
- * "NR ARG ARG ARG ARG ARG ARG SP PC", "-1 SP PC" outside of a call, "running". ret_fd is -1 when
- * the call does not begin with a descriptor.
- */
-static int parse_syscall(struct cursor *c, int64_t *ret_nr, int64_t *ret_fd)
+/* The descriptor whose file system the call waits for, -1: none. */
+static int64_t fd_of(int64_t number, const uint64_t *argument)
 {
-	uint64_t arg = 0;
-
-	*ret_fd = -1;
-	if (!cursor_s64(c, ret_nr))
-		return -EINVAL;
-	cursor_blank(c);
-	if (*ret_nr < 0 || !cursor_lit(c, "0x") || !cursor_x64(c, &arg))
-		return *ret_nr < 0 ? 0 : -EINVAL;
 	for (size_t i = 0; i < ARRAY_SIZE(fd_calls); i++) {
-		if (*ret_nr == fd_calls[i] && arg <= INT32_MAX)
-			*ret_fd = (int64_t)arg;
+		if (number == fd_calls[i] && argument[0] <= INT32_MAX)
+			return (int64_t)argument[0];
 	}
-	return 0;
+	return -1;
 }
 
 /*
  * Parse /proc/PID/syscall into a new row. Pure.
  *
- * Shape:  as parse_syscall() says.
- * Errors: -EINVAL malformed, -ENODATA "running".
- * Source: fs/proc/base.c, proc_pid_syscall().
+ * Shape, errors, source: as syscall_parse().
  */
 int task_syscall_parse(const char *buf, size_t len, struct table *t)
 {
-	struct cursor c = cursor_of(buf, len);
-	int64_t nr, fd;
-
-	if (len == 0 || cursor_lit(&c, "running"))
-		return -ENODATA;
-	if (parse_syscall(&c, &nr, &fd) < 0)
-		return -EINVAL;
-	struct task_wait *row = table_add(t);
+	uint64_t argument[SYSCALL_ARGUMENTS];
+	int64_t number;
+	int err = syscall_parse(buf, len, &number, argument);
+	struct task_wait *row = err < 0 ? NULL : table_add(t);
 
 	if (!row)
-		return -ENOMEM;
-	row_put(t->schema, row, TASK_WAIT_syscall, (uint64_t)nr);
+		return err < 0 ? err : -ENOMEM;
+	row_put(t->schema, row, TASK_WAIT_syscall, (uint64_t)number);
 	return 0;
 }
 
@@ -195,28 +179,11 @@ static int add_task(struct probe *p, struct table *t, uint64_t pid, uint64_t tid
 	return err;
 }
 
-/* Process of a task that is no process itself. */
-static int thread_group(struct probe *p, uint64_t tid, uint64_t *ret_pid)
-{
-	char path[PROC_PATH_MAX], buf[1024];
-	ssize_t n = host_read_record(p->host, proc_path(path, tid, "status"), buf, sizeof(buf));
-	struct cursor c, line;
-
-	if (n < 0)
-		return (int)n;
-	c = cursor_of(buf, (size_t)n);
-	while (cursor_line(&c, &line)) {
-		if (cursor_lit(&line, "Tgid:"))
-			return cursor_u64(&line, ret_pid) ? 0 : -EINVAL;
-	}
-	return -ENODATA;
-}
-
 /* The row for one asked key. 0 or -ENOMEM; a task that is gone is no error. */
 static int add_asked(struct probe *p, struct table *t, uint64_t key, struct tally *tally)
 {
 	uint64_t pid;
-	int err = thread_group(p, key, &pid);
+	int err = proc_group(p->host, key, &pid);
 
 	if (err == 0)
 		err = add_task(p, t, pid, key);
@@ -286,7 +253,8 @@ static int take(void *arg, size_t i, const char *buf, ssize_t len)
 	size_t at = i / ARRAY_SIZE(wait_files);
 	const struct wait_file *f = &wait_files[i % ARRAY_SIZE(wait_files)];
 	bool is_stack = f->column == TASK_WAIT_stack;
-	int64_t nr, fd = -1;
+	uint64_t argument[SYSCALL_ARGUMENTS];
+	int64_t nr;
 
 	if (len <= 0) {
 		if (len < 0 && state_of_errno((int)len) != STATE_ABSENT)
@@ -306,10 +274,9 @@ static int take(void *arg, size_t i, const char *buf, ssize_t len)
 
 	table_drop_last(t);
 	row_put(t->schema, row, f->column, is_stack ? got.stack : (uint64_t)got.syscall);
-	struct cursor c = cursor_of(buf, (size_t)len);
-
-	if (!is_stack && parse_syscall(&c, &nr, &fd) == 0 && fd >= 0)
-		read_mount(w->p, t, row, fd);
+	if (!is_stack && syscall_parse(buf, (size_t)len, &nr, argument) == 0 &&
+		fd_of(nr, argument) >= 0)
+		read_mount(w->p, t, row, fd_of(nr, argument));
 	return 0;
 }
 

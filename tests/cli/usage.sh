@@ -21,7 +21,7 @@ expect() {
 
 expect 64 "'bogus' is not one of its commands" bogus
 expect 64 "'bogus' is not one of its commands" help bogus
-for command in diagnose capture diff explain assert completion man; do
+for command in diagnose why capture diff explain assert completion man; do
 	expect 0 "" help $command
 	grep -q '.\{101\}' "$dir/out" && { echo "FAIL help $command: a line is too long"; failed=1; }
 done
@@ -54,11 +54,35 @@ expect 64 "one capture, or two" diff
 expect 64 "one capture, or two" diff a b c
 expect 64 "No such file" diff "$dir/none"
 expect 64 "no --for" diff a b --for 3
+expect 64 "it takes one target" why
+expect 64 "it takes one target" why 1 2
+expect 64 "':0' is no PID" why :0
+expect 64 "':65536' is no PID" why :65536
+expect 64 "'0' is no PID" why 0
+expect 64 "'/' is no PID" why /
+expect 64 "there is no process 99999999" why 99999999
+expect 64 "in a unit or control group called 'no-such.service'" why no-such.service
+expect 64 "0.5 to 600 seconds" why --for 0 1
+expect 64 "no --for" why --root / --for 3 1
 expect 64 "No such file" --root "$dir/none"
 expect 64 "neither a capture" --root "$dir"
 mkfifo "$dir/fifo"
 expect 64 "nor a regular file" --root "$dir/fifo"
 expect 64 "nor a regular file" --root /dev/zero
+# Where time goes: of a process that sleeps, of its capture, and of a port.
+sleep 60 &
+sleeper=$!
+timeout 20 "$murphy" why --json --for 0.5 $sleeper >"$dir/out" 2>"$dir/err"
+code=$?
+{ [ $code -eq 0 ] || [ $code -eq 3 ]; } && grep -q '"leading":"timer","idle":true' "$dir/out" || {
+	echo "FAIL why: exit $code: $(cat "$dir/err" "$dir/out")"
+	failed=1
+}
+"$murphy" capture "$dir/why.tar.zst" --for 0.5 >/dev/null 2>&1
+expect 0 "" why --root "$dir/why.tar.zst" $sleeper
+grep -q 'two frames, no samples' "$dir/out" || { echo "FAIL why --root: $(cat "$dir/out")"; failed=1; }
+kill $sleeper
+expect 64 "nobody listens" why :1
 [ -e "$dir/x.tar.zst" ] && { echo "FAIL a refused capture left a file"; failed=1; }
 
 # What is closed must not become a file that murphy opens and then writes to.

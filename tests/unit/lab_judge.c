@@ -226,6 +226,37 @@ static void the_reason_names_who_was_blamed(void **state UNUSED)
 	assert_string_equal(j.why, "names the wrong one: tcp.close-wait of process srv (7)");
 }
 
+#define WHY(leading, verdict, a, b)                                            \
+	"{\"kind\":\"why\",\"leading\":\"" leading "\",\"verdict\":\"" verdict \
+	"\",\"states\":[{\"ratio\":" a "},{\"ratio\":" b "}]}\n"
+
+static void why_names_state_and_cause(void **state UNUSED)
+{
+	static const struct {
+		const char *json, *announced;
+		bool right;
+	} cases[] = {
+		{ WHY("lock", "x waits; held by lab-holder", "0.7", "0.3"), "12 lock lab-holder",
+			true },
+		{ WHY("lock", "x waits", "0.7", "0.3"), "12 lock ", true },
+		{ WHY("disk", "x waits; held by lab-holder", "0.7", "0.3"), "12 lock lab-holder",
+			false },
+		{ WHY("lock", "x waits", "0.7", "0.3"), "12 lock lab-holder", false },
+		{ WHY("lock", "x waits", "0.7", "0.2"), "12 lock ", false },
+		{ "{}", "12 lock ", false },
+		{ "", "12 lock ", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char why[300] = "";
+
+		assert_int_equal(judge_why(cases[i].json, strlen(cases[i].json), cases[i].announced,
+					 why, sizeof(why)),
+			cases[i].right);
+		assert_true(cases[i].right || why[0]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +276,7 @@ int main(void)
 		cmocka_unit_test(a_sickness_is_more_than_info),
 		cmocka_unit_test(the_wanted_id_of_a_bystander_is_an_alarm),
 		cmocka_unit_test(the_reason_names_who_was_blamed),
+		cmocka_unit_test(why_names_state_and_cause),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* murphy why on real processes of this test: who is found, and what their threads do. */
+#include "look/inquiry.h"
+#include "tests/unit/unit.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FOR_NS UINT64_C(600000000)
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int port;
+
+static void *locked(void *arg UNUSED)
+{
+	pthread_mutex_lock(&lock);
+	return NULL;
+}
+
+/* Its main thread has the lock and sleeps; another waits for it. */
+static void hold_lock(void)
+{
+	pthread_t t;
+
+	pthread_mutex_lock(&lock);
+	pthread_create(&t, NULL, locked, NULL);
+	for (;;)
+		pause();
+}
+
+static void burn(void)
+{
+	for (volatile unsigned long i = 0;; i++)
+		;
+}
+
+static int listener(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0);
+	assert_true(listen(fd, 4) == 0 && getsockname(fd, (struct sockaddr *)&a, &len) == 0);
+	port = ntohs(a.sin_port);
+	return fd;
+}
+
+static void ask(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons((uint16_t)port) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	char c = 'a';
+
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 && send(fd, &c, 1, 0) == 1)
+		c = (char)recv(fd, &c, 1, 0);
+	_exit(c);
+}
+
+static pid_t start(void (*run)(void))
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		run();
+		_exit(1);
+	}
+	return pid;
+}
+
+static void stop(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static struct inquiry *look(struct target t, int want)
+{
+	struct inquiry *q = NULL;
+	struct host *h;
+
+	assert_int_equal(host_open_live(&h), 0);
+	assert_int_equal(inquiry_new(h, &t, FOR_NS, &q), want);
+	assert_non_null(q);
+	host_free(h);
+	return q;
+}
+
+static struct target pid_target(pid_t pid)
+{
+	return (struct target){ .kind = TARGET_PID, .pid = (uint64_t)pid };
+}
+
+static double share(const struct why *y, enum why_state state)
+{
+	for (size_t i = 0; i < y->n_parts; i++) {
+		if (y->part[i].state == state)
+			return y->part[i].ns / y->all_ns;
+	}
+	return 0;
+}
+
+static void who_computes(void **state UNUSED)
+{
+	pid_t pid = start(burn);
+	struct inquiry *q = look(pid_target(pid), 0);
+	const struct why *y = inquiry_why(q);
+
+	assert_true(y->sampled);
+	assert_int_equal(y->tasks, 1);
+	/* On a crowded machine it gets little of a CPU; it never sleeps. */
+	assert_true(share(y, WHY_USER) + share(y, WHY_SYSTEM) + share(y, WHY_CPU) +
+			    share(y, WHY_THROTTLED) >
+		    0.9);
+	inquiry_free(q);
+	stop(pid);
+}
+
+static void who_waits_for_a_lock(void **state UNUSED)
+{
+	pid_t pid = start(hold_lock);
+	struct inquiry *q;
+
+	usleep(100000);
+	q = look(pid_target(pid), 0);
+	const struct why *y = inquiry_why(q);
+
+	assert_int_equal(y->tasks, 2);
+	assert_int_equal(y->leading, WHY_LOCK);
+	assert_int_equal(y->part[0].place[0].holder, pid);
+	inquiry_free(q);
+	stop(pid);
+}
+
+static bool has(const uint64_t *pids, size_t n, pid_t pid)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (pids[i] == (uint64_t)pid)
+			return true;
+	}
+	return false;
+}
+
+/* The child asks this test, which does not answer; and is found by the port, as it listens. */
+static void who_waits_for_a_peer(void **state UNUSED)
+{
+	int fd = listener();
+	char name[32];
+	pid_t pid = start(ask);
+
+	usleep(100000);
+	struct inquiry *q = look(pid_target(pid), 0);
+	const struct why *y = inquiry_why(q);
+
+	snprintf(name, sizeof(name), "127.0.0.1:%d", port);
+	assert_int_equal(y->leading, WHY_PEER);
+	assert_non_null(strstr(y->part[0].place[0].text, name));
+	inquiry_free(q);
+
+	struct target t = { .kind = TARGET_PORT, .port = (uint32_t)port };
+	const uint64_t *pids;
+	size_t n;
+
+	q = look(t, 0);
+	pids = inquiry_pids(q, &n);
+	assert_true(has(pids, n, getpid()) && has(pids, n, pid)); /* and its child */
+	inquiry_free(q);
+	close(fd);
+	stop(pid); /* which had it too */
+	inquiry_free(look(t, -ESRCH));
+}
+
+static void nobody(void **state UNUSED)
+{
+	pid_t pid = start(burn);
+
+	stop(pid);
+	inquiry_free(look(pid_target(pid), -ESRCH));
+	inquiry_free(look((struct target){ .kind = TARGET_UNIT, .unit = "no-such-unit" }, -ESRCH));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_computes),
+		cmocka_unit_test(who_waits_for_a_lock),
+		cmocka_unit_test(who_waits_for_a_peer),
+		cmocka_unit_test(nobody),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
