@@ -33,21 +33,23 @@ int fuzz_judge_form(fuzz_form_fn *form, const char *buf, size_t len)
 	return err;
 }
 
-/* Read everything below path, to a depth that links cannot make endless. */
-static void walk(struct host *h, const char *path, int depth)
+/*
+ * Read what is below path: to a depth that links cannot make endless, and no more than *budget names,
+ * since links to links multiply.
+ */
+static void walk(struct host *h, const char *path, int depth, int *budget)
 {
 	auto_strbuf names = { 0 }, text = { 0 };
 	char below[512], target[64];
-	int budget = 64;
 
 	if (host_read_all(h, path, 65536, &text) == 0)
 		must(text.len <= 65536, "more bytes than asked for");
 	host_link(h, path, target, sizeof(target));
 	if (depth == 0 || host_list(h, path, &names) < 0)
 		return;
-	for (const char *name = NULL; budget-- > 0 && (name = host_next_name(&names, name));) {
+	for (const char *name = NULL; (*budget)-- > 0 && (name = host_next_name(&names, name));) {
 		snprintf(below, sizeof(below), "%s%s%s", path, *path ? "/" : "", name);
-		walk(h, below, depth - 1);
+		walk(h, below, depth - 1, budget);
 	}
 }
 
@@ -66,10 +68,11 @@ static int use_archive(const char *buf, size_t len)
 		struct host_space space;
 		auto_strbuf text = { 0 };
 		uint64_t n;
+		int budget = 2000;
 
 		if (host_set_frame(h, i) < 0)
 			continue;
-		walk(h, "", 4);
+		walk(h, "", 4, &budget);
 		host_table_note(h, "slab", &note);
 		host_rows(h, "slab", &text);
 		host_statfs(h, "/", &space);

@@ -25,9 +25,11 @@ fuzz_one()
 	limit=-max_total_time=$seconds
 	[ "$seconds" != 0 ] || limit=-runs=0
 	mkdir -p "$build/corpus/$1"
+	rm -f "$build/log/$1.ok"
 	if "$build/fuzz/fuzz-$1" -max_len=65536 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
 		"-artifact_prefix=$build/crash/$1-" "$limit" "$build/corpus/$1" "fuzz/corpus/$1" \
 		>"$build/log/$1" 2>&1; then
+		: >"$build/log/$1.ok"
 		echo "ok    $1: $(sed -n 's/^stat::number_of_executed_units: *//p' "$build/log/$1") runs"
 	else
 		echo "CRASH $1"
@@ -70,7 +72,7 @@ for name in $names ''; do
 	fi
 	wait
 	for done in $first $name; do
-		[ ! -f "$build/log/$done" ] || [ -e "$build/crash/failed" ] || survived "$done"
+		[ ! -f "$build/log/$done.ok" ] || survived "$done"
 	done
 	first=
 done
