@@ -81,5 +81,6 @@ const char *house_page(struct house *h, const char *id)
 		strbuf_printf(&page, "\n%s\n", r->doc);
 	strbuf_printf(&page, "\nA rule of the house: %s:%u. The language is in docs/checks.md.\n",
 		r->file, r->line);
+	h->arena.failed |= page.failed;
 	return arena_printf(&h->arena, "%s", strbuf_text(&page));
 }

@@ -122,7 +122,7 @@ static void refused(struct draft *d, int key, int err, const struct expr_error *
 			"the rule names too much: at most 15 "
 			"tables, 63 pieces of a text");
 	else
-		wrong_at(d, d->key_line[key], key_name(key), "memory is out");
+		d->house->arena.failed = true;
 }
 
 /* Its expressions, and the table whose rows they are about: the same for all. */
@@ -336,8 +336,7 @@ static void take_value(
 
 	strbuf_puts(text, part == CONF_VALUE ? "" : part == CONF_PARAGRAPH ? "\n\n" : "\n");
 	strbuf_puts(text, value);
-	if (text->failed)
-		wrong_at(d, line, key, "memory is out");
+	d->house->arena.failed |= text->failed;
 }
 
 void house_add_checks(struct house *h, const char *file, const char *buf, size_t len)

@@ -36,6 +36,10 @@ static int run_house(const struct args *a, struct house *house)
 	}
 	const char *page = house_page(house, a->operand[0]);
 
+	if (house->arena.failed) {
+		log_error("out of memory");
+		return EXIT_INTERNAL;
+	}
 	if (page)
 		return show(page);
 	return usage_error(

@@ -33,6 +33,7 @@ static int load_dir(struct house *h, const char *dir, const char *name,
 	const char *path = arena_printf(&h->arena, "%s/%s", dir, name);
 	int err = own_files_read(path, HOUSE_FILES_MAX, HOUSE_FILE_MAX, take_file, &l);
 
+	h->arena.failed |= err == -ENOMEM;
 	if (err < 0 && err != -ENOENT)
 		house_wrong(h, path, 0, "", "", "%s", strerror(-err));
 	return err == -ENOENT ? err : 0;

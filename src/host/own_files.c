@@ -65,7 +65,7 @@ struct folder {
 	void *arg;
 };
 
-static void read_one(const struct folder *f, const char *name)
+static int read_one(const struct folder *f, const char *name)
 {
 	auto_close fd = openat(f->fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	auto_strbuf path = { 0 }, text = { 0 }, why = { 0 };
@@ -80,10 +80,13 @@ static void read_one(const struct folder *f, const char *name)
 		strbuf_printf(&why, "longer than %zu KiB", f->file_max / 1024);
 	else if (err < 0)
 		strbuf_puts(&why, strerror(-err));
-	if (why.len > 0 || why.failed)
+	if (err == -ENOMEM || path.failed || why.failed)
+		return -ENOMEM;
+	if (why.len > 0)
 		f->each(f->arg, strbuf_text(&path), strbuf_text(&why), NULL, 0);
 	else
 		f->each(f->arg, strbuf_text(&path), NULL, strbuf_text(&text), text.len);
+	return 0;
 }
 
 /* Names that end in .conf; hidden ones are editors'. */
@@ -113,17 +116,17 @@ int own_files_read(const char *dir, size_t files_max, size_t file_max, own_file_
 		each(arg, dir, strbuf_text(&why), NULL, 0);
 		return 0;
 	}
-	int n = scandirat(fd, ".", &list, is_conf, compare);
+	int n = scandirat(fd, ".", &list, is_conf, compare), err = 0;
 
 	if (n < 0)
 		return -errno;
 	for (size_t i = 0; i < (size_t)n; i++) {
 		if (i < files_max)
-			read_one(&f, list[i]->d_name);
+			err = err < 0 ? err : read_one(&f, list[i]->d_name);
 		else if (i == files_max)
 			each(arg, dir, "there are more files than it reads", NULL, 0);
 		free(list[i]);
 	}
 	free(list);
-	return 0;
+	return err;
 }
