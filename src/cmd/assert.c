@@ -94,11 +94,12 @@ static int look_and_answer(
 	const struct args *a, struct host *h, const struct look_options *lo, const struct expr *e)
 {
 	struct look *l = NULL;
-	struct report r;
+	struct report r = { 0 };
 	int err = look_new(h, lo, NULL, &l);
 
-	if (err == 0)
-		err = look_next(l, &r);
+	if (err < 0)
+		return look_refused(a, err);
+	err = look_next(l, &r);
 	int code = err < 0 ? look_refused(a, err) : answer(a, e, &r);
 
 	look_free(l);
