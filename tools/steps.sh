@@ -195,6 +195,7 @@ labs()
 	gate "$1" rule flock -o -w 900 /tmp/murphy-lab.lock tests/lab/rule.sh "$2/murphy-lab" "$2/murphy"
 	if [ -x tests/lab/undo.sh ]; then
 		gate "$1" undo flock -o -w 900 /tmp/murphy-lab.lock tests/lab/undo.sh "$2/murphy-lab"
+		gate "$1" diff flock -o -w 900 /tmp/murphy-lab.lock tests/lab/diff.sh "$2/murphy"
 	fi
 }
 

@@ -31,29 +31,34 @@ static void side_release(struct side *s)
 	host_free(s->host);
 }
 
-/* What the checks found is a fact like others: one machine is sick of it, the other is not. */
+/*
+ * What the checks found is a fact like others: one machine is sick of it, the other is not. What harms
+ * nobody comes and goes with the load, and is as good as nothing.
+ */
 static void add_findings(struct side *s)
 {
-	static const double weight[] = { 58, 94, 98 };
+	static const double weight[] = { [SEVERITY_WARNING] = 94, [SEVERITY_CRITICAL] = 98 };
 	const struct report *r = &s->report;
 
 	s->facts.state[FACT_finding] = STATE_OK;
 	for (size_t i = 0; i < r->n_results; i++) {
 		const char *id = r->result[i].check->id;
-		struct fact fact = { .id = FACT_finding, .of = id, .text = "not found" };
+		struct fact fact = { .id = FACT_finding, .of = id, .text = "nothing" };
 		const struct finding *worst = NULL;
+		bool fine = r->result[i].verdict == VERDICT_FINE;
 
 		for (size_t k = 0; k < r->n_findings; k++) {
-			if (strcmp(r->finding[k]->id, id) == 0 &&
-				(!worst || r->finding[k]->severity > worst->severity))
-				worst = r->finding[k];
+			const struct finding *f = r->finding[k];
+
+			if (strcmp(f->id, id) == 0 && (!worst || f->severity > worst->severity))
+				worst = f;
 		}
-		if (worst) {
+		if (worst && worst->severity > SEVERITY_INFO) {
 			fact.text = severity_name(worst->severity);
 			fact.weight = weight[worst->severity];
 			fact.why = worst->title;
 		}
-		if (worst || r->result[i].verdict == VERDICT_FINE)
+		if (worst || fine)
 			facts_put(&s->facts, &fact);
 	}
 }

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { NAMES_SHOWN = 4, SCORE_OF_SIZE = 9, SIGMAS = 4 };
+enum { NAMES_SHOWN = 4, SCORE_OF_SIZE = 7, SIGMAS = 4 };
 
 /* Two walks over sorted facts, side by side. */
 struct pair {

@@ -9,7 +9,7 @@ struct difference {
 	const struct fact *a, *b; /* NULL: not there, and that is a difference (FACT_MEMBER) */
 	struct measure from, to;  /* the numbers that were compared: of a and of b */
 	bool ever;                /* they are means since boot: one side has one frame only */
-	double score;             /* what it is ranked by: weight, and up to 9 for its size */
+	double score;             /* what it is ranked by: weight, and up to 7 for its size */
 	const char *why;          /* static */
 };
 

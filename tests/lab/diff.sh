@@ -1,0 +1,35 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# diff.sh MURPHY: a healthy machine and the same with a lab on it: murphy diff says the lab's
+# sickness first. What else is found stands below it: the machine may have its own troubles.
+set -u
+murphy=$1 dir=$(mktemp -d) failed=0 lab=
+trap '[ -z "$lab" ] || kill -INT "$lab" 2>/dev/null; rm -rf "$dir"' EXIT
+if [ "$(id -u)" != 0 ]; then
+	echo 'needs root'
+	exit 77
+fi
+
+for pair in close-wait:tcp.close-wait memcg-limit:mem.cgroup cpu-throttled:cpu.throttled \
+	fd-limit:proc.fd-limit; do
+	name=${pair%:*} id=${pair#*:}
+	"$murphy" capture --force "$dir/healthy.tar.zst" || exit 1
+	"$murphy" lab run "$name" --for 12 >"$dir/log" 2>&1 &
+	lab=$!
+	sleep 6
+	"$murphy" capture --force "$dir/sick.tar.zst" || exit 1
+	kill -INT "$lab" 2>/dev/null
+	wait "$lab"
+	lab=
+	"$murphy" diff --json "$dir/healthy.tar.zst" "$dir/sick.tar.zst" |
+		grep '"kind":"difference"' >"$dir/out"
+	# Findings are equal by weight where they are equally severe.
+	top=$(head -n 1 "$dir/out" | sed 's/.*"score":\([0-9.]*\).*/\1/')
+	if grep -F "\"id\":\"finding\",\"of\":\"$id\"" "$dir/out" | grep -qF "\"score\":$top,"; then
+		echo "ok    $name: $(grep -c . "$dir/out") differences"
+	else
+		echo "FAIL  $name: not first: $(cut -c 1-200 "$dir/out") $(cat "$dir/log")"
+		failed=1
+	fi
+done
+exit $failed
