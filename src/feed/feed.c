@@ -3,9 +3,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "feed/reader.h"
+#include "feed/run.h"
 #include "feed/wire.h"
-#include "source/source.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,55 +14,9 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-/*
- * No more than ABANDONED_MAX processes that nothing can end are left behind on a sick host, and one
- * more for what should never hang.
- */
-enum { SOURCES_MAX = 128, READERS_MAX = 64, ABANDONED_MAX = 4, DYING_MS = 50 };
-
-enum { FRAME_BYTES_MAX = 256 << 20 };
-
 #define BUDGET_ROOT_NS 30000000000u
 /* How much later than the source's own deadline its reader is ended. */
 #define GRACE_NS 100000000u
-
-enum progress { IDLE, WAITING, RUNNING, DONE };
-
-struct reader {
-	pid_t pid; /* 0: it was reaped, and the number may be somebody else's */
-	int fd;
-	struct strbuf in;
-	size_t source[SOURCES_MAX];
-	size_t n_sources, at; /* sources before at are done */
-	uint64_t deadline_ns; /* of the source it is at */
-};
-
-struct feed {
-	struct host *host;
-	host_tap_fn *tap;
-	void *tap_arg;
-	const struct frame *was;
-	uint64_t budget_ns;         /* of a live read */
-	struct feed_cost cost;      /* of the readers that have ended */
-	pid_t stuck[SOURCES_MAX];   /* by source: a reader that was killed and did not die yet */
-	bool answered[SOURCES_MAX]; /* by source: it has, in this or an earlier frame */
-	pid_t leaving[READERS_MAX]; /* said that they were done and did not end yet */
-};
-
-/* One round of reading: a frame, or the asks of one. */
-struct run {
-	struct feed *feed;
-	struct reader_job job;
-	struct frame *frame;
-	bool wanted[TABLES];
-	enum progress progress[SOURCES_MAX];
-	struct reader *reader[READERS_MAX];
-	size_t n_readers;
-	bool alone; /* something hung: from now on each source has a reader of its own */
-	unsigned int hung_before; /* children of earlier frames that still hang */
-	bool despairs;            /* of the readers that hang: they do not die */
-	uint64_t deadline_ns;
-};
 
 int feed_new(struct host *h, struct feed **ret_feed)
 {
@@ -150,80 +103,6 @@ void feed_free(struct feed *f)
 	free(f);
 }
 
-/* Does the source fill a table of this run? */
-static bool fills_wanted(const struct run *r, const struct source *s)
-{
-	for (size_t i = 0; i < SOURCE_TABLES_MAX && s->fills[i]; i++) {
-		if (r->wanted[s->fills[i]])
-			return true;
-	}
-	return false;
-}
-
-static bool fills(const struct source *s, enum table_id id)
-{
-	for (size_t i = 0; i < SOURCE_TABLES_MAX && s->fills[i]; i++) {
-		if (s->fills[i] == id)
-			return true;
-	}
-	return false;
-}
-
-/* Is a source that fills one of the tables still to come? below: only of a lower rank. */
-static bool pending(const struct run *r, const enum table_id *ids, size_t self, bool below)
-{
-	for (size_t i = 0; i < SOURCE_TABLES_MAX && ids[i]; i++) {
-		for (size_t k = 0; k < n_sources; k++) {
-			bool busy = r->progress[k] == WAITING || r->progress[k] == RUNNING;
-
-			if (k != self && busy && fills(sources[k], ids[i]) &&
-				(!below || sources[k]->rank < sources[self]->rank))
-				return true;
-		}
-	}
-	return false;
-}
-
-static bool ready(const struct run *r, size_t k)
-{
-	const struct source *s = sources[k];
-
-	return !pending(r, s->uses, k, false) && !pending(r, s->after, k, false) &&
-	       !pending(r, s->fills, k, true);
-}
-
-/* A better source has filled all that this one could. */
-static bool superfluous(const struct run *r, const struct source *s)
-{
-	if (s->rank == 0)
-		return false;
-	for (size_t i = 0; i < SOURCE_TABLES_MAX && s->fills[i]; i++) {
-		if (r->wanted[s->fills[i]] && !table_usable(r->frame->at[s->fills[i]]))
-			return false;
-	}
-	return true;
-}
-
-/* t, or an empty one that says why: strangers' frames are bounded, however many tables they have. */
-static struct table *bounded(const struct run *r, enum table_id id, struct table *t)
-{
-	size_t bytes = table_bytes(t);
-
-	for (int other = 1; other < TABLES; other++)
-		bytes += r->frame->at[other] ? table_bytes(r->frame->at[other]) : 0;
-	if (host_is_live(r->feed->host) || bytes <= FRAME_BYTES_MAX)
-		return t;
-	struct table *empty = table_new(schemas[id]);
-
-	if (empty) {
-		empty->lost = t->lost + t->n;
-		table_fail(empty, STATE_LATE, "left out: the tables of a frame may have %d MiB",
-			FRAME_BYTES_MAX >> 20);
-	}
-	table_unref(t);
-	return empty;
-}
-
 static void put_table(struct run *r, size_t source, enum table_id id, struct table *t)
 {
 	struct table *have = r->frame->at[id];
@@ -235,7 +114,7 @@ static void put_table(struct run *r, size_t source, enum table_id id, struct tab
 	}
 	r->frame->at[id] = NULL;
 	table_unref(have);
-	t = bounded(r, id, t);
+	t = run_bounded(r, id, t);
 	if (t)
 		t->method = sources[source]->name;
 	r->frame->at[id] = t;
@@ -382,9 +261,9 @@ static bool launch(struct run *r)
 			shared[n_shared++] = k;
 			continue;
 		}
-		if (!ready(r, k) || n_shared > 0)
+		if (!run_ready(r, k) || n_shared > 0)
 			continue;
-		if (superfluous(r, s))
+		if (run_superfluous(r, s))
 			r->progress[k] = DONE;
 		else if (!start(r, &k, 1))
 			return false;
@@ -559,26 +438,6 @@ static void run_all(struct run *r)
 	}
 }
 
-/* What a source uses is read too, whether or not somebody else wants it. */
-static void want_uses(struct run *r)
-{
-	for (bool more = true; more;) {
-		more = false;
-		for (size_t k = 0; k < n_sources; k++) {
-			const enum table_id *uses = sources[k]->uses;
-
-			for (size_t i = 0;
-				fills_wanted(r, sources[k]) && i < SOURCE_TABLES_MAX && uses[i];
-				i++) {
-				if (r->wanted[uses[i]] || r->frame->at[uses[i]])
-					continue;
-				r->wanted[uses[i]] = true;
-				more = true;
-			}
-		}
-	}
-}
-
 static int run_tables(struct run *r)
 {
 	bool live = host_is_live(r->feed->host);
@@ -591,9 +450,9 @@ static int run_tables(struct run *r)
 	r->job.wanted = r->wanted;
 	r->job.tap = r->feed->tap != NULL;
 	r->hung_before = host_stuck(r->feed->host);
-	want_uses(r);
+	run_want_uses(r);
 	for (size_t k = 0; k < n_sources; k++) {
-		if (fills_wanted(r, sources[k]))
+		if (run_fills_wanted(r, sources[k]))
 			r->progress[k] = WAITING;
 	}
 	run_all(r);
