@@ -19,7 +19,10 @@
 /* Who spends that much of a CPU in the kernel, and that part of his own time. */
 #define VICTIM_SYSTEM_RATIO 0.20
 #define VICTIM_SYSTEM_PART 0.40
-#define VICTIM_WHY "of a CPU in the kernel, where a slow clock is read"
+#define VICTIM_WHY "of a CPU in the kernel, and neither for files nor for memory"
+/* Less than what takes a hundredth of a CPU: then files and memory are not why it is there. */
+#define VICTIM_BYTES_PER_S 10e6
+#define VICTIM_FAULTS_PER_S 5e3
 
 /* Best first. Hyper-V's second one and Xen's are system calls on some kernels, still the best there. */
 static const char *const good[] = { "tsc", "kvm-clock", "hyperv_clocksource_tsc_page",
@@ -117,6 +120,26 @@ static struct reading system_ratio(const struct model *m, const struct process_f
 	return reading_ok(r) ? ratio_of(r.value, (double)elapsed_ns) : r;
 }
 
+static bool below(struct reading r, double limit)
+{
+	return reading_ok(r) && r.value < limit;
+}
+
+/* In the kernel for something else than files and memory; false also when that is not known. */
+static bool idle_kernel_work(const struct model *m, const struct process_facts *p)
+{
+	const struct process *row = table_find(frame_table(m->now, TABLE_process), p->pid);
+	const struct process_io *io = table_find(frame_table(m->now, TABLE_process_io), p->pid);
+
+	return row && io &&
+	       below(model_rate(m, TABLE_process, row, PROCESS_minor_faults),
+		       VICTIM_FAULTS_PER_S) &&
+	       below(model_rate(m, TABLE_process_io, io, PROCESS_IO_read_chars),
+		       VICTIM_BYTES_PER_S) &&
+	       below(model_rate(m, TABLE_process_io, io, PROCESS_IO_written_chars),
+		       VICTIM_BYTES_PER_S);
+}
+
 static struct reading add_victims(struct judgement *j, const struct model *m, struct finding *f)
 {
 	struct reading most = reading_none(STATE_ABSENT);
@@ -126,7 +149,8 @@ static struct reading add_victims(struct judgement *j, const struct model *m, st
 		struct reading in_kernel = system_ratio(m, p);
 
 		if (!reading_ok(in_kernel) || in_kernel.value < VICTIM_SYSTEM_RATIO ||
-			in_kernel.value < VICTIM_SYSTEM_PART * p->cpu_ratio.value)
+			in_kernel.value < VICTIM_SYSTEM_PART * p->cpu_ratio.value ||
+			!idle_kernel_work(m, p))
 			continue;
 		struct entity e = entity_process(j, m, p->pid);
 
@@ -218,7 +242,7 @@ static void report(struct judgement *j, const struct model *m, const struct cloc
 	/* That the kernel works for them is seen, that it reads clocks is not. */
 	if (f->n_victims > 0) {
 		f->severity = SEVERITY_WARNING;
-		f->confidence = measured ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE;
+		f->confidence = CONFIDENCE_POSSIBLE;
 		f->share = most.value;
 	}
 	finding_culprit(f, entity_host());
@@ -248,6 +272,7 @@ const struct check check_cpu_clocksource = {
 	.question = "Is the clock that programs read a slow one?",
 	.needs = { { .table = TABLE_clock }, { .table = TABLE_clock_cost, .optional = true },
 		{ .table = TABLE_klog_clock, .optional = true },
+		{ .table = TABLE_process_io, .rate = true, .optional = true },
 		{ .table = TABLE_process, .rate = true, .optional = true } },
 	.models = { MODEL_process },
 	.judge = judge,

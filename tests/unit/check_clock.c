@@ -29,6 +29,15 @@ static struct process *add_process(
 	return now;
 }
 
+static void add_io(struct scene *s, uint64_t pid, uint64_t read_chars)
+{
+	struct process_io *was = build_row(&s->was, TABLE_process_io);
+	struct process_io *now = build_row(&s->now, TABLE_process_io);
+
+	was->pid = now->pid = pid;
+	now->read_chars = read_chars;
+}
+
 static void add_clock(struct scene *s, const char *current, const char *available, uint64_t read_ns)
 {
 	struct clock *c = build_row(&s->now, TABLE_clock);
@@ -124,12 +133,18 @@ static void who_works_in_the_kernel_pays_for_it(void **state UNUSED)
 	add_process(&s, 20, "proxy", 45, 19);                /* too little in the kernel */
 	add_process(&s, 21, "compute", 100, 39);             /* most of it its own */
 	add_process(&s, 22, "kswapd0", 90, 90)->kthread = 1; /* no program */
+	add_process(&s, 24, "fork", 90, 90)->minor_faults = 10000;
+	add_io(&s, 24, 0);
+	add_process(&s, 25, "cp", 90, 90);
+	add_io(&s, 25, 20000000);
+	add_process(&s, 26, "secret", 90, 90); /* its I/O is denied */
 	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_SAD);
 	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
 	add_process(&s, 23, "db", 45, 21);
+	add_io(&s, 23, 19999998);
 	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_SAD);
 	assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
-	assert_int_equal(only(&s)->confidence, CONFIDENCE_LIKELY);
+	assert_int_equal(only(&s)->confidence, CONFIDENCE_POSSIBLE);
 	assert_int_equal(only(&s)->n_victims, 1);
 	assert_int_equal(only(&s)->victims[0].pid, 23);
 	scene_end(&s);
