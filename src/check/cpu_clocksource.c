@@ -20,9 +20,9 @@
 #define VICTIM_SYSTEM_RATIO 0.20
 #define VICTIM_SYSTEM_PART 0.40
 #define VICTIM_WHY "of a CPU in the kernel, and neither for files nor for memory"
-/* Less than what takes a hundredth of a CPU: then files and memory are not why it is there. */
+/* Less than takes some hundredths of a CPU: files, memory and children are not why it is there. */
 #define VICTIM_BYTES_PER_S 10e6
-#define VICTIM_FAULTS_PER_S 5e3
+#define VICTIM_FAULTS_PER_S 500
 
 /* Best first. Hyper-V's second one and Xen's are system calls on some kernels, still the best there. */
 static const char *const good[] = { "tsc", "kvm-clock", "hyperv_clocksource_tsc_page",

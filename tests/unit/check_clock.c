@@ -133,7 +133,7 @@ static void who_works_in_the_kernel_pays_for_it(void **state UNUSED)
 	add_process(&s, 20, "proxy", 45, 19);                /* too little in the kernel */
 	add_process(&s, 21, "compute", 100, 39);             /* most of it its own */
 	add_process(&s, 22, "kswapd0", 90, 90)->kthread = 1; /* no program */
-	add_process(&s, 24, "fork", 90, 90)->minor_faults = 10000;
+	add_process(&s, 24, "fork", 90, 90)->minor_faults = 1000;
 	add_io(&s, 24, 0);
 	add_process(&s, 25, "cp", 90, 90);
 	add_io(&s, 25, 20000000);
