@@ -89,6 +89,19 @@ static void add_look(struct judgement *j, struct finding *f, const struct crowd 
 					(unsigned long long)top->pid));
 }
 
+/*
+ * Since 6.14 each pid namespace has a pid_max of its own, and /proc/loadavg still counts the whole
+ * machine: of a container, which shows no kernel threads, the two do not belong together.
+ */
+static bool sees_host(const struct model *m)
+{
+	for (size_t i = 0; m->process && i < m->process->n; i++) {
+		if (m->process->row[i].kthread)
+			return true;
+	}
+	return !m->process || m->process->n == 0;
+}
+
 /* The host's own limits. */
 static bool judge_host(const struct model *m, struct judgement *j)
 {
@@ -98,7 +111,7 @@ static bool judge_host(const struct model *m, struct judgement *j)
 
 	if (!s || !load || !row_has(load->has, LOADAVG_tasks))
 		return false;
-	bool pids = row_has(s->has, SYSCTL_kernel_pid_max);
+	bool pids = row_has(s->has, SYSCTL_kernel_pid_max) && sees_host(m);
 	bool threads = row_has(s->has, SYSCTL_kernel_threads_max);
 	double pid_max = pids ? (double)s->kernel_pid_max : 0;
 	double limit = threads && (!pids || (double)s->kernel_threads_max < pid_max)

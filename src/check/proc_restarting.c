@@ -37,12 +37,6 @@ static bool supervises(const struct process_facts *p)
 	return false;
 }
 
-/* Init, and the systemd of a user: what they start leads its own session; orphans do not. */
-static bool is_init(const struct process_facts *p)
-{
-	return p->pid == 1 || strcmp(p->comm, "systemd") == 0;
-}
-
 /*
  * Who starts short commands all day: shells and interpreters, cron, builds, monitors, and what
  * forks for each connection or probe.
@@ -69,6 +63,12 @@ static bool starts_commands(const struct process_facts *p)
 	size_t n = strlen(p->comm);
 
 	return n >= 2 && strcmp(p->comm + n - 2, "sh") == 0;
+}
+
+/* Init, and the systemd of a user: what they start leads its own session; orphans do not. */
+static bool is_init(const struct process_facts *p)
+{
+	return (p->pid == 1 && !starts_commands(p)) || strcmp(p->comm, "systemd") == 0;
 }
 
 /* Init waits for the orphans of the whole machine: their faults say nothing of this service. */
@@ -167,10 +167,16 @@ static void add_culprits(
 	} else {
 		e.detail = judge_text(j, "starts %s again", r->comm);
 	}
-	child.detail = judge_text(j, "the one before it, pid %llu, lived %s at most",
-		(unsigned long long)r->gone, human_ns((double)r->lived_ns).s);
+	struct entity gone = {
+		.kind = ENTITY_PROCESS, .name = judge_text(j, "%s", r->comm), .pid = r->gone
+	};
+
+	gone.detail = judge_text(
+		j, "the one before it, lived %s at most", human_ns((double)r->lived_ns).s);
 	finding_culprit(f, e);
 	finding_culprit(f, child);
+	/* A crash or a kill of it is why: those findings name it. */
+	finding_culprit(f, gone);
 }
 
 static void report(

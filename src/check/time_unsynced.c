@@ -163,6 +163,10 @@ static void add_todo(
 {
 	const char *comm = x->keeper ? x->keeper->comm : "";
 
+	if (x->container) {
+		finding_todo(f, "look on its host:  timedatectl; chronyc tracking");
+		return;
+	}
 	if (strcmp(comm, "chronyd") == 0)
 		finding_todo(f,
 			"ask it:  chronyc -n sources; chronyc tracking   (Reach 0: no server "

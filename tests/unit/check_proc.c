@@ -190,6 +190,7 @@ static void the_hosts_pids_run_out(void **state UNUSED)
 		scene_start(&s);
 		add_limits(&s, cases[i].tasks, cases[i].pid_max, cases[i].threads_max);
 		add_both(&s, 20, 1, "pool", SECOND)->threads = 500;
+		add_both(&s, 2, 0, "kthreadd", 0)->kthread = 1;
 		for (uint64_t pid = 30; pid < 40; pid++)
 			add_both(&s, pid, 1, "worker", SECOND)->threads = 60;
 		if (scene_judge(&s, &check_proc_pid_limit) != cases[i].want)
@@ -204,6 +205,17 @@ static void the_hosts_pids_run_out(void **state UNUSED)
 		}
 		scene_end(&s);
 	}
+}
+
+static void a_containers_pid_max_is_not_the_hosts(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_limits(&s, 5000, 1024, 100000);
+	add_both(&s, 1, 0, "app", SECOND);
+	assert_int_equal(scene_judge(&s, &check_proc_pid_limit), VERDICT_FINE);
+	scene_end(&s);
 }
 
 static struct cgroup *add_group(
@@ -361,6 +373,7 @@ static void a_supervisor_starts_it_again(void **state UNUSED)
 	assert_int_equal(only(&s)->confidence, CONFIDENCE_LIKELY);
 	assert_int_equal(only(&s)->culprits[0].pid, 10);
 	assert_int_equal(only(&s)->culprits[1].pid, 101);
+	assert_int_equal(only(&s)->culprits[2].pid, 100);
 	assert_string_equal(only(&s)->title,
 		"flaky ends within 2 s and is started again by runsv (pid 10), over and over");
 	/* Why it may be. */
@@ -378,7 +391,8 @@ static void a_supervisor_starts_it_again(void **state UNUSED)
 static void what_is_no_restart(void **state UNUSED)
 {
 	static const char *const parents[] = { "bash", "sh", "python3", "cron", "make", "sshd",
-		"containerd-shim", "postgres", "flaky", "zabbix_agentd", "mydaemon", "fish" };
+		"containerd-shim", "postgres", "flaky", "keepalived", "zabbix_agentd", "mydaemon",
+		"fish" };
 	struct scene s;
 
 	for (size_t i = 0; i < ARRAY_SIZE(parents); i++) {
@@ -495,6 +509,7 @@ int main(void)
 		cmocka_unit_test(a_group_has_fewer_pids),
 		cmocka_unit_test(what_zombies_are_not),
 		cmocka_unit_test(the_hosts_pids_run_out),
+		cmocka_unit_test(a_containers_pid_max_is_not_the_hosts),
 		cmocka_unit_test(a_groups_pids_run_out),
 		cmocka_unit_test(the_group_that_is_full_is_told),
 		cmocka_unit_test(a_users_limit_counts_all_his_threads),

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab/lab.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+/* A user that nobody is, so that nobody else's threads count. */
+enum { USER = 64123, LIMIT = 80, THREADS = 76, STACK = 65536 };
+
+static void *wait_for_ever(void *arg)
+{
+	(void)arg;
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void crowd(int done) __attribute__((noreturn));
+static void crowd(int done)
+{
+	struct rlimit r = { LIMIT, LIMIT };
+	pthread_attr_t small;
+	pthread_t t;
+
+	if (setrlimit(RLIMIT_NPROC, &r) < 0 || setgroups(0, NULL) < 0 || setgid(USER) < 0 ||
+		setuid(USER) < 0)
+		_exit(1);
+	/* A new user loses the death signal. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, STACK);
+	for (int i = 1; i < THREADS; i++) {
+		if (pthread_create(&t, &small, wait_for_ever, NULL) != 0)
+			_exit(1);
+	}
+	if (write(done, "d", 1) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static int run(struct scene *s)
+{
+	int done[2];
+	char c;
+
+	if (pipe(done) < 0)
+		return -errno;
+	pid_t pid = scene_child(s, "lab-threads");
+
+	if (pid == 0)
+		crowd(done[1]);
+	close(done[1]);
+	if (pid < 0 || read(done[0], &c, 1) != 1)
+		return pid < 0 ? pid : -EAGAIN;
+	scene_say(s, "lab-threads (pid %d) has %d threads; its user %d may have %d", (int)pid,
+		THREADS, USER, LIMIT);
+	scene_culprit(s, "process", pid, "lab-threads");
+	return scene_hold(s);
+}
+
+const struct lab lab_user_limit = {
+	.name = "user-limit",
+	.story = "A user has nearly as many threads as the limit of his process allows",
+	.want = "proc.pid-limit",
+	.bounds = "76 threads that wait",
+	.root = true,
+	.run = run,
+};
