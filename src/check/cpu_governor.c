@@ -119,11 +119,11 @@ struct heat {
 
 static struct heat find_heat(const struct model *m)
 {
-	const struct table *t = frame_table(m->now, TABLE_cpu_throttle);
 	double elapsed_ns = (double)model_elapsed_ns(m, TABLE_cpu_throttle);
+	const struct table *t = elapsed_ns > 0 ? frame_table(m->now, TABLE_cpu_throttle) : NULL;
 	struct heat h = { .ratio = reading_none(STATE_ABSENT), .cpu = -1 };
 
-	for (table_each(struct cpu_throttle, c, elapsed_ns > 0 ? t : NULL)) {
+	for (table_each(struct cpu_throttle, c, t)) {
 		static const unsigned int columns[][2] = {
 			{ CPU_THROTTLE_core_ns, CPU_THROTTLE_core },
 			{ CPU_THROTTLE_package_ns, CPU_THROTTLE_package },

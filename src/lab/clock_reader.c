@@ -10,9 +10,10 @@ pid_t clock_reader(struct scene *s, const char *comm)
 	pid_t pid = scene_child(s, comm);
 	struct timespec t;
 
-	while (pid == 0)
+	if (pid != 0)
+		return pid;
+	for (;;)
 		clock_gettime(CLOCK_MONOTONIC, &t);
-	return pid;
 }
 
 static int run(struct scene *s)
