@@ -92,6 +92,13 @@ static inline enum verdict scene_judge(struct scene *s, const struct check *chec
 	return check->judge(&s->model, &s->judgement);
 }
 
+/* The finding, which must be the only one. */
+static inline const struct finding *scene_only(const struct scene *s)
+{
+	assert_int_equal(s->judgement.n_findings, 1);
+	return s->judgement.finding[0];
+}
+
 static inline void scene_end(struct scene *s)
 {
 	for (int i = 0; i < MODELS; i++)

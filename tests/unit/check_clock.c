@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu.clocksource, cpu.emulated, cpu.governor, time.unsynced. */
+/* cpu.clocksource, cpu.emulated, cpu.governor. */
 #include "tests/unit/build.h"
 
-extern const struct check check_cpu_clocksource, check_cpu_emulated, check_cpu_governor,
-	check_time_unsynced;
+extern const struct check check_cpu_clocksource, check_cpu_emulated, check_cpu_governor;
 
 #define KHZ UINT64_C(1000)
 #define GHZ UINT64_C(1000000000)
-
-static const struct finding *only(const struct scene *s)
-{
-	assert_int_equal(s->judgement.n_findings, 1);
-	return s->judgement.finding[0];
-}
 
 /* It took so many hundredths of the two seconds, system of them in the kernel. */
 static struct process *add_process(
@@ -81,8 +74,8 @@ static void a_good_clock_is_fine(void **state UNUSED)
 	add_clock(&s, "tsc", "tsc", 2000);
 	add_process(&s, 20, "db", 100, 90);
 	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_SAD);
-	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
-	assert_int_equal(only(&s)->confidence, CONFIDENCE_POSSIBLE);
+	assert_int_equal(scene_only(&s)->severity, SEVERITY_INFO);
+	assert_int_equal(scene_only(&s)->confidence, CONFIDENCE_POSSIBLE);
 	scene_end(&s);
 	scene_start(&s);
 	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_UNKNOWN);
@@ -108,19 +101,19 @@ static void a_slow_clock_is_sad_when_a_better_one_was(void **state UNUSED)
 	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_FINE);
 	give_up(&s, "tsc", "clocksource watchdog");
 	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_SAD);
-	assert_int_equal(only(&s)->confidence, CONFIDENCE_LIKELY);
-	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
-	assert_non_null(strstr(only(&s)->cause, "clocksource watchdog"));
-	for (size_t i = 0; i < only(&s)->n_todo; i++)
-		assert_null(strstr(only(&s)->todo[i], "echo "));
+	assert_int_equal(scene_only(&s)->confidence, CONFIDENCE_LIKELY);
+	assert_int_equal(scene_only(&s)->severity, SEVERITY_INFO);
+	assert_non_null(strstr(scene_only(&s)->cause, "clocksource watchdog"));
+	for (size_t i = 0; i < scene_only(&s)->n_todo; i++)
+		assert_null(strstr(scene_only(&s)->todo[i], "echo "));
 	scene_end(&s);
 	scene_start(&s);
 	add_clock(&s, "acpi_pm", "tsc hpet acpi_pm", 1400);
 	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_SAD);
-	assert_int_equal(only(&s)->confidence, CONFIDENCE_CERTAIN);
-	assert_string_equal(
-		only(&s)->title, "The clock source is acpi_pm: reading the time takes 1.4 us");
-	assert_non_null(strstr(only(&s)->todo[1], "echo tsc >"));
+	assert_int_equal(scene_only(&s)->confidence, CONFIDENCE_CERTAIN);
+	assert_string_equal(scene_only(&s)->title,
+		"The clock source is acpi_pm: reading the time takes 1.4 us");
+	assert_non_null(strstr(scene_only(&s)->todo[1], "echo tsc >"));
 	scene_end(&s);
 }
 
@@ -139,14 +132,14 @@ static void who_works_in_the_kernel_pays_for_it(void **state UNUSED)
 	add_io(&s, 25, 20000000);
 	add_process(&s, 26, "secret", 90, 90); /* its I/O is denied */
 	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_SAD);
-	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
+	assert_int_equal(scene_only(&s)->severity, SEVERITY_INFO);
 	add_process(&s, 23, "db", 45, 21);
 	add_io(&s, 23, 19999998);
 	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_SAD);
-	assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
-	assert_int_equal(only(&s)->confidence, CONFIDENCE_POSSIBLE);
-	assert_int_equal(only(&s)->n_victims, 1);
-	assert_int_equal(only(&s)->victims[0].pid, 23);
+	assert_int_equal(scene_only(&s)->severity, SEVERITY_WARNING);
+	assert_int_equal(scene_only(&s)->confidence, CONFIDENCE_POSSIBLE);
+	assert_int_equal(scene_only(&s)->n_victims, 1);
+	assert_int_equal(scene_only(&s)->victims[0].pid, 23);
 	scene_end(&s);
 }
 
@@ -208,13 +201,13 @@ static void the_lowest_model_is_told(void **state UNUSED)
 	add_process(&s, 20, "nginx", 90, 10); /* nobody knows that it does TLS */
 	add_process(&s, 21, "openvpn", 29, 5);
 	assert_int_equal(scene_judge(&s, &check_cpu_emulated), VERDICT_SAD);
-	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
-	assert_string_equal(
-		only(&s)->title, "The CPU is shown as \"Common KVM processor\", without aes, avx2");
+	assert_int_equal(scene_only(&s)->severity, SEVERITY_INFO);
+	assert_string_equal(scene_only(&s)->title,
+		"The CPU is shown as \"Common KVM processor\", without aes, avx2");
 	add_process(&s, 22, "kworker/u8:1-kcryptd", 31, 31)->kthread = 1;
 	assert_int_equal(scene_judge(&s, &check_cpu_emulated), VERDICT_SAD);
-	assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
-	assert_int_equal(only(&s)->victims[0].pid, 22);
+	assert_int_equal(scene_only(&s)->severity, SEVERITY_WARNING);
+	assert_int_equal(scene_only(&s)->victims[0].pid, 22);
 	scene_end(&s);
 
 	scene_start(&s); /* all flags but pcid, and Meltdown's mitigation on */
@@ -222,14 +215,14 @@ static void the_lowest_model_is_told(void **state UNUSED)
 		"Mitigation: PTI");
 	add_system(&s, SECOND / 2 - SECOND / 100);
 	assert_int_equal(scene_judge(&s, &check_cpu_emulated), VERDICT_SAD);
-	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
+	assert_int_equal(scene_only(&s)->severity, SEVERITY_INFO);
 	scene_end(&s);
 	scene_start(&s);
 	add_cpu(&s, "QEMU Virtual CPU version 2.5+", MODERN " hypervisor", "KVMKVMKVM",
 		"Mitigation: PTI");
 	add_system(&s, SECOND / 2);
 	assert_int_equal(scene_judge(&s, &check_cpu_emulated), VERDICT_SAD);
-	assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
+	assert_int_equal(scene_only(&s)->severity, SEVERITY_WARNING);
 	scene_end(&s);
 }
 
@@ -244,8 +237,8 @@ static void full_emulation_is_a_warning(void **state UNUSED)
 		add_cpu(&s, tcg[i][0], MODERN " hypervisor", tcg[i][1], "Not affected");
 		add_process(&s, 20, "cc1", 90, 1);
 		assert_int_equal(scene_judge(&s, &check_cpu_emulated), VERDICT_SAD);
-		assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
-		assert_int_equal(only(&s)->victims[0].pid, 20);
+		assert_int_equal(scene_only(&s)->severity, SEVERITY_WARNING);
+		assert_int_equal(scene_only(&s)->victims[0].pid, 20);
 		scene_end(&s);
 	}
 }
@@ -316,8 +309,8 @@ static void a_busy_cpu_is_slow_for_a_reason(void **state UNUSED)
 		if (scene_judge(&s, &check_cpu_governor) != cases[i].want)
 			fail_msg("case %zu", i);
 		if (cases[i].want == VERDICT_SAD) {
-			assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
-			assert_int_equal(only(&s)->victims[0].pid, 20);
+			assert_int_equal(scene_only(&s)->severity, SEVERITY_WARNING);
+			assert_int_equal(scene_only(&s)->victims[0].pid, 20);
 		}
 		scene_end(&s);
 	}
@@ -336,11 +329,11 @@ static void a_laptop_saves_power(void **state UNUSED)
 	p->type = build_text(&s.now, TABLE_power_supply, "Battery");
 	p->scope = build_text(&s.now, TABLE_power_supply, "Device"); /* a mouse */
 	assert_int_equal(scene_judge(&s, &check_cpu_governor), VERDICT_SAD);
-	assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
+	assert_int_equal(scene_only(&s)->severity, SEVERITY_WARNING);
 	p = table_at(s.now.at[TABLE_power_supply], 0);
 	p->scope = 0;
 	assert_int_equal(scene_judge(&s, &check_cpu_governor), VERDICT_SAD);
-	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
+	assert_int_equal(scene_only(&s)->severity, SEVERITY_INFO);
 	scene_end(&s);
 }
 
@@ -379,7 +372,7 @@ static void heat_is_judged_by_time_else_by_number(void **state UNUSED)
 		if (scene_judge(&s, &check_cpu_governor) != cases[i].want)
 			fail_msg("case %zu", i);
 		if (cases[i].want == VERDICT_SAD)
-			assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
+			assert_int_equal(scene_only(&s)->severity, SEVERITY_WARNING);
 		scene_end(&s);
 	}
 	scene_start(&s); /* a guest */
@@ -390,202 +383,6 @@ static void heat_is_judged_by_time_else_by_number(void **state UNUSED)
 	build_table(&s.now, TABLE_cpufreq)->state = STATE_DENIED;
 	assert_int_equal(scene_judge(&s, &check_cpu_governor), VERDICT_UNKNOWN);
 	scene_end(&s);
-}
-
-/* Status and error of the kernel's clock; up for 1002 s, nothing running but a kernel thread. */
-static struct timekeeping *add_time(struct scene *s, uint64_t status, uint64_t max_error_ns)
-{
-	struct timekeeping *was = build_row(&s->was, TABLE_timekeeping);
-	struct timekeeping *now = build_row(&s->now, TABLE_timekeeping);
-
-	was->status = now->status = status;
-	was->max_error_ns = now->max_error_ns = max_error_ns;
-	was->boottime_ns = s->was.boottime_ns;
-	now->boottime_ns = s->now.boottime_ns;
-	was->walltime_ns = UINT64_C(1795373716) * SECOND; /* 22 November 2026 */
-	now->walltime_ns = was->walltime_ns + 2 * SECOND;
-	add_process(s, 2, "kthreadd", 0, 0)->kthread = 1;
-	return now;
-}
-
-#define LOST (16 * SECOND)
-
-static void a_clock_that_is_kept_is_fine(void **state UNUSED)
-{
-	static const struct {
-		uint64_t status, error;
-	} fine[] = {
-		{ 1, SECOND },            /* timesyncd, its slowest poll */
-		{ 0x40, SECOND / 50 },    /* chrony without rtcsync */
-		{ 0x40, 4 * SECOND - 1 }, /* the same, long ago */
-		{ 0x40, LOST },           /* nobody keeps it: told */
-	};
-	struct scene s;
-
-	for (size_t i = 0; i < ARRAY_SIZE(fine); i++) {
-		scene_start(&s);
-		add_time(&s, fine[i].status, fine[i].error);
-		enum verdict v = scene_judge(&s, &check_time_unsynced);
-
-		assert_int_equal(v, fine[i].error == LOST ? VERDICT_SAD : VERDICT_FINE);
-		if (v == VERDICT_SAD)
-			assert_int_equal(only(&s)->severity, SEVERITY_INFO);
-		scene_end(&s);
-	}
-	scene_start(&s);
-	add_time(&s, 1, 4 * SECOND);
-	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_SAD);
-	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
-	scene_end(&s);
-	scene_start(&s);
-	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_UNKNOWN);
-	scene_end(&s);
-}
-
-static void a_daemon_that_fails_is_a_warning(void **state UNUSED)
-{
-	struct scene s;
-
-	scene_start(&s);
-	add_time(&s, 0x40, LOST);
-	struct process *p = add_process(&s, 30, "chronyd", 0, 0);
-
-	p->start_ns = 103 * SECOND; /* 14 min 59 s old */
-	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_ASK);
-	build_row(&s.now, TABLE_process_cmd);
-	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_FINE);
-	((struct process *)table_find(s.now.at[TABLE_process], 30))->start_ns = 102 * SECOND;
-	((struct process *)table_find(s.was.at[TABLE_process], 30))->start_ns = 102 * SECOND;
-	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_SAD);
-	assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
-	assert_int_equal(only(&s)->culprits[0].pid, 30);
-	assert_string_equal(
-		only(&s)->title, "chronyd (pid 30) runs and the clock is not synchronised");
-	scene_end(&s);
-}
-
-static void a_daemon_that_does_not_tell_is_fine(void **state UNUSED)
-{
-	static const char *const silent[] = { "/usr/sbin/ntpd -x -g", "ntpd -gx",
-		"ntpd: ntp engine", "/usr/sbin/chronyd -F 1 -x" };
-	struct scene s;
-
-	for (size_t i = 0; i <= ARRAY_SIZE(silent); i++) {
-		scene_start(&s);
-		add_time(&s, 0x40, LOST);
-		add_process(&s, 30, i == 3 ? "chronyd" : "ntpd", 0, 0);
-		struct process_cmd *cmd = build_row(&s.now, TABLE_process_cmd);
-
-		cmd->pid = 30;
-		cmd->line = build_text(&s.now, TABLE_process_cmd,
-			i < ARRAY_SIZE(silent) ? silent[i] : "/usr/sbin/ntpd --no-x -u ntp:ntp");
-		assert_int_equal(scene_judge(&s, &check_time_unsynced),
-			i < ARRAY_SIZE(silent) ? VERDICT_FINE : VERDICT_SAD);
-		scene_end(&s);
-	}
-}
-
-static void who_has_no_daemon_is_told(void **state UNUSED)
-{
-	struct scene s;
-
-	scene_start(&s); /* booted just now */
-	s.now.boottime_ns = 899 * SECOND;
-	s.was.boottime_ns = 897 * SECOND;
-	add_time(&s, 0x40, LOST);
-	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_FINE);
-	scene_end(&s);
-
-	scene_start(&s);
-	s.now.boottime_ns = 86400 * SECOND;
-	s.was.boottime_ns = 86398 * SECOND;
-	add_time(&s, 0x40, LOST);
-	add_process(&s, 30, "VBoxService", 0, 0);
-	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_SAD);
-	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
-	assert_non_null(strstr(only(&s)->cause, "VBoxService (pid 30)"));
-	add_process(&s, 31, "cockroach", 0, 0);
-	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_SAD);
-	assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
-	assert_int_equal(only(&s)->victims[0].pid, 31);
-	/* Hyper-V keeps its guests' time. */
-	add_cpu(&s, "Intel", "", "Microsoft Hv", "");
-	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_SAD);
-	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
-	scene_end(&s);
-
-	scene_start(&s); /* a container: no kernel thread */
-	s.now.boottime_ns = 86400 * SECOND;
-	s.was.boottime_ns = 86398 * SECOND;
-	add_time(&s, 0x40, LOST);
-	((struct process *)table_at(s.now.at[TABLE_process], 0))->kthread = 0;
-	add_process(&s, 31, "ceph-mon", 0, 0);
-	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_SAD);
-	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
-	assert_non_null(strstr(only(&s)->cause, "container"));
-	scene_end(&s);
-}
-
-static void a_step_is_more_than_a_slew(void **state UNUSED)
-{
-	static const struct {
-		int64_t step_ms;
-		enum verdict want;
-		enum severity severity;
-	} cases[] = {
-		{ 450, VERDICT_FINE, SEVERITY_INFO },
-		{ -450, VERDICT_FINE, SEVERITY_INFO },
-		{ 460, VERDICT_SAD, SEVERITY_INFO },
-		{ -460, VERDICT_SAD, SEVERITY_INFO },
-		{ -1000, VERDICT_SAD, SEVERITY_WARNING },
-		{ 3600000, VERDICT_SAD, SEVERITY_WARNING },
-	};
-	struct scene s;
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		scene_start(&s);
-		struct timekeeping *t = add_time(&s, 1, SECOND / 100);
-
-		t->walltime_ns += (uint64_t)(cases[i].step_ms * 1000000);
-		assert_int_equal(scene_judge(&s, &check_time_unsynced), cases[i].want);
-		if (cases[i].want == VERDICT_SAD)
-			assert_int_equal(only(&s)->severity, cases[i].severity);
-		scene_end(&s);
-	}
-	scene_start(&s); /* murphy was stopped between the two clocks */
-	struct timekeeping *t = add_time(&s, 1, SECOND / 100);
-
-	t->walltime_ns += 60 * SECOND;
-	build_unset(t, TIMEKEEPING_boottime_ns);
-	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_FINE);
-	scene_end(&s);
-}
-
-static void leap_seconds_have_their_days(void **state UNUSED)
-{
-	static const struct {
-		uint64_t wall_s, status;
-		uint32_t kernel;
-		enum verdict want;
-	} cases[] = {
-		{ 1483228799, 0x11, 1, VERDICT_FINE }, /* 31 December 2016 23:59:59 */
-		{ 1435708700, 0x11, 1, VERDICT_FINE }, /* 30 June 2015 */
-		{ 1795373716, 0x11, 1, VERDICT_SAD }, { 1795373716, 0x21, 2, VERDICT_SAD },
-		{ 1483228805, 0x11, 4, VERDICT_FINE }, /* over, the flag is still set */
-	};
-	struct scene s;
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		scene_start(&s);
-		struct timekeeping *t = add_time(&s, cases[i].status, SECOND / 100);
-
-		t->state = cases[i].kernel;
-		t->walltime_ns = cases[i].wall_s * SECOND;
-		build_unset(table_at(s.was.at[TABLE_timekeeping], 0), TIMEKEEPING_walltime_ns);
-		if (scene_judge(&s, &check_time_unsynced) != cases[i].want)
-			fail_msg("case %zu", i);
-		scene_end(&s);
-	}
 }
 
 int main(void)
@@ -600,12 +397,6 @@ int main(void)
 		cmocka_unit_test(a_busy_cpu_is_slow_for_a_reason),
 		cmocka_unit_test(a_laptop_saves_power),
 		cmocka_unit_test(heat_is_judged_by_time_else_by_number),
-		cmocka_unit_test(a_clock_that_is_kept_is_fine),
-		cmocka_unit_test(a_daemon_that_fails_is_a_warning),
-		cmocka_unit_test(a_daemon_that_does_not_tell_is_fine),
-		cmocka_unit_test(who_has_no_daemon_is_told),
-		cmocka_unit_test(a_step_is_more_than_a_slew),
-		cmocka_unit_test(leap_seconds_have_their_days),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,12 +11,6 @@
 
 extern const struct check check_proc_zombies, check_proc_pid_limit, check_proc_restarting;
 
-static const struct finding *only(const struct scene *s)
-{
-	assert_int_equal(s->judgement.n_findings, 1);
-	return s->judgement.finding[0];
-}
-
 static bool says(const struct finding *f, const char *text)
 {
 	for (size_t i = 0; i < f->n_todo; i++) {
@@ -108,8 +102,8 @@ static void zombies_matter_when_they_stay(void **state UNUSED)
 		if (scene_judge(&s, &check_proc_zombies) != c->want)
 			fail_msg("case %zu", i);
 		if (c->want == VERDICT_SAD) {
-			assert_int_equal(only(&s)->severity, c->severity);
-			assert_int_equal(only(&s)->culprits[0].pid, 10);
+			assert_int_equal(scene_only(&s)->severity, c->severity);
+			assert_int_equal(scene_only(&s)->culprits[0].pid, 10);
 		}
 		scene_end(&s);
 	}
@@ -132,8 +126,8 @@ static void a_group_has_fewer_pids(void **state UNUSED)
 	g->pids = 30;
 	g->pids_max = 250;
 	assert_int_equal(scene_judge(&s, &check_proc_zombies), VERDICT_SAD);
-	assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
-	assert_true(only(&s)->share == 0.1);
+	assert_int_equal(scene_only(&s)->severity, SEVERITY_WARNING);
+	assert_true(scene_only(&s)->share == 0.1);
 	scene_end(&s);
 }
 
@@ -155,7 +149,7 @@ static void what_zombies_are_not(void **state UNUSED)
 	table_unref(s.was.at[TABLE_process]);
 	s.was.at[TABLE_process] = NULL;
 	assert_int_equal(scene_judge(&s, &check_proc_zombies), VERDICT_SAD);
-	assert_int_equal(only(&s)->confidence, CONFIDENCE_LIKELY);
+	assert_int_equal(scene_only(&s)->confidence, CONFIDENCE_LIKELY);
 	for (table_each(struct process, p, s.now.at[TABLE_process]))
 		p->start_ns = 950 * SECOND;
 	assert_int_equal(scene_judge(&s, &check_proc_zombies), VERDICT_FINE);
@@ -165,7 +159,7 @@ static void what_zombies_are_not(void **state UNUSED)
 	add_zombies(&s, 20, 0, 0);
 	((struct process *)table_at(s.now.at[TABLE_process], 0))->state = 'T';
 	assert_int_equal(scene_judge(&s, &check_proc_zombies), VERDICT_SAD);
-	assert_non_null(strstr(only(&s)->cause, "nurse (pid 10) is stopped"));
+	assert_non_null(strstr(scene_only(&s)->cause, "nurse (pid 10) is stopped"));
 	scene_end(&s);
 }
 
@@ -196,12 +190,12 @@ static void the_hosts_pids_run_out(void **state UNUSED)
 		if (scene_judge(&s, &check_proc_pid_limit) != cases[i].want)
 			fail_msg("case %zu", i);
 		if (cases[i].want == VERDICT_SAD) {
-			assert_int_equal(only(&s)->severity, cases[i].severity);
-			assert_int_equal(only(&s)->n_culprits, 2);
-			assert_string_equal(only(&s)->culprits[0].name, "worker");
+			assert_int_equal(scene_only(&s)->severity, cases[i].severity);
+			assert_int_equal(scene_only(&s)->n_culprits, 2);
+			assert_string_equal(scene_only(&s)->culprits[0].name, "worker");
 			assert_string_equal(
-				only(&s)->culprits[0].detail, "10 of that name, 600 threads");
-			assert_int_equal(only(&s)->culprits[1].pid, 20);
+				scene_only(&s)->culprits[0].detail, "10 of that name, 600 threads");
+			assert_int_equal(scene_only(&s)->culprits[1].pid, 20);
 		}
 		scene_end(&s);
 	}
@@ -267,10 +261,10 @@ static void a_groups_pids_run_out(void **state UNUSED)
 		if (scene_judge(&s, &check_proc_pid_limit) != cases[i].want)
 			fail_msg("case %zu", i);
 		if (cases[i].want == VERDICT_SAD) {
-			assert_int_equal(only(&s)->severity, cases[i].severity);
-			assert_string_equal(only(&s)->culprits[0].name, "/a b");
-			assert_int_equal(only(&s)->culprits[1].pid, 20);
-			assert_true(says(only(&s), "'/sys/fs/cgroup/a b/pids.max'"));
+			assert_int_equal(scene_only(&s)->severity, cases[i].severity);
+			assert_string_equal(scene_only(&s)->culprits[0].name, "/a b");
+			assert_int_equal(scene_only(&s)->culprits[1].pid, 20);
+			assert_true(says(scene_only(&s), "'/sys/fs/cgroup/a b/pids.max'"));
 		}
 		scene_end(&s);
 	}
@@ -286,8 +280,8 @@ static void the_group_that_is_full_is_told(void **state UNUSED)
 	add_group(&s, "/top/low", 90, 0, 7);
 	build_row(&s.now, TABLE_cgroup_member);
 	assert_int_equal(scene_judge(&s, &check_proc_pid_limit), VERDICT_SAD);
-	assert_string_equal(only(&s)->culprits[0].name, "/top");
-	assert_int_equal(only(&s)->severity, SEVERITY_CRITICAL);
+	assert_string_equal(scene_only(&s)->culprits[0].name, "/top");
+	assert_int_equal(scene_only(&s)->severity, SEVERITY_CRITICAL);
 	scene_end(&s);
 
 	scene_start(&s); /* near only because of the one below */
@@ -297,7 +291,7 @@ static void the_group_that_is_full_is_told(void **state UNUSED)
 	add_group(&s, "/topology", 10, 100, 0);
 	build_row(&s.now, TABLE_cgroup_member);
 	assert_int_equal(scene_judge(&s, &check_proc_pid_limit), VERDICT_SAD);
-	assert_string_equal(only(&s)->culprits[0].name, "/top/low");
+	assert_string_equal(scene_only(&s)->culprits[0].name, "/top/low");
 	scene_end(&s);
 }
 
@@ -331,7 +325,7 @@ static void a_users_limit_counts_all_his_threads(void **state UNUSED)
 		if (scene_judge(&s, &check_proc_pid_limit) != cases[i].want)
 			fail_msg("case %zu", i);
 		if (cases[i].want == VERDICT_SAD)
-			assert_int_equal(only(&s)->severity, cases[i].severity);
+			assert_int_equal(scene_only(&s)->severity, cases[i].severity);
 		if (cases[i].uid)
 			assert_int_equal(s.model.limits->row[0].kind, LIMIT_USER_TASKS);
 		scene_end(&s);
@@ -363,18 +357,18 @@ static void a_supervisor_starts_it_again(void **state UNUSED)
 	scene_start(&s);
 	add_respawn(&s, "runsv", "flaky", 999);
 	assert_int_equal(scene_judge(&s, &check_proc_restarting), VERDICT_SAD);
-	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
-	assert_int_equal(only(&s)->confidence, CONFIDENCE_POSSIBLE);
+	assert_int_equal(scene_only(&s)->severity, SEVERITY_INFO);
+	assert_int_equal(scene_only(&s)->confidence, CONFIDENCE_POSSIBLE);
 	scene_end(&s);
 	scene_start(&s);
 	add_respawn(&s, "runsv", "flaky", 1000);
 	assert_int_equal(scene_judge(&s, &check_proc_restarting), VERDICT_SAD);
-	assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
-	assert_int_equal(only(&s)->confidence, CONFIDENCE_LIKELY);
-	assert_int_equal(only(&s)->culprits[0].pid, 10);
-	assert_int_equal(only(&s)->culprits[1].pid, 101);
-	assert_int_equal(only(&s)->culprits[2].pid, 100);
-	assert_string_equal(only(&s)->title,
+	assert_int_equal(scene_only(&s)->severity, SEVERITY_WARNING);
+	assert_int_equal(scene_only(&s)->confidence, CONFIDENCE_LIKELY);
+	assert_int_equal(scene_only(&s)->culprits[0].pid, 10);
+	assert_int_equal(scene_only(&s)->culprits[1].pid, 101);
+	assert_int_equal(scene_only(&s)->culprits[2].pid, 100);
+	assert_string_equal(scene_only(&s)->title,
 		"flaky ends within 2 s and is started again by runsv (pid 10), over and over");
 	/* Why it may be. */
 	for (int i = 0; i < 2; i++) {
@@ -384,7 +378,7 @@ static void a_supervisor_starts_it_again(void **state UNUSED)
 		k->comm = build_text(&s.now, TABLE_klog_oom, "flaky");
 	}
 	assert_int_equal(scene_judge(&s, &check_proc_restarting), VERDICT_SAD);
-	assert_non_null(strstr(only(&s)->cause, "want of memory: 2 times"));
+	assert_non_null(strstr(scene_only(&s)->cause, "want of memory: 2 times"));
 	scene_end(&s);
 }
 
@@ -444,9 +438,9 @@ static void init_restarts_units_and_buries_orphans(void **state UNUSED)
 	scene_start(&s);
 	add_unit(&s, "/system.slice/flaky.service");
 	assert_int_equal(scene_judge(&s, &check_proc_restarting), VERDICT_SAD);
-	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
-	assert_string_equal(only(&s)->culprits[0].name, "/system.slice/flaky.service");
-	assert_non_null(strstr(only(&s)->todo[0], "journalctl -u flaky.service"));
+	assert_int_equal(scene_only(&s)->severity, SEVERITY_INFO);
+	assert_string_equal(scene_only(&s)->culprits[0].name, "/system.slice/flaky.service");
+	assert_non_null(strstr(scene_only(&s)->todo[0], "journalctl -u flaky.service"));
 	/* An orphan of a script belongs to the script's session. */
 	((struct process *)table_find(s.now.at[TABLE_process], 101))->session = 55;
 	assert_int_equal(scene_judge(&s, &check_proc_restarting), VERDICT_FINE);
@@ -474,7 +468,7 @@ static void watching_counts(void **state UNUSED)
 	s.model.respawn = &rm;
 	s.judgement = (struct judgement){ .check = &check_proc_restarting };
 	assert_int_equal(check_proc_restarting.judge(&s.model, &s.judgement), VERDICT_SAD);
-	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
+	assert_int_equal(scene_only(&s)->severity, SEVERITY_INFO);
 	/* Ten minutes later it is forgotten. */
 	s.now.at[TABLE_process]->taken_ns += 601 * SECOND;
 	s.model.was = NULL;
