@@ -130,6 +130,9 @@ static void text_of_answers(void **state UNUSED)
 	c = table_at(t, 2);
 	assert_false(row_has(c->has, CPU_TYPE_model));
 	assert_non_null(strstr(table_text(t, c->flags), "aes"));
+	assert_int_equal(parse_corpus("cpu_type/6.1-tcg", cpu_type_parse, t), 0);
+	c = table_at(t, 3);
+	assert_string_equal(table_text(t, c->model), "QEMU TCG CPU version 2.5+");
 	assert_int_equal(parse_text("", cpu_type_parse, t), -ENODATA);
 	table_unref(t);
 }
@@ -161,6 +164,13 @@ static void the_log_of_clocks(void **state UNUSED)
 		assert_int_equal(k->given_up, want[i].given_up);
 	}
 	assert_int_equal(((struct klog_clock *)table_at(t, 2))->at_ns, UINT64_C(812250001000));
+	/* A guest under QEMU's translator gives up the TSC while it boots, and takes hpet. */
+	assert_int_equal(parse_corpus("klog_clock/6.1-tcg", klog_clock_parse, t), 0);
+	assert_int_equal(t->n, ARRAY_SIZE(want) + 2);
+	const struct klog_clock *tcg = table_at(t, ARRAY_SIZE(want));
+
+	assert_string_equal(table_text(t, tcg[0].reason), "TSCs unsynchronized");
+	assert_string_equal(table_text(t, tcg[1].name), "hpet");
 	table_unref(t);
 }
 
