@@ -2,10 +2,21 @@
 #include "check/io.h"
 
 #include "check/entity.h"
+#include "model/pressure.h"
 
 #include <string.h>
 
+/*
+ * A job that waits for itself is a copy or a backup, and harms nobody. Four tasks at once that
+ * read small pieces are a server, and somebody waits for its answers.
+ */
+enum { SERVER_TASKS = 4 };
+#define SERVER_REQUEST_BYTES 65536
+#define SERVER_STALL_RATIO 0.50
+
+/* Less than a tenth of what the device does fills it not; much more is done elsewhere. */
 #define FILLER_RATIO 0.10
+#define ELSEWHERE_RATIO 1.2
 enum { JOBS_MAX = 64 };
 
 static bool wanted(const struct blocked_task *b)
@@ -97,29 +108,125 @@ static void count(
 	}
 }
 
-size_t io_fillers(const struct model *m, const struct disk_load *disk, struct io_filler *list)
+static bool waits_here(const struct model *m, const struct io_queue *q, uint64_t pid)
 {
-	double floor =
-		FILLER_RATIO * (rate(disk->read_bytes_per_s) + rate(disk->written_bytes_per_s));
+	for (size_t i = 0; i < q->n_waiters; i++) {
+		if (io_one_job(m, q->waiter[i].task->pid, pid))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The kernel tells what a process reads and writes, not where. Who waits here does it here; of others
+ * those may that do no more than this device does.
+ */
+static void find_fillers(struct io_queue *q, const struct model *m)
+{
+	const struct disk_load *d = q->disk;
+	double all = rate(d->read_bytes_per_s) + rate(d->written_bytes_per_s);
 	struct io_filler job[JOBS_MAX] = { 0 };
-	size_t n_jobs = 0, n = 0;
+	size_t n_jobs = 0;
 
 	for (size_t i = 0; m->process && i < m->process->n; i++)
 		count(m, &m->process->row[i], job, &n_jobs);
 	for (size_t i = 0; i < n_jobs; i++) {
-		size_t at = n;
+		size_t at = q->n_fillers;
 
-		if (job[i].bytes_per_s < floor)
+		if (job[i].bytes_per_s < all * FILLER_RATIO ||
+			(job[i].bytes_per_s > all * ELSEWHERE_RATIO &&
+				!waits_here(m, q, job[i].pid)))
 			continue;
-		while (at > 0 && list[at - 1].bytes_per_s < job[i].bytes_per_s)
+		while (at > 0 && q->filler[at - 1].bytes_per_s < job[i].bytes_per_s)
 			at--;
 		if (at == IO_FILLERS_MAX)
 			continue;
-		n += n < IO_FILLERS_MAX;
-		memmove(&list[at + 1], &list[at], (n - 1 - at) * sizeof(*list));
-		list[at] = job[i];
+		q->n_fillers += q->n_fillers < IO_FILLERS_MAX;
+		memmove(&q->filler[at + 1], &q->filler[at],
+			(q->n_fillers - 1 - at) * sizeof(*q->filler));
+		q->filler[at] = job[i];
+	}
+}
+
+static bool over(struct reading r, double limit)
+{
+	return reading_ok(r) && r.value >= limit;
+}
+
+/* On others that are in the list themselves. */
+static bool stacked(const char *name)
+{
+	return strncmp(name, "dm-", 3) == 0 || strncmp(name, "md", 2) == 0 ||
+	       strncmp(name, "drbd", 4) == 0;
+}
+
+size_t io_queues(const struct model *m, struct io_queue list[IO_QUEUES_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->disks->n && n < IO_QUEUES_MAX; i++) {
+		const struct disk_load *d = &m->disks->disk[i];
+
+		if (d->partition || stacked(d->name) || !over(d->busy_ratio, IO_BUSY_RATIO) ||
+			!over(d->queue, IO_QUEUE_SAD) || !over(d->wait_ns, IO_WAIT_SAD_NS))
+			continue;
+		list[n++] = (struct io_queue){ .disk = d };
 	}
 	return n;
+}
+
+/* A stranger: not of the job that fills the device; where nobody is seen to, not of the first's. */
+static bool is_stranger(
+	const struct model *m, const struct io_queue *s, uint64_t first, uint64_t pid)
+{
+	uint64_t filler = s->n_fillers > 0 ? s->filler[0].pid : first;
+
+	return !io_one_job(m, filler, pid);
+}
+
+void io_queue_people(struct io_queue *s, const struct model *m, bool alone)
+{
+	struct io_waiter all[IO_TASKS_MAX];
+	size_t n = io_waiters(m, all);
+
+	for (size_t i = 0; i < n; i++) {
+		if (all[i].disk == s->disk || (!all[i].disk && alone))
+			s->waiter[s->n_waiters++] = all[i];
+	}
+	find_fillers(s, m);
+	uint64_t first = s->n_waiters > 0 ? s->waiter[0].task->pid : 0;
+
+	for (size_t i = 0; i < s->n_waiters; i++) {
+		struct io_waiter w = s->waiter[i];
+
+		if (!is_stranger(m, s, first, w.task->pid))
+			continue;
+		s->waiter[i] = s->waiter[s->n_strangers];
+		s->waiter[s->n_strangers++] = w;
+	}
+}
+
+static bool serves_others(const struct model *m, const struct io_queue *s)
+{
+	return s->n_waiters >= SERVER_TASKS && reading_ok(s->disk->request_bytes) &&
+	       s->disk->request_bytes.value <= SERVER_REQUEST_BYTES &&
+	       over(m->pressure->io.some_now, SERVER_STALL_RATIO);
+}
+
+bool io_queue_hurts(const struct model *m, const struct io_queue *s)
+{
+	struct reading some = m->pressure->io.some_now;
+
+	if (reading_ok(some) && some.value < IO_STALL_RATIO)
+		return false;
+	return s->n_strangers > 0 || serves_others(m, s);
+}
+
+size_t io_queue_victims(const struct model *m, const struct io_queue *s)
+{
+	if (!io_queue_hurts(m, s))
+		return 0;
+	return s->n_strangers > 0 ? s->n_strangers : s->n_waiters;
 }
 
 void io_victims(struct judgement *j, struct finding *f, const struct model *m,

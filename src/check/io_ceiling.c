@@ -3,6 +3,7 @@
 #include "base/human.h"
 #include "check/entity.h"
 #include "check/io.h"
+#include "check/io_pace.h"
 #include "model/pressure.h"
 
 #include <string.h>
@@ -274,13 +275,114 @@ static void report(struct judgement *j, const struct model *m, const struct susp
 	advise(j, f, m, s);
 }
 
+static void volume_evidence(
+	struct finding *f, const struct model *m, const struct io_queue *q, const struct io_pace *p)
+{
+	static const char source[] = "/proc/diskstats, 9 times in 0.4 s";
+
+	finding_evidence(f, "disk_pace.requests_per_s", UNIT_PER_S, reading_of(p->requests_per_s),
+		source, reading_none(STATE_ABSENT), "reads and writes, over the last of the look");
+	finding_evidence(f, "disk_pace.requests_spread", UNIT_RATIO, reading_of(p->requests_spread),
+		source, reading_of(IO_PACE_SPREAD_RATIO),
+		"the tenth of a second farthest from the mean: a disk is uneven, a limit is not");
+	finding_evidence(f, "disk_pace.bytes_per_s", UNIT_BYTES_PER_S, reading_of(p->bytes_per_s),
+		source, reading_none(STATE_ABSENT), NULL);
+	finding_evidence(f, "disk_pace.bytes_spread", UNIT_RATIO, reading_of(p->bytes_spread),
+		source, reading_of(IO_PACE_SPREAD_RATIO), NULL);
+	finding_evidence(f, "disk.queue", UNIT_COUNT, q->disk->queue, "/proc/diskstats",
+		reading_of(IO_QUEUE_SAD), "requests in flight on average, and never none");
+	finding_evidence(f, "disk.wait_ns", UNIT_NS, q->disk->wait_ns, "/proc/diskstats",
+		reading_of(IO_WAIT_SAD_NS), "mean time of one request");
+	finding_evidence(f, "pressure.io_some_ratio", UNIT_RATIO, m->pressure->io.some_now,
+		"/proc/pressure/io", reading_of(IO_STALL_RATIO),
+		"share of time in which a task waited for I/O");
+}
+
+/* A device that works evenly below a queue: the limit of a volume, or its own. */
+static void report_volume(struct judgement *j, const struct model *m, const struct io_queue *q,
+	const struct io_pace *p)
+{
+	bool hurts = io_queue_hurts(m, q);
+	struct finding *f = judge_finding(j, hurts ? SEVERITY_WARNING : SEVERITY_INFO,
+		p->round ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
+	const char *gives =
+		p->even_requests ? judge_text(j, "%s requests", human_number(p->requests_per_s).s)
+				 : "";
+
+	if (p->even_bytes)
+		gives = judge_text(
+			j, "%s%s%s", gives, *gives ? ", " : "", human_bytes(p->bytes_per_s).s);
+	f->share = reading_ok(m->pressure->io.some_now) ? m->pressure->io.some_now.value : 0;
+	f->title = judge_text(j, "%s gives %s a second, evenly, and %s wait in its queue",
+		q->disk->name, gives, human_count(q->disk->queue.value).s);
+	volume_evidence(f, m, q, p);
+	finding_culprit(f, (struct entity){ .kind = ENTITY_DEVICE,
+				   .name = judge_text(j, "%s", q->disk->name) });
+	for (size_t i = 0; i < q->n_fillers; i++)
+		finding_culprit(f, entity_process(j, m, q->filler[i].pid));
+	io_victims(j, f, m, q->waiter, io_queue_victims(m, q));
+	f->cause = "the limit of a volume (cloud, SAN, hypervisor), or the most that the device "
+		   "can do; whatever is asked for above it waits";
+	finding_todo(f, judge_text(j, "see it stay the same:  iostat -xz %s 1 10",
+				shell_word(j, q->disk->name)));
+	finding_todo(f,
+		"compare with what the volume was bought with: requests and bytes a second, "
+		"and whether its burst credits are used up");
+	if (q->n_fillers > 0)
+		finding_todo(
+			f, judge_text(j, "let the one that fills it give way:  ionice -c3 -p %llu",
+				   (unsigned long long)q->filler[0].pid));
+	finding_todo(f, p->even_bytes && !p->even_requests
+				? "raise the volume's bandwidth, or read and write less"
+				: "raise the volume's limit; where requests are counted, make them "
+				  "larger (read-ahead, batches)");
+	f->refuted_if =
+		"iostat shows the rate rise and fall while the queue stays, or another device "
+		"of the same kind does more";
+}
+
+static size_t judge_volumes(const struct model *m, struct judgement *j)
+{
+	struct io_queue list[IO_QUEUES_MAX];
+	size_t n = io_queues(m, list), told = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct io_pace p;
+
+		if (!io_pace_of(m, list[i].disk, &p) || (!p.even_requests && !p.even_bytes) ||
+			io_held_back(m, list[i].disk))
+			continue;
+		io_queue_people(&list[i], m, n == 1);
+		/* What harms nobody and is no number that somebody chose is how fast the disk is. */
+		if (!io_queue_hurts(m, &list[i]) && !p.round)
+			continue;
+		report_volume(j, m, &list[i], &p);
+		told++;
+	}
+	return told;
+}
+
+static bool ask_volumes(const struct model *m, struct judgement *j)
+{
+	struct io_queue list[IO_QUEUES_MAX];
+	size_t n = io_queues(m, list);
+	bool all = true;
+
+	for (size_t i = 0; i < n; i++)
+		all &= judge_ask(j, m, TABLE_disk_pace, list[i].disk->row->dev);
+	return all;
+}
+
 static enum verdict judge(const struct model *m, struct judgement *j)
 {
 	struct io_waiter waiter[IO_TASKS_MAX];
 	struct suspect list[SUSPECTS_MAX];
 	size_t n = 0;
 
-	if (!told(m, j))
+	bool all = told(m, j);
+
+	all &= ask_volumes(m, j);
+	if (!all)
 		return VERDICT_ASK;
 	size_t n_waiters = io_waiters(m, waiter);
 
@@ -288,6 +390,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 		blame(m, &waiter[i], list, &n);
 	for (size_t i = 0; i < n; i++)
 		report(j, m, &list[i]);
+	n += judge_volumes(m, j);
 	if (n == 0 && model_elapsed_ns(m, TABLE_process) == 0)
 		return judge_unknown(j, m, TABLE_process);
 	return n > 0 ? VERDICT_SAD : VERDICT_FINE;
@@ -306,6 +409,7 @@ const struct check check_io_ceiling = {
 		{ .table = TABLE_mount, .optional = true },
 		{ .table = TABLE_task_wait, .ask = true },
 		{ .table = TABLE_cgroup_io, .ask = true },
+		{ .table = TABLE_disk_pace, .ask = true },
 	},
 	.models = { MODEL_pressure, MODEL_process, MODEL_disks, MODEL_blocked },
 	.judge = judge,

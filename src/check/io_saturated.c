@@ -6,127 +6,18 @@
 
 #include <string.h>
 
-/*
- * How busy a device was says little: one that serves 64 requests at once is "100 % busy" with one.
- * What tells is a queue in which each request waits behind others, so long that it is felt: ten
- * milliseconds are a random read of a turning disk, and a hundred of flash.
- */
-#define BUSY_RATIO 0.90
-#define QUEUE_SAD 4
-#define WAIT_SAD_NS 10e6
-/* Somebody waited for I/O a tenth of the time: else those in D were there by chance. */
-#define STALL_RATIO 0.10
-/*
- * A job that waits for itself is a copy or a backup, and harms nobody. Four tasks at once that
- * read small pieces are a server, and somebody waits for its answers.
- */
-enum { SERVER_TASKS = 4, SUSPECTS_MAX = 4 };
-#define SERVER_REQUEST_BYTES 65536
-#define SERVER_STALL_RATIO 0.50
-
-struct suspect {
-	const struct disk_load *disk;
-	struct io_waiter waiter[IO_TASKS_MAX];
-	size_t n_waiters, n_strangers; /* of another job than the first filler; they come first */
-	struct io_filler filler[IO_FILLERS_MAX];
-	size_t n_fillers;
-};
-
-static bool over(struct reading r, double limit)
-{
-	return reading_ok(r) && r.value >= limit;
-}
-
-/* On others that are in the list themselves. */
-static bool stacked(const char *name)
-{
-	return strncmp(name, "dm-", 3) == 0 || strncmp(name, "md", 2) == 0 ||
-	       strncmp(name, "drbd", 4) == 0;
-}
-
-static size_t find_suspects(const struct model *m, struct suspect *list)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < m->disks->n && n < SUSPECTS_MAX; i++) {
-		const struct disk_load *d = &m->disks->disk[i];
-
-		if (d->partition || stacked(d->name) || !over(d->busy_ratio, BUSY_RATIO) ||
-			!over(d->queue, QUEUE_SAD) || !over(d->wait_ns, WAIT_SAD_NS))
-			continue;
-		list[n] = (struct suspect){ .disk = d };
-		list[n].n_fillers = io_fillers(m, d, list[n].filler);
-		n++;
-	}
-	return n;
-}
-
-/* A stranger: not of the job that fills the device; where nobody is seen to, not of the first's. */
-static bool is_stranger(const struct model *m, const struct suspect *s, uint64_t pid)
-{
-	uint64_t filler = s->n_fillers > 0   ? s->filler[0].pid
-			  : s->n_waiters > 0 ? s->waiter[0].task->pid
-					     : pid;
-
-	return !io_one_job(m, filler, pid);
-}
-
-/* alone: the only suspect, so that who waits for an unknown disk waits for this one. */
-static void find_waiters(struct suspect *s, const struct model *m, bool alone)
-{
-	struct io_waiter all[IO_TASKS_MAX];
-	size_t n = io_waiters(m, all);
-
-	for (size_t i = 0; i < n; i++) {
-		if (all[i].disk != s->disk && (all[i].disk || !alone))
-			continue;
-		size_t at = s->n_waiters;
-
-		if (is_stranger(m, s, all[i].task->pid)) {
-			at = s->n_strangers++;
-			s->waiter[s->n_waiters] = s->waiter[at];
-		}
-		s->waiter[at] = all[i];
-		s->n_waiters++;
-	}
-}
-
-static bool serves_others(const struct model *m, const struct suspect *s)
-{
-	return s->n_waiters >= SERVER_TASKS && reading_ok(s->disk->request_bytes) &&
-	       s->disk->request_bytes.value <= SERVER_REQUEST_BYTES &&
-	       over(m->pressure->io.some_now, SERVER_STALL_RATIO);
-}
-
-static bool hurts(const struct model *m, const struct suspect *s)
-{
-	struct reading some = m->pressure->io.some_now;
-
-	if (reading_ok(some) && some.value < STALL_RATIO)
-		return false;
-	return s->n_strangers > 0 || serves_others(m, s);
-}
-
-/* Who is harmed: strangers to whoever fills it; of a server all who wait. */
-static size_t n_victims(const struct model *m, const struct suspect *s)
-{
-	if (!hurts(m, s))
-		return 0;
-	return s->n_strangers > 0 ? s->n_strangers : s->n_waiters;
-}
-
-static void add_evidence(struct finding *f, const struct model *m, const struct suspect *s)
+static void add_evidence(struct finding *f, const struct model *m, const struct io_queue *s)
 {
 	static const char source[] = "/proc/diskstats";
 	const struct disk_load *d = s->disk;
 	struct reading none = reading_none(STATE_ABSENT);
 
-	finding_evidence(f, "disk.queue", UNIT_COUNT, d->queue, source, reading_of(QUEUE_SAD),
+	finding_evidence(f, "disk.queue", UNIT_COUNT, d->queue, source, reading_of(IO_QUEUE_SAD),
 		"requests in flight on average: each waits behind the others");
-	finding_evidence(f, "disk.wait_ns", UNIT_NS, d->wait_ns, source, reading_of(WAIT_SAD_NS),
+	finding_evidence(f, "disk.wait_ns", UNIT_NS, d->wait_ns, source, reading_of(IO_WAIT_SAD_NS),
 		"mean time of one request: as long as a turning disk seeks, 100 times flash");
 	finding_evidence(f, "disk.busy_ratio", UNIT_RATIO, d->busy_ratio, source,
-		reading_of(BUSY_RATIO),
+		reading_of(IO_BUSY_RATIO),
 		"never judged alone: a device that serves many at once is busy with one");
 	finding_evidence(f, "disk.reads_per_s", UNIT_PER_S, d->reads_per_s, source, none, NULL);
 	finding_evidence(f, "disk.writes_per_s", UNIT_PER_S, d->writes_per_s, source, none, NULL);
@@ -138,12 +29,12 @@ static void add_evidence(struct finding *f, const struct model *m, const struct 
 		"/proc/PID/stack", reading_of(1),
 		"of them of another job than the one that fills it");
 	finding_evidence(f, "pressure.io_some_ratio", UNIT_RATIO, m->pressure->io.some_now,
-		"/proc/pressure/io", reading_of(STALL_RATIO),
+		"/proc/pressure/io", reading_of(IO_STALL_RATIO),
 		"share of time in which a task waited for I/O");
 }
 
 static void add_people(
-	struct judgement *j, struct finding *f, const struct model *m, const struct suspect *s)
+	struct judgement *j, struct finding *f, const struct model *m, const struct io_queue *s)
 {
 	finding_culprit(f, (struct entity){ .kind = ENTITY_DEVICE,
 				   .name = judge_text(j, "%s", s->disk->name) });
@@ -160,18 +51,19 @@ static void add_people(
 	if (s->n_waiters > 0 && s->waiter[0].wait.mount && s->waiter[0].disk)
 		finding_culprit(f, (struct entity){ .kind = ENTITY_MOUNT,
 					   .name = judge_text(j, "%s", s->waiter[0].wait.target) });
-	io_victims(j, f, m, s->waiter, n_victims(m, s));
+	io_victims(j, f, m, s->waiter, io_queue_victims(m, s));
 }
 
-static const char *title(struct judgement *j, const struct model *m, const struct suspect *s)
+static const char *title(struct judgement *j, const struct model *m, const struct io_queue *s)
 {
 	const char *numbers = judge_text(j, "%s requests at a time, each takes %s",
 		human_count(s->disk->queue.value).s, human_ns(s->disk->wait_ns.value).s);
 
-	if (n_victims(m, s) > 1)
+	if (io_queue_victims(m, s) > 1)
 		return judge_text(j, "%s is saturated: %s; %s and %zu more wait", s->disk->name,
-			numbers, process_label(j, m, s->waiter[0].task->pid), n_victims(m, s) - 1);
-	if (hurts(m, s))
+			numbers, process_label(j, m, s->waiter[0].task->pid),
+			io_queue_victims(m, s) - 1);
+	if (io_queue_hurts(m, s))
 		return judge_text(j, "%s is saturated: %s; %s waits", s->disk->name, numbers,
 			process_label(j, m, s->waiter[0].task->pid));
 	return judge_text(j, "%s is saturated%s%s: %s; nobody else is seen to wait", s->disk->name,
@@ -179,7 +71,7 @@ static const char *title(struct judgement *j, const struct model *m, const struc
 		s->n_fillers > 0 ? process_label(j, m, s->filler[0].pid) : "", numbers);
 }
 
-static void advise(struct judgement *j, struct finding *f, const struct suspect *s)
+static void advise(struct judgement *j, struct finding *f, const struct io_queue *s)
 {
 	finding_todo(f, judge_text(j, "see it:  iostat -xz %s 1 5", shell_word(j, s->disk->name)));
 	finding_todo(f, "see who reads and writes:  pidstat -d 1 5");
@@ -192,10 +84,10 @@ static void advise(struct judgement *j, struct finding *f, const struct suspect 
 		"with the first culprit stopped (kill -STOP) the queue and the waiting stay";
 }
 
-static void report(struct judgement *j, const struct model *m, struct suspect *s, bool alone)
+static void report(struct judgement *j, const struct model *m, struct io_queue *s, bool alone)
 {
-	find_waiters(s, m, alone);
-	bool sad = hurts(m, s);
+	io_queue_people(s, m, alone);
+	bool sad = io_queue_hurts(m, s);
 	struct finding *f = judge_finding(j, sad ? SEVERITY_WARNING : SEVERITY_INFO,
 		sad && s->n_waiters > 0 && s->waiter[0].disk ? CONFIDENCE_CERTAIN
 							     : CONFIDENCE_LIKELY);
@@ -218,8 +110,8 @@ static void report(struct judgement *j, const struct model *m, struct suspect *s
 
 static enum verdict judge(const struct model *m, struct judgement *j)
 {
-	struct suspect list[SUSPECTS_MAX];
-	size_t n = find_suspects(m, list);
+	struct io_queue list[IO_QUEUES_MAX];
+	size_t n = io_queues(m, list);
 
 	if (n == 0 && model_elapsed_ns(m, TABLE_disk) == 0)
 		return judge_unknown(j, m, TABLE_disk);

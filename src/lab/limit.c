@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/limit.h"
 
+#include "lab/undo.h"
+
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #define MIB UINT64_C(1048576)
-enum { READERS = 3 };
+enum { READERS = 3, SCANNERS = 8 };
 
 int limit_set(const struct cgroup *g, const struct disk *d, const struct io_limit *l)
 {
@@ -55,5 +58,72 @@ int limit_readers(struct scene *s, const struct io_limit *l, size_t part)
 	scene_say(s, "%d processes lab-reader read %s; their group %s may do %s %lu there", READERS,
 		d.device, g.path, g.version == 1 ? l->v1 : l->v2, l->value);
 	scene_culprit(s, "cgroup", 0, g.path);
+	return 0;
+}
+
+static const struct io_limit slow = { "blkio.throttle.read_bps_device", "rbps", 4194304 };
+
+/*
+ * What lies below the disk is slow, and unsteady as a disk is: its own limit changes all the time.
+ * Version 1 knows whose I/O on a loop device it was only as the root's; version 2 as the reader's.
+ */
+static int slow_down(struct scene *s, const struct disk *below, struct cgroup *g)
+{
+	char file[256], text[48];
+	int err = cgroup_new(s, "blkio", g);
+
+	if (err == -EOPNOTSUPP)
+		return cgroup_new(s, "io", g);
+	if (err < 0)
+		return err;
+	snprintf(g->dir + strlen(g->dir), sizeof(g->dir) - strlen(g->dir), "/..");
+	snprintf(file, sizeof(file), "%s/%s", g->dir, slow.v1);
+	snprintf(text, sizeof(text), "%u:%u 0", below->major, below->minor);
+	return undo_add(s->undo, UNDO_WRITE, file, text);
+}
+
+static pid_t reader(struct scene *s, const struct disk *d, const struct cgroup *g, const char *comm,
+	size_t part)
+{
+	pid_t pid = scene_child(s, comm);
+
+	if (pid != 0)
+		return pid;
+	/* A job of its own. */
+	if (part < 65536)
+		setsid();
+	if (g->version == 2 && cgroup_enter(g) < 0)
+		_exit(1);
+	disk_read(d, 64 * MIB, part);
+}
+
+int limit_crowd(struct scene *s, struct slow_disk *ret)
+{
+	struct disk below;
+	int err = disk_new(s, 160 * MIB, 0, &below);
+
+	if (err == 0)
+		err = disk_upon(s, &below, 96 * MIB, &ret->disk);
+	if (err == 0)
+		err = disk_data(&ret->disk, 64 * MIB);
+	if (err == 0)
+		err = slow_down(s, &below, &ret->group);
+	ret->below = below;
+	if (err == 0)
+		err = limit_set(&ret->group, &below, &slow);
+	for (int i = 0; i < SCANNERS && err == 0; i++) {
+		pid_t pid = reader(s, &ret->disk, &ret->group, "lab-scan", 65536);
+
+		err = pid < 0 ? pid : 0;
+	}
+	pid_t victim = err < 0 ? err : reader(s, &ret->disk, &ret->group, "lab-victim", 4096);
+
+	if (victim < 0)
+		return victim;
+	scene_say(s,
+		"%d processes lab-scan read all that %s gives; lab-victim (pid %d) waits for it "
+		"too",
+		SCANNERS, ret->disk.device, (int)victim);
+	scene_culprit(s, "device", 0, ret->disk.device);
 	return 0;
 }

@@ -20,4 +20,13 @@ int limit_set(const struct cgroup *g, const struct disk *d, const struct io_limi
  */
 int limit_readers(struct scene *s, const struct io_limit *l, size_t part);
 
+/* A disk on a slow disk of ours, a job that fills its queue and a stranger who waits in it. */
+struct slow_disk {
+	struct disk below, disk;
+	struct cgroup group; /* whose limit on below makes it slow */
+};
+
+/* Make it, at 4 MiB/s, and announce its disk. 0, scene_skip()'s value or -errno. */
+int limit_crowd(struct scene *s, struct slow_disk *ret);
+
 #endif

@@ -86,6 +86,7 @@ static const struct finding *told(struct scene *s, const struct check *check)
 	if (v == VERDICT_ASK) {
 		build_table(&s->now, TABLE_task_wait);
 		build_table(&s->now, TABLE_cgroup_io);
+		build_table(&s->now, TABLE_disk_pace);
 		v = scene_judge(s, check);
 	}
 	if (v == VERDICT_FINE)
@@ -166,6 +167,100 @@ static void a_stranger_in_the_queue_is_harmed(void **state UNUSED)
 	((struct pressure *)s.now.at[TABLE_pressure]->row)->some_total_ns = 2 * SECOND / 100 * 9;
 	assert_int_equal(told(&s, &check_io_saturated)->severity, SEVERITY_INFO);
 	scene_end(&s);
+}
+
+/* The kernel does not say where: who does far more than this device is busy elsewhere. */
+static void who_is_busy_elsewhere_is_not_to_blame(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_disk(&s, DEV(8, 0), "sda", 9, 1, 200, 4096)->partition = 0;
+	add_mount(&s, 3, DEV(8, 0));
+	add_pressure(&s, 0.5);
+	add_process(&s, 8, "ninja", 80, 'S', 250 * 4096);
+	add_process(&s, 9, "scan", 90, 'D', 150 * 4096);
+	add_wait(&s, 9, dio, 3);
+	assert_int_equal(told(&s, &check_io_saturated)->culprits[1].pid, 9);
+	struct process_io *io = s.now.at[TABLE_process_io]->row;
+
+	io->read_bytes = 230 * 4096;
+	assert_int_equal(told(&s, &check_io_saturated)->culprits[1].pid, 8);
+	scene_end(&s);
+}
+
+/* 9 samples; requests of each step of 50 ms. */
+static void add_pace(struct scene *s, const unsigned *step, uint64_t request_bytes)
+{
+	uint64_t requests = 1000;
+
+	for (uint32_t i = 0; i < 9; i++) {
+		struct disk_pace *p = build_row(&s->now, TABLE_disk_pace);
+
+		requests += i > 0 ? step[i - 1] : 0;
+		p->dev = DEV(8, 0);
+		p->sample = i;
+		p->at_ns = i * SECOND / 20;
+		p->requests = requests;
+		p->bytes = requests * request_bytes;
+		p->in_flight = 5;
+	}
+}
+
+static void an_even_pace_below_a_queue_is_a_limit(void **state UNUSED)
+{
+	static const struct {
+		unsigned step[8];
+		uint64_t looked; /* requests of the two seconds before */
+		bool idle, stranger;
+		int severity, confidence;
+	} cases[] = {
+		/* 200/s in slices of 100 ms */
+		{ { 0, 20, 0, 20, 0, 20, 0, 20 }, 400, false, true, SEVERITY_WARNING,
+			CONFIDENCE_LIKELY },
+		{ { 10, 10, 10, 10, 10, 10, 10, 10 }, 400, false, false, SEVERITY_INFO,
+			CONFIDENCE_LIKELY },
+		/* 180/s is nobody's choice */
+		{ { 9, 9, 9, 9, 9, 9, 9, 9 }, 360, false, true, SEVERITY_WARNING,
+			CONFIDENCE_POSSIBLE },
+		{ { 9, 9, 9, 9, 9, 9, 9, 9 }, 360, false, false, -1, 0 },
+		/* as a disk is: one tenth 20 % off */
+		{ { 10, 10, 12, 12, 9, 9, 9, 9 }, 400, false, true, -1, 0 },
+		/* even now, twice as fast before */
+		{ { 10, 10, 10, 10, 10, 10, 10, 10 }, 800, false, true, -1, 0 },
+		/* nobody was held back for a moment */
+		{ { 10, 10, 10, 10, 10, 10, 10, 10 }, 400, true, true, -1, 0 },
+		/* too few to tell */
+		{ { 2, 2, 2, 2, 2, 2, 2, 2 }, 80, false, true, -1, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct scene s;
+
+		scene_start(&s);
+		add_disk(&s, DEV(8, 0), "sda", 30, 1, cases[i].looked, 4000)->partition = 0;
+		add_mount(&s, 3, DEV(8, 0));
+		add_pressure(&s, 0.5);
+		add_process(&s, 9, "scan", 90, 'D', 300 * 4096);
+		if (cases[i].stranger)
+			add_process(&s, 10, "victim", 91, 'D', 4096);
+		assert_int_equal(scene_judge(&s, &check_io_ceiling), VERDICT_ASK);
+		add_wait(&s, 9, dio, 3);
+		if (cases[i].stranger)
+			add_wait(&s, 10, dio, 3);
+		build_table(&s.now, TABLE_cgroup_io);
+		add_pace(&s, cases[i].step, 4000);
+		if (cases[i].idle)
+			((struct disk_pace *)table_at(s.now.at[TABLE_disk_pace], 4))->in_flight = 0;
+		const struct finding *f = told(&s, &check_io_ceiling);
+
+		assert_int_equal(f ? (int)f->severity : -1, cases[i].severity);
+		if (f) {
+			assert_int_equal(f->confidence, cases[i].confidence);
+			assert_string_equal(f->culprits[0].name, "sda");
+		}
+		scene_end(&s);
+	}
 }
 
 /* Many tasks of one job with small requests are a server. */
@@ -335,6 +430,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_busy_device_is_not_a_queue),
 		cmocka_unit_test(a_stranger_in_the_queue_is_harmed),
+		cmocka_unit_test(who_is_busy_elsewhere_is_not_to_blame),
+		cmocka_unit_test(an_even_pace_below_a_queue_is_a_limit),
 		cmocka_unit_test(a_server_waits_for_itself),
 		cmocka_unit_test(saturation_needs_two_readings),
 		cmocka_unit_test(a_group_at_its_limit),
