@@ -172,6 +172,24 @@ void host_statfs_end(struct host *h);
 int host_tcp_diag(struct host *h, uint64_t netns, uint64_t pid,
 	int (*each)(void *arg, const char *buf, size_t len), void *arg);
 
+/*
+ * Raw rtnetlink answer of the same shape, for a namespace likewise: RTM_NEWLINK messages of its
+ * interfaces, or RTM_NEWQDISC messages.
+ */
+enum host_route { HOST_LINKS, HOST_QDISCS };
+int host_route_dump(struct host *h, uint64_t netns, uint64_t pid, enum host_route what,
+	int (*each)(void *arg, const char *buf, size_t len), void *arg);
+
+/*
+ * Files below proc/sys/net show the namespace of who reads them: read n of them as a process of that
+ * namespace does, at most 4 KiB of each. each() gets the number of the path and 0 or -errno. In a root
+ * they are below netns/INODE/, or where they always are when netns is 0. Returns 0, or -errno when
+ * the namespace cannot be entered: then each() was not called.
+ */
+typedef void host_netns_fn(void *arg, size_t path, int err, const char *bytes, size_t len);
+int host_netns_read(struct host *h, uint64_t netns, uint64_t pid, const char *const *paths,
+	size_t n, host_netns_fn *each, void *arg);
+
 /* The kernel log, oldest first, as /dev/kmsg or dmesg -r/dmesg gives it. */
 int host_kmsg(struct host *h, size_t limit, struct strbuf *ret_text);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* TCP sockets by NETLINK_SOCK_DIAG: net/ipv4/inet_diag.c. */
+/*
+ * What a network namespace tells: TCP sockets by NETLINK_SOCK_DIAG (net/ipv4/inet_diag.c), interfaces
+ * and queueing disciplines by NETLINK_ROUTE, settings below /proc/sys/net.
+ */
 #include "base/mem.h"
 #include "host/door.h"
 
@@ -7,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -24,48 +28,63 @@ enum { SILENCE_S = 1 };
 
 typedef int each_fn(void *arg, const char *buf, size_t len);
 
-static int netlink_socket(void)
-{
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-
-	return fd < 0 ? -errno : fd;
-}
-
 /*
- * A socket belongs to the namespace in which it was made, for ever: go there, make it, come back.
- * The inode is compared because pid may be another process by now.
+ * Go into the namespace; *ret_here, -1 when it is our own anyway, leads back. The inode is compared
+ * because pid may be another process by now.
  */
-static int socket_in(uint64_t netns, uint64_t pid)
+static int enter(uint64_t netns, uint64_t pid, int *ret_here)
 {
 	char path[64];
 	struct stat st;
 
+	*ret_here = -1;
 	if (netns == 0)
-		return netlink_socket();
+		return 0;
 	snprintf(path, sizeof(path), "/proc/%llu/ns/net", (unsigned long long)pid);
 	auto_close there = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (there < 0)
 		return -errno;
-	auto_close here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	int err = here < 0 || fstat(there, &st) < 0 ? -errno : 0;
 
-	if (here < 0 || fstat(there, &st) < 0)
-		return -errno;
-	if (st.st_ino != netns)
-		return -ESRCH;
-	if (setns(there, CLONE_NEWNET) < 0)
-		return -errno;
-	int fd = netlink_socket();
+	if (err == 0 && st.st_ino != netns)
+		err = -ESRCH;
+	if (err == 0 && setns(there, CLONE_NEWNET) < 0)
+		err = -errno;
+	if (err < 0 && here >= 0)
+		close(here);
+	if (err == 0)
+		*ret_here = here;
+	return err;
+}
 
-	if (setns(here, CLONE_NEWNET) < 0) {
-		int err = -errno;
+/* Lost in the other namespace, "own" would be a lie from now on: no less than -EIO. */
+static int leave(int here)
+{
+	if (here < 0)
+		return 0;
+	int err = setns(here, CLONE_NEWNET) < 0 ? -errno : 0;
 
-		/* Lost in the other namespace: "own" would be a lie from now on. */
-		if (fd >= 0)
-			close(fd);
-		return err == -EPERM ? -EIO : err;
-	}
-	return fd;
+	close(here);
+	return err == -EPERM ? -EIO : err;
+}
+
+/* A socket belongs to the namespace in which it was made, for ever. */
+static int socket_in(uint64_t netns, uint64_t pid, int protocol)
+{
+	int here, err = enter(netns, pid, &here);
+
+	if (err < 0)
+		return err;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+
+	if (fd < 0)
+		fd = -errno;
+	err = leave(here);
+	if (err < 0 && fd >= 0)
+		close(fd);
+	return err < 0 ? err : fd;
 }
 
 static int send_all(int fd, const void *ask, size_t len)
@@ -219,7 +238,7 @@ static int dump_live(
 	struct host *h, const char *path, uint64_t netns, uint64_t pid, each_fn *each, void *arg)
 {
 	auto_strbuf all = { 0 };
-	auto_close fd = socket_in(netns, pid);
+	auto_close fd = socket_in(netns, pid, NETLINK_SOCK_DIAG);
 	size_t chunks = 0;
 	int err = fd < 0 ? fd : ask_both(fd);
 
@@ -262,4 +281,80 @@ int host_tcp_diag(struct host *h, uint64_t netns, uint64_t pid,
 			break;
 	}
 	return err;
+}
+
+static int ask_route(int fd, enum host_route what)
+{
+	struct {
+		struct nlmsghdr head;
+		union {
+			struct ifinfomsg link;
+			struct tcmsg qdisc;
+		};
+	} ask = {
+		.head = { .nlmsg_type = what == HOST_LINKS ? RTM_GETLINK : RTM_GETQDISC,
+			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+	};
+
+	ask.head.nlmsg_len =
+		NLMSG_LENGTH(what == HOST_LINKS ? sizeof(ask.link) : sizeof(ask.qdisc));
+	return send_all(fd, &ask, ask.head.nlmsg_len);
+}
+
+int host_route_dump(struct host *h, uint64_t netns, uint64_t pid, enum host_route what,
+	int (*each)(void *arg, const char *buf, size_t len), void *arg)
+{
+	auto_strbuf all = { 0 };
+	size_t chunks = 0;
+	char path[64];
+
+	snprintf(path, sizeof(path), "netlink/%llu/%s.bin", (unsigned long long)netns,
+		what == HOST_LINKS ? "link" : "qdisc");
+	if (!host_is_live(h))
+		return replay(h, path, each, arg);
+	auto_close fd = socket_in(netns, pid, NETLINK_ROUTE);
+	int err = fd < 0 ? fd : ask_route(fd, what);
+
+	if (err == 0)
+		err = dump(fd, each, arg, host_tapped(h), &all, &chunks);
+	host_show(h, 'f', path, err, all.bytes, all.len);
+	return err;
+}
+
+/* The file as the process, which is in that namespace now, sees it. */
+static ssize_t read_here(const char *path, char *buf, size_t size)
+{
+	char full[160];
+
+	snprintf(full, sizeof(full), "/%s", path);
+	auto_close fd = open(full, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, size);
+
+	return n < 0 ? -errno : n;
+}
+
+int host_netns_read(struct host *h, uint64_t netns, uint64_t pid, const char *const *paths,
+	size_t n, host_netns_fn *each, void *arg)
+{
+	char text[4096], path[192];
+	bool visit = netns != 0 && host_is_live(h);
+	int here = -1, err = visit ? enter(netns, pid, &here) : 0;
+
+	for (size_t i = 0; i < n && err == 0; i++) {
+		if (netns == 0)
+			snprintf(path, sizeof(path), "%s", paths[i]);
+		else
+			snprintf(path, sizeof(path), "netns/%llu/%s", (unsigned long long)netns,
+				paths[i]);
+		ssize_t len = visit ? read_here(paths[i], text, sizeof(text))
+				    : host_read(h, path, text, sizeof(text));
+
+		if (visit)
+			host_show(h, 'f', path, len < 0 ? (int)len : 0, text,
+				len < 0 ? 0 : (size_t)len);
+		each(arg, i, len < 0 ? (int)len : 0, text, len < 0 ? 0 : (size_t)len);
+	}
+	int left = leave(here);
+
+	return err < 0 ? err : left;
 }

@@ -4,10 +4,10 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 /* More than that are counted as lost, as the source tcp does. */
 enum { NETNS_MAX = 64 };
-#include <string.h>
 
 static const struct key tcp[] = {
 	{ "ActiveOpens", SNMP_tcp_active_opens },
@@ -19,8 +19,11 @@ static const struct key tcp[] = {
 	{ "OutRsts", SNMP_tcp_out_resets },
 };
 static const struct key udp[] = {
+	{ "InDatagrams", SNMP_udp_in_datagrams },
 	{ "InErrors", SNMP_udp_in_errors },
 	{ "RcvbufErrors", SNMP_udp_receive_buffer_errors },
+	{ "InCsumErrors", SNMP_udp_checksum_errors },
+	{ "MemErrors", SNMP_udp_memory_errors },
 };
 static const struct key tcp_ext[] = {
 	{ "ListenOverflows", SNMP_tcp_listen_overflows },
@@ -31,6 +34,16 @@ static const struct key tcp_ext[] = {
 	{ "TCPMemoryPressures", SNMP_tcp_memory_pressures },
 	{ "TCPAbortOnMemory", SNMP_tcp_abort_on_memory },
 	{ "TCPTimeouts", SNMP_tcp_timeouts },
+	{ "TCPSynRetrans", SNMP_tcp_syn_retransmits },
+	{ "TCPLossProbes", SNMP_tcp_loss_probes },
+	{ "TCPDSACKRecv", SNMP_tcp_dsack_received },
+	{ "TCPTimeWaitOverflow", SNMP_tcp_time_wait_overflows },
+};
+static const struct key udp6[] = {
+	{ "Udp6InDatagrams", SNMP_udp6_in_datagrams },
+	{ "Udp6RcvbufErrors", SNMP_udp6_receive_buffer_errors },
+	{ "Udp6InCsumErrors", SNMP_udp6_checksum_errors },
+	{ "Udp6MemErrors", SNMP_udp6_memory_errors },
 };
 static const struct {
 	const char *name;
@@ -122,30 +135,93 @@ int snmp_parse(const char *buf, size_t len, struct table *t)
 	return 0;
 }
 
-/* snmp and netstat of a directory net/ into text. */
-static int read_pair(struct host *h, const char *net, struct strbuf *text)
+static int take6(struct cursor c, struct snmp *row)
+{
+	struct cursor line;
+	uint64_t seen = 0;
+
+	while (cursor_line(&c, &line)) {
+		struct span name;
+		uint64_t value;
+
+		if (!cursor_word(&line, &name))
+			continue;
+		if (!span_starts(name, "Udp6"))
+			continue;
+		if (!cursor_u64(&line, &value))
+			return -EINVAL;
+		int err = keys_put(
+			udp6, ARRAY_SIZE(udp6), &seen, name, value, schemas[TABLE_snmp], row);
+
+		if (err < 0)
+			return err;
+	}
+	return row_has(row->has, SNMP_udp6_in_datagrams) ? 0 : -ENODATA;
+}
+
+/*
+ * Parse /proc/net/snmp6 into a row that has only what it tells.
+ *
+ * Shape:  "NAME N" lines.
+ * Errors: -EINVAL malformed or repeated, -ENODATA no Udp6InDatagrams.
+ * Source: net/ipv6/proc.c, snmp6_seq_show(); 3.10 to 6.18.
+ */
+int snmp6_parse(const char *buf, size_t len, struct table *t)
+{
+	struct snmp s = { 0 };
+	int err = take6(cursor_of(buf, len), &s);
+
+	if (err < 0)
+		return err;
+	struct snmp *row = table_add(t);
+
+	if (!row)
+		return -ENOMEM;
+	*row = s;
+	return 0;
+}
+
+/* One file of a directory net/ behind what text has. */
+static int read_more(struct host *h, const char *net, const char *name, struct strbuf *text)
 {
 	auto_strbuf more = { 0 };
 	char path[64];
 
-	snprintf(path, sizeof(path), "%s/snmp", net);
-	int err = host_read_all(h, path, 65536, text);
+	snprintf(path, sizeof(path), "%s/%s", net, name);
+	int err = host_read_all(h, path, 65536, &more);
 
-	snprintf(path, sizeof(path), "%s/netstat", net);
-	if (err == 0 && host_read_all(h, path, 65536, &more) == 0)
+	if (err == 0)
 		strbuf_add(text, more.bytes ? more.bytes : "", more.len);
 	return text->failed ? -ENOMEM : err;
+}
+
+/* A row of the counters in a directory net/; without IPv6 or netstat it has less cells. */
+static int read_namespace(struct host *h, const char *net, struct table *t)
+{
+	auto_strbuf text = { 0 };
+	auto_strbuf six = { 0 };
+	int err = read_more(h, net, "snmp", &text);
+
+	if (err == 0 && read_more(h, net, "netstat", &text) == -ENOMEM)
+		err = -ENOMEM;
+	if (err == 0)
+		err = snmp_parse(strbuf_text(&text), text.len, t);
+	if (err == 0 && read_more(h, net, "snmp6", &six) == 0) {
+		struct snmp *row = table_at(t, t->n - 1), whole = *row;
+
+		if (take6(cursor_of(strbuf_text(&six), six.len), &whole) == 0)
+			*row = whole;
+	}
+	return err;
 }
 
 /* /proc/PID/net is the namespace of the process: no need to go there. */
 static int read_others(struct probe *p, struct table *t)
 {
-	auto_strbuf text = { 0 };
 	size_t n = 0;
 
 	for (table_each(const struct netns, ns, probe_used(p, TABLE_netns))) {
 		char net[48];
-		size_t before = t->n;
 
 		if (ns->netns == 0)
 			continue;
@@ -154,14 +230,12 @@ static int read_others(struct probe *p, struct table *t)
 			continue;
 		}
 		snprintf(net, sizeof(net), "proc/%llu/net", (unsigned long long)ns->pid);
-		int err = read_pair(p->host, net, &text);
+		int err = read_namespace(p->host, net, t);
 
-		if (err == 0)
-			err = snmp_parse(text.bytes ? text.bytes : "", text.len, t);
 		if (err == -ENOMEM)
 			return err;
-		if (err == 0 && t->n > before)
-			row_put(t->schema, table_at(t, before), SNMP_netns, ns->netns);
+		if (err == 0)
+			row_put(t->schema, table_at(t, t->n - 1), SNMP_netns, ns->netns);
 		/* Its last process may have gone; so did the namespace. */
 		else if (err != -ENOENT && err != -ESRCH)
 			t->lost++;
@@ -172,14 +246,18 @@ static int read_others(struct probe *p, struct table *t)
 static int read_snmp(struct probe *p)
 {
 	struct table *t = probe_table(p, TABLE_snmp);
-	auto_strbuf text = { 0 };
 
 	if (!t)
 		return 0;
-	int err = read_pair(p->host, "proc/net", &text);
+	int err = read_namespace(p->host, "proc/net", t);
 
-	probe_bytes(t, "proc/net/snmp", err, &text, snmp_parse);
-	return t->state == STATE_OK ? read_others(p, t) : 0;
+	if (err == -EINVAL || err == -ENODATA)
+		table_fail(
+			t, STATE_BROKEN, "/proc/net/snmp: not in the form that this murphy knows");
+	if (err < 0)
+		return err;
+	t->state = STATE_OK;
+	return read_others(p, t);
 }
 
 const struct source source_snmp = {

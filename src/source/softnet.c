@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-enum { CPU_AT = 12, FIELDS_MIN = 9 };
+enum { STEERED_AT = 9, LIMITED_AT = 10, CPU_AT = 12, FIELDS_MIN = 9 };
 
 static int parse_softnet(struct cursor *line, uint64_t number, struct table *t)
 {
@@ -24,6 +24,10 @@ static int parse_softnet(struct cursor *line, uint64_t number, struct table *t)
 	row_put(t->schema, row, SOFTNET_processed, value[0]);
 	row_put(t->schema, row, SOFTNET_dropped, value[1]);
 	row_put(t->schema, row, SOFTNET_squeezed, value[2]);
+	if (n > STEERED_AT)
+		row_put(t->schema, row, SOFTNET_steered, value[STEERED_AT]);
+	if (n > LIMITED_AT)
+		row_put(t->schema, row, SOFTNET_flow_limited, value[LIMITED_AT]);
 	return 0;
 }
 
@@ -32,7 +36,8 @@ static int parse_softnet(struct cursor *line, uint64_t number, struct table *t)
  * columns (3.10: 10 or 11) do not name the CPU; its line number is taken, which is wrong behind a
  * CPU that is offline.
  *
- * Shape:  hexadecimal, blank-separated: processed, dropped, time_squeeze, ..., [12] CPU.
+ * Shape:  hexadecimal, blank-separated: processed, dropped, time_squeeze, ..., [9] received_rps,
+ *         [10] flow_limit_count, [12] CPU.
  * Errors: -EINVAL malformed line, -ENODATA no line.
  * Source: net/core/net-procfs.c, softnet_seq_show().
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "source/source.h"
 #include "source/tcp_diag.h"
+#include "source/tcp_flows.h"
 
 #include <errno.h>
 #include <string.h>
@@ -12,7 +13,7 @@
  */
 enum { NETNS_MAX = 64, ROWS_MAX = 50000 };
 
-/* Both tables get the same state: they come from the same dumps. */
+/* All tables get the same state: they come from the same dumps. */
 struct tcp_read {
 	struct probe *probe;
 	enum state state;
@@ -26,6 +27,8 @@ struct dump {
 	struct table *sockets; /* NULL: only totals are needed */
 	uint64_t netns;
 	uint64_t count[TCP_STATES]; /* by state, both families */
+	struct tcp_flows flows;     /* only when they are needed */
+	bool count_flows;
 	bool interrupted;
 };
 
@@ -35,6 +38,12 @@ static int take_socket(struct dump *d, struct tcp_diag *diag)
 
 	d->count[diag->row.state]++;
 	d->interrupted |= diag->interrupted;
+	if (d->count_flows && diag->row.state != TCP_STATE_LISTEN) {
+		int err = tcp_flows_count(&d->flows, diag);
+
+		if (err < 0)
+			return err;
+	}
 	/* In TIME_WAIT there is no socket left to say anything about: only their number matters. */
 	if (!t || diag->row.state == TCP_STATE_TIME_WAIT)
 		return 0;
@@ -92,19 +101,39 @@ static int add_totals(struct table *t, const struct dump *d)
 	return 0;
 }
 
+/* Which ports connect() takes by itself there; as Linux has it when that could not be read. */
+static void port_range(const struct probe *p, struct tcp_flows *f, uint64_t netns)
+{
+	f->port_low = 32768;
+	f->port_high = 60999;
+	for (table_each(const struct netns_setting, s, probe_used(p, TABLE_netns_setting))) {
+		if (s->netns != netns || !row_has(s->has, NETNS_SETTING_port_low) ||
+			!row_has(s->has, NETNS_SETTING_port_high))
+			continue;
+		f->port_low = (uint32_t)s->port_low;
+		f->port_high = (uint32_t)s->port_high;
+	}
+}
+
 /* Both families of a namespace. What came before an error stays. */
 static int dump_netns(struct tcp_read *r, uint64_t netns, uint64_t pid)
 {
 	struct dump d = { .probe = r->probe,
 		.sockets = probe_table(r->probe, TABLE_tcp_socket),
 		.netns = netns };
-	struct host *h = r->probe->host;
-	int err = host_tcp_diag(h, netns, pid, take_chunk, &d);
+	struct table *flows = probe_table(r->probe, TABLE_tcp_flow);
+
+	d.count_flows = flows != NULL;
+	port_range(r->probe, &d.flows, netns);
+	int err = host_tcp_diag(r->probe->host, netns, pid, take_chunk, &d);
 
 	if (d.interrupted)
 		say(r, STATE_OK, "the kernel's socket table changed while it was read");
 	int added = add_totals(probe_table(r->probe, TABLE_tcp_total), &d);
 
+	if (flows && added == 0)
+		added = tcp_flows_rows(&d.flows, flows, netns);
+	tcp_flows_release(&d.flows);
 	if (added < 0)
 		return added;
 	if (err == -ETIME || err == -ETIMEDOUT)
@@ -149,7 +178,7 @@ static int read_others(struct tcp_read *r)
 
 static int read_tcp(struct probe *p)
 {
-	static const enum table_id ids[] = { TABLE_tcp_socket, TABLE_tcp_total };
+	static const enum table_id ids[] = { TABLE_tcp_socket, TABLE_tcp_total, TABLE_tcp_flow };
 	struct tcp_read r = { .probe = p, .state = STATE_OK };
 	/* An error here: no modules inet_diag and tcp_diag, or a tree without their answer. */
 	int err = dump_netns(&r, 0, 0);
@@ -171,8 +200,8 @@ static int read_tcp(struct probe *p)
 
 const struct source source_tcp = {
 	.name = "tcp",
-	.fills = { TABLE_tcp_socket, TABLE_tcp_total },
-	.uses = { TABLE_netns },
+	.fills = { TABLE_tcp_socket, TABLE_tcp_total, TABLE_tcp_flow },
+	.uses = { TABLE_netns, TABLE_netns_setting },
 	.manner = MANNER_RISKY,
 	.deadline_ns = 700000000,
 	.read = read_tcp,

@@ -8,6 +8,7 @@
 
 /* net/tcp_states.h */
 enum {
+	TCP_STATE_ESTABLISHED = 1,
 	TCP_STATE_TIME_WAIT = 6,
 	TCP_STATE_LISTEN = 10,
 	TCP_STATES = 16, /* more than there are */
@@ -24,6 +25,12 @@ struct tcp_diag {
  * -EINVAL malformed. Attributes that a kernel does not send yet leave their cells absent.
  */
 int tcp_diag_next(struct cursor *c, struct tcp_diag *ret_diag);
+
+/*
+ * An address of 4 or 16 bytes as text of t, 0 when memory is out. ::ffff:a.b.c.d is written a.b.c.d,
+ * so that both ends of a connection read the same.
+ */
+text_t tcp_diag_address(struct table *t, uint32_t family, const uint8_t *bytes);
 
 /* Append its row to t, addresses and all. 0 or -ENOMEM. */
 int tcp_diag_add(struct table *t, const struct tcp_diag *d);

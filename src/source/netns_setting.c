@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/cursor.h"
+#include "source/source.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* More than that are counted as lost, as the source tcp does. */
+enum { NETNS_MAX = 64 };
+
+enum { RANGE, RESERVED, REUSE, TIME_WAITS, CONNTRACK, CONNTRACK_TOP, PATHS };
+
+static const char *const paths[PATHS] = {
+	[RANGE] = "proc/sys/net/ipv4/ip_local_port_range",
+	[RESERVED] = "proc/sys/net/ipv4/ip_local_reserved_ports",
+	[REUSE] = "proc/sys/net/ipv4/tcp_tw_reuse",
+	[TIME_WAITS] = "proc/sys/net/ipv4/tcp_max_tw_buckets",
+	[CONNTRACK] = "proc/sys/net/netfilter/nf_conntrack_count",
+	[CONNTRACK_TOP] = "proc/sys/net/netfilter/nf_conntrack_max",
+};
+
+struct visit {
+	struct table *t;
+	struct netns_setting *row;
+};
+
+static void put(struct visit *v, unsigned int column, struct cursor *c)
+{
+	uint64_t value;
+
+	if (cursor_u64(c, &value))
+		row_put(v->t->schema, v->row, column, value);
+	else
+		v->t->cell[column] = STATE_BROKEN;
+}
+
+static void put_range(struct visit *v, struct cursor *c)
+{
+	uint64_t low, high;
+
+	if (!cursor_u64(c, &low) || !cursor_u64(c, &high) || low > high || high > UINT16_MAX)
+		return;
+	row_put(v->t->schema, v->row, NETNS_SETTING_port_low, low);
+	row_put(v->t->schema, v->row, NETNS_SETTING_port_high, high);
+}
+
+/* "8080,9000-9010": those that are in the range. The range is read before. */
+static void put_reserved(struct visit *v, struct cursor *c)
+{
+	uint64_t first, last, n = 0;
+
+	if (!row_has(v->row->has, NETNS_SETTING_port_low))
+		return;
+	while (cursor_u64(c, &first)) {
+		last = first;
+		if (cursor_lit(c, "-") && !cursor_u64(c, &last))
+			return;
+		first = first > v->row->port_low ? first : v->row->port_low;
+		last = last < v->row->port_high ? last : v->row->port_high;
+		n += first <= last ? last - first + 1 : 0;
+		if (!cursor_lit(c, ","))
+			break;
+	}
+	row_put(v->t->schema, v->row, NETNS_SETTING_ports_reserved, n);
+}
+
+static void take(void *arg, size_t path, int err, const char *bytes, size_t len)
+{
+	struct cursor c = cursor_of(bytes, len);
+	struct visit *v = arg;
+
+	if (err < 0)
+		return;
+	switch (path) {
+	case RANGE:
+		put_range(v, &c);
+		break;
+	case RESERVED:
+		put_reserved(v, &c);
+		break;
+	case REUSE:
+		put(v, NETNS_SETTING_time_wait_reuse, &c);
+		break;
+	case TIME_WAITS:
+		put(v, NETNS_SETTING_time_wait_max, &c);
+		break;
+	case CONNTRACK:
+		put(v, NETNS_SETTING_conntrack_entries, &c);
+		break;
+	default:
+		put(v, NETNS_SETTING_conntrack_max, &c);
+	}
+}
+
+static int visit(struct probe *p, struct table *t, uint64_t netns, uint64_t pid)
+{
+	struct visit v = { .t = t, .row = table_add(t) };
+
+	if (!v.row)
+		return -ENOMEM;
+	row_put(t->schema, v.row, NETNS_SETTING_netns, netns);
+	int err = host_netns_read(p->host, netns, pid, paths, PATHS, take, &v);
+
+	if (err < 0)
+		table_drop_last(t);
+	return err;
+}
+
+static int read_settings(struct probe *p)
+{
+	struct table *t = probe_table(p, TABLE_netns_setting);
+	size_t n = 0;
+	int err = t ? visit(p, t, 0, 0) : 0;
+
+	if (!t || err < 0)
+		return err;
+	t->state = STATE_OK;
+	for (table_each(const struct netns, ns, probe_used(p, TABLE_netns))) {
+		if (ns->netns == 0)
+			continue;
+		err = ++n >= NETNS_MAX || probe_late(p) ? -ETIME : visit(p, t, ns->netns, ns->pid);
+		if (err == -ENOMEM)
+			return err;
+		if (err == -EIO) { /* stuck in there: what is read from now on is not ours */
+			table_fail(t, STATE_BROKEN, "the way back to the own namespace is barred");
+			return 0;
+		}
+		/* Its last process may have gone; so did the namespace. */
+		if (err < 0 && err != -ENOENT && err != -ESRCH)
+			t->lost++;
+		if (err == -EPERM || err == -EACCES)
+			table_fail(t, STATE_OK,
+				"other network namespaces need CAP_SYS_ADMIN and CAP_SYS_PTRACE");
+	}
+	return 0;
+}
+
+const struct source source_netns_setting = {
+	.name = "netns_setting",
+	.fills = { TABLE_netns_setting },
+	.uses = { TABLE_netns },
+	.manner = MANNER_RISKY,
+	.deadline_ns = 300000000,
+	.read = read_settings,
+};

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* Parsers of interfaces, UDP sockets and the tables of the network stack; ports counted by peer. */
+#include "source/source.h"
+#include "source/tcp_flows.h"
+#include "tests/unit/parse.h"
+
+#include <sys/socket.h>
+
+static void softirqs_by_cpu(void **state UNUSED)
+{
+	struct table *t = table_new(schemas[TABLE_softirq]);
+
+	assert_int_equal(parse_corpus("softirq/cpu1-offline-handmade", softirq_parse, t), 0);
+	const struct softirq *s = table_at(t, 0);
+
+	assert_int_equal(t->n, 2);
+	assert_int_equal(s[1].cpu, 2);
+	assert_int_equal(s[0].net_tx, 3);
+	assert_int_equal(s[1].net_rx, 20);
+	assert_int_equal(parse_corpus("softirq/6.18", softirq_parse, t), 0);
+	s = table_at(t, 2);
+	assert_true(s[0].net_rx > 1000000);
+	assert_int_equal(parse_corpus("softirq/short", softirq_parse, t), -EINVAL);
+	assert_int_equal(parse_corpus("softirq/overflow", softirq_parse, t), -EINVAL);
+	assert_int_equal(parse_corpus("softirq/repeated", softirq_parse, t), -EINVAL);
+	assert_int_equal(parse_text("", softirq_parse, t), -ENODATA);
+	assert_int_equal(parse_text(" CPU0\n HI: 1\n", softirq_parse, t), -ENODATA);
+	assert_int_equal(t->n, 4);
+	table_unref(t);
+}
+
+/* Entries are said again on each CPU's line, counters are added up. */
+static void tables_of_all_cpus(void **state UNUSED)
+{
+	struct table *t = table_new(schemas[TABLE_conntrack]);
+	struct table *n = table_new(schemas[TABLE_neighbor]);
+
+	assert_int_equal(parse_corpus("conntrack/3.10-handmade", conntrack_parse, t), 0);
+	const struct conntrack *c = table_at(t, 0);
+
+	assert_int_equal(c->drops, 0xf);
+	assert_int_equal(c->early_drops, 0xd);
+	assert_int_equal(c->insert_failed, 0xa);
+	assert_int_equal(parse_corpus("conntrack/6.18", conntrack_parse, t), 0);
+	assert_int_equal(parse_corpus("conntrack/short", conntrack_parse, t), -EINVAL);
+	assert_int_equal(parse_corpus("conntrack/repeated", conntrack_parse, t), -EINVAL);
+	assert_int_equal(parse_corpus("conntrack/overflow", conntrack_parse, t), -EINVAL);
+	assert_int_equal(parse_corpus("conntrack/no-cpu", conntrack_parse, t), -ENODATA);
+	assert_int_equal(parse_text("", conntrack_parse, t), -ENODATA);
+	assert_int_equal(t->n, 2);
+	assert_int_equal(parse_corpus("neighbor/3.10-handmade", neighbor_parse, n), 0);
+	const struct neighbor *row = table_at(n, 0);
+
+	assert_int_equal(row->entries, 0x3ff);
+	assert_int_equal(row->unresolved_discards, 7);
+	assert_false(row_has(row->has, NEIGHBOR_full)); /* not before 4.3 */
+	assert_int_equal(parse_corpus("neighbor/6.18", neighbor_parse, n), 0);
+	row = table_at(n, 1);
+	assert_true(row_has(row->has, NEIGHBOR_full));
+	assert_int_equal(row->entries, 3);
+	table_unref(t);
+	table_unref(n);
+}
+
+/* A namespace with lo, ifb, and a pair of veth whose near end is shaped to 100 kbit/s. */
+static void interfaces_and_their_queues(void **state UNUSED)
+{
+	struct table *t = table_new(schemas[TABLE_link]), *q = table_new(schemas[TABLE_qdisc]);
+	const struct link *near = NULL;
+	size_t shaped = 0;
+
+	assert_int_equal(parse_corpus("link/6.18", link_parse, t), 0);
+	for (table_each(const struct link, l, t)) {
+		if (strcmp(table_text(t, l->name), "near") == 0)
+			near = l;
+		if (strcmp(table_text(t, l->name), "lo") == 0) {
+			assert_int_equal(l->type, 772);
+			assert_false(row_has(l->has, LINK_kind));
+			assert_true(l->rx_packets > 30);
+		}
+	}
+	assert_non_null(near);
+	assert_string_equal(table_text(t, near->kind), "veth");
+	assert_string_equal(table_text(t, near->qdisc), "tbf");
+	assert_true(near->flags & 1);
+	assert_true(row_has(near->has, LINK_tx_carrier));
+	assert_int_equal(parse_corpus("qdisc/6.18", qdisc_parse, q), 0);
+	for (table_each(const struct qdisc, d, q)) {
+		if (strcmp(table_text(q, d->kind), "tbf") != 0)
+			continue;
+		assert_int_equal(d->index, near->index);
+		assert_int_equal(d->parent, 0xffffffff);
+		assert_true(d->drops > 0);
+		assert_true(row_has(d->has, QDISC_backlog_bytes));
+		shaped++;
+	}
+	assert_int_equal(shaped, 1);
+	size_t links = t->n, queues = q->n;
+
+	assert_int_equal(parse_corpus("link/cut", link_parse, t), -EINVAL);
+	assert_int_equal(parse_corpus("link/attribute-short", link_parse, t), -EINVAL);
+	assert_int_equal(parse_corpus("link/no-body", link_parse, t), -EINVAL);
+	assert_int_equal(parse_corpus("qdisc/cut", qdisc_parse, q), -EINVAL);
+	assert_int_equal(parse_corpus("qdisc/attribute-past-end", qdisc_parse, q), -EINVAL);
+	assert_int_equal(t->n, links);
+	assert_int_equal(q->n, queues);
+	table_unref(t);
+	table_unref(q);
+}
+
+/* Three sockets, of which one dropped 25 datagrams and is full. */
+static void udp_sockets_that_dropped(void **state UNUSED)
+{
+	struct table *t = table_new(schemas[TABLE_udp_socket]);
+
+	assert_int_equal(parse_corpus("udp/6.18", udp_parse, t), 0);
+	assert_int_equal(t->n, 1);
+	assert_int_equal(t->seen, 3);
+	const struct udp_socket *s = table_at(t, 0);
+
+	assert_string_equal(table_text(t, s->local), "127.0.0.1");
+	assert_int_equal(s->local_port, 5353);
+	assert_int_equal(s->drops, 25);
+	assert_int_equal(s->receive_queue, 0x1040);
+	assert_true(s->inode > 0);
+	assert_int_equal(parse_corpus("udp/6.18-ipv6", udp_parse, t), 0);
+	s = table_at(t, 1);
+	assert_string_equal(table_text(t, s->local), "::1");
+	assert_int_equal(s->family, AF_INET6);
+	assert_int_equal(parse_corpus("udp/no-port", udp_parse, t), -EINVAL);
+	assert_int_equal(parse_corpus("udp/cut", udp_parse, t), -EINVAL);
+	assert_int_equal(parse_text("", udp_parse, t), -ENODATA);
+	assert_int_equal(t->n, 2);
+	table_unref(t);
+}
+
+static void udp_of_ipv6(void **state UNUSED)
+{
+	struct table *t = table_new(schemas[TABLE_snmp]);
+
+	assert_int_equal(parse_corpus("snmp6/6.18", snmp6_parse, t), 0);
+	const struct snmp *s = table_at(t, 0);
+
+	assert_int_equal(s->udp6_receive_buffer_errors, 25);
+	assert_true(row_has(s->has, SNMP_udp6_memory_errors));
+	assert_false(row_has(s->has, SNMP_netns));
+	assert_int_equal(parse_corpus("snmp6/repeated", snmp6_parse, t), -EINVAL);
+	assert_int_equal(parse_corpus("snmp6/negative", snmp6_parse, t), -EINVAL);
+	assert_int_equal(parse_corpus("snmp6/no-udp", snmp6_parse, t), -ENODATA);
+	assert_int_equal(t->n, 1);
+	table_unref(t);
+}
+
+static int count(struct tcp_flows *f, uint32_t port, uint8_t peer, uint32_t state, bool six)
+{
+	struct tcp_diag d = { .row = { .family = six ? AF_INET6 : AF_INET,
+				      .state = state,
+				      .local_port = port,
+				      .peer_port = 443,
+				      .inode = port } };
+	uint8_t v4[4] = { 10, 0, 0, 1 };
+
+	if (six) {
+		d.local[10] = d.local[11] = d.peer[10] = d.peer[11] = 0xff;
+		memcpy(d.local + 12, v4, sizeof(v4));
+		v4[3] = peer;
+		memcpy(d.peer + 12, v4, sizeof(v4));
+	} else {
+		memcpy(d.local, v4, sizeof(v4));
+		v4[3] = peer;
+		memcpy(d.peer, v4, sizeof(v4));
+	}
+	return tcp_flows_count(f, &d);
+}
+
+/* A thousand peers with one connection, one with many; IPv4 inside IPv6 is IPv4. */
+static void ports_are_counted_by_peer(void **state UNUSED)
+{
+	struct tcp_flows f = { .port_low = 40000, .port_high = 40999 };
+	struct table *t = table_new(schemas[TABLE_tcp_flow]);
+
+	for (uint32_t i = 0; i < 300; i++)
+		assert_int_equal(count(&f, 40000 + i, (uint8_t)(10 + i % 200), 1, false), 0);
+	for (uint32_t i = 0; i < 20; i++)
+		assert_int_equal(count(&f, 40500 + i, 2, i < 15 ? 1 : 6, i % 2), 0);
+	assert_int_equal(count(&f, 39999, 2, 1, false), 0); /* not from the range */
+	assert_int_equal(count(&f, 41000, 2, 1, false), 0);
+	assert_int_equal(tcp_flows_rows(&f, t, 7), 0);
+	assert_int_equal(t->n, 64); /* the largest of 201 */
+	const struct tcp_flow *row = table_at(t, 0);
+
+	assert_int_equal(row->netns, 7);
+	assert_string_equal(table_text(t, row->peer), "10.0.0.2");
+	assert_int_equal(row->peer_port, 443);
+	assert_int_equal(row->family, AF_INET);
+	assert_int_equal(row->established, 15);
+	assert_int_equal(row->time_wait, 5);
+	assert_int_equal(row->inode, 40500);
+	assert_int_equal(row[1].established + row[1].time_wait, 2);
+	assert_int_equal(t->lost, 0);
+	tcp_flows_release(&f);
+	table_unref(t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(softirqs_by_cpu),
+		cmocka_unit_test(tables_of_all_cpus),
+		cmocka_unit_test(interfaces_and_their_queues),
+		cmocka_unit_test(udp_sockets_that_dropped),
+		cmocka_unit_test(udp_of_ipv6),
+		cmocka_unit_test(ports_are_counted_by_peer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
