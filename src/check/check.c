@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "check/check.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define CHECK(name) extern const struct check check_##name;
@@ -146,12 +147,35 @@ static bool asks_grow(struct judgement *j)
 	return true;
 }
 
+int ask_compare(const void *a, const void *b)
+{
+	const struct ask *x = a, *y = b;
+
+	if (x->table != y->table)
+		return x->table < y->table ? -1 : 1;
+	return (x->key > y->key) - (x->key < y->key);
+}
+
+/* A table that nobody granted keys of is one that a test or a tree has whole. */
+static bool looked_for(const struct judgement *j, const struct model *m, const struct ask *ask)
+{
+	bool part = false;
+
+	if (!frame_table(m->now, ask->table))
+		return false;
+	for (size_t i = 0; i < j->n_granted && !part; i++)
+		part = j->granted[i].table == ask->table;
+	return !part || bsearch(ask, j->granted, j->n_granted, sizeof(*ask), ask_compare);
+}
+
 bool judge_ask(struct judgement *j, const struct model *m, enum table_id table, uint64_t key)
 {
-	if (frame_table(m->now, table))
+	struct ask ask = { table, key };
+
+	if (looked_for(j, m, &ask))
 		return true;
 	if (j->n_asks < j->asks_size || asks_grow(j))
-		j->ask[j->n_asks++] = (struct ask){ table, key };
+		j->ask[j->n_asks++] = ask;
 	return false;
 }
 
@@ -172,7 +196,7 @@ const char *confidence_name(enum confidence c)
 const char *entity_kind_name(enum entity_kind k)
 {
 	static const char *const names[] = { "host", "process", "cgroup", "device", "mount",
-		"listener", "connection", "slab", "peer", "unit", "row" };
+		"listener", "connection", "slab", "peer", "unit", "row", "interface" };
 
 	return names[k];
 }

@@ -38,9 +38,10 @@ enum entity_kind {
 	ENTITY_LISTENER,   /* name = "0.0.0.0:80" */
 	ENTITY_CONNECTION, /* name = "10.0.0.1:80 10.0.0.2:4711" */
 	ENTITY_SLAB,       /* name = cache */
-	ENTITY_PEER,       /* name = "192.0.2.1:53", on another machine or not */
+	ENTITY_PEER,       /* name = "192.0.2.1:53", or the address alone; on another machine or not */
 	ENTITY_UNIT,       /* name = "nginx.service" */
 	ENTITY_ROW,        /* name = "softnet cpu=3": what has no kind of its own */
+	ENTITY_INTERFACE,  /* name = "eth0" */
 };
 
 struct known;
@@ -108,6 +109,8 @@ struct judgement {
 	size_t n_findings, lost_findings;
 	struct ask *ask; /* in the arena */
 	size_t n_asks, asks_size;
+	struct ask *granted; /* what was read for asks of before, sorted; in the arena */
+	size_t n_granted;
 	enum state unknown_state; /* why the last judge said UNKNOWN */
 	const char *unknown_why;
 };
@@ -153,10 +156,13 @@ enum verdict judge_unknown(struct judgement *j, const struct model *m, enum tabl
 enum verdict judge_unknown_why(struct judgement *j, enum state state, const char *why);
 
 /*
- * Ask for row key of table (a need with .ask = true). True when it is already in this frame,
- * found or not; false: it was asked for now, return VERDICT_ASK when no suspect is left to ask for.
+ * Ask for row key of table (a need with .ask = true). True when it was looked for in this frame
+ * already, found or not; false: it was asked for now, return VERDICT_ASK when no suspect is left to ask for.
  */
 bool judge_ask(struct judgement *j, const struct model *m, enum table_id table, uint64_t key);
+
+/* Order of asks: by table, then by key. */
+int ask_compare(const void *a, const void *b);
 
 const char *severity_name(enum severity s);
 const char *confidence_name(enum confidence c);

@@ -244,37 +244,58 @@ static void judge(struct look *l, struct check_result *r)
 	r->why = r->verdict == VERDICT_UNKNOWN ? j->unknown_why : "";
 }
 
-static int compare_asks(const void *a, const void *b)
+/* Sorted asks of both, each once, into the arena. */
+static struct ask *merge_asks(struct judgement *j, size_t *ret_n)
 {
-	const struct ask *x = a, *y = b;
+	size_t n = 0, total = j->n_granted + j->n_asks;
+	struct ask *all = arena_new(&j->arena, (total + 1) * sizeof(*all));
 
-	if (x->table != y->table)
-		return x->table < y->table ? -1 : 1;
-	return (x->key > y->key) - (x->key < y->key);
+	if (!all)
+		return NULL;
+	if (j->n_granted > 0)
+		memcpy(all, j->granted, j->n_granted * sizeof(*all));
+	if (j->n_asks > 0)
+		memcpy(all + j->n_granted, j->ask, j->n_asks * sizeof(*all));
+	qsort(all, total, sizeof(*all), ask_compare);
+	for (size_t i = 0; i < total; i++) {
+		if (n == 0 || ask_compare(&all[i], &all[n - 1]) != 0)
+			all[n++] = all[i];
+	}
+	*ret_n = n;
+	return all;
 }
 
-/* Read what was asked. */
+static bool asks_table(const struct judgement *j, enum table_id table)
+{
+	for (size_t i = 0; i < j->n_asks; i++) {
+		if (j->ask[i].table == table)
+			return true;
+	}
+	return false;
+}
+
+/* Read what was asked; of a table that was read for other keys before, those once more. */
 static int grant(struct look *l)
 {
 	struct judgement *j = &l->judgement;
 	struct feed_ask asks[TABLES];
-	size_t n_asks = 0, n_keys = 0;
-	uint64_t *keys = arena_new(&j->arena, (j->n_asks + 1) * sizeof(*keys));
+	size_t n_asks = 0, n_all;
+	struct ask *all = merge_asks(j, &n_all);
+	uint64_t *keys = all ? arena_new(&j->arena, (n_all + 1) * sizeof(*keys)) : NULL;
 
 	if (!keys)
 		return -ENOMEM;
-	if (j->n_asks > 0)
-		qsort(j->ask, j->n_asks, sizeof(*j->ask), compare_asks);
-	for (size_t i = 0; i < j->n_asks; i++) {
-		const struct ask *a = &j->ask[i];
-
-		if (i > 0 && compare_asks(a, a - 1) == 0)
-			continue;
-		if (n_asks == 0 || asks[n_asks - 1].table != a->table)
-			asks[n_asks++] = (struct feed_ask){ a->table, &keys[n_keys], 0 };
-		keys[n_keys++] = a->key;
-		asks[n_asks - 1].n++;
+	for (size_t i = 0; i < n_all; i++) {
+		keys[i] = all[i].key;
+		if (i > 0 && all[i].table == all[i - 1].table) {
+			if (n_asks > 0 && asks[n_asks - 1].table == all[i].table)
+				asks[n_asks - 1].n++;
+		} else if (asks_table(j, all[i].table)) {
+			asks[n_asks++] = (struct feed_ask){ all[i].table, &keys[i], 1 };
+		}
 	}
+	j->granted = all;
+	j->n_granted = n_all;
 	j->n_asks = 0;
 	feed_set_budget(l->feed, ASK_NS);
 	return feed_asks(l->feed, asks, n_asks, l->need, l->n_needs, &l->frame[l->at]);
