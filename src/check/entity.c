@@ -55,12 +55,60 @@ static const char *endpoint(
 		j, family == FAMILY_IPV6 ? "[%s]:%u" : "%s:%u", table_text(t, address), port);
 }
 
+struct entity entity_bound(struct judgement *j, const struct table *t, uint32_t family,
+	text_t address, uint32_t port, uint64_t pid)
+{
+	return (struct entity){
+		.kind = ENTITY_LISTENER, .name = endpoint(j, t, family, address, port), .pid = pid
+	};
+}
+
 struct entity entity_listener(
 	struct judgement *j, const struct table *t, const struct tcp_socket *s, uint64_t pid)
 {
-	return (struct entity){ .kind = ENTITY_LISTENER,
-		.name = endpoint(j, t, s->family, s->local, s->local_port),
-		.pid = pid };
+	return entity_bound(j, t, s->family, s->local, s->local_port, pid);
+}
+
+struct entity entity_peer(
+	struct judgement *j, const struct table *t, uint32_t family, text_t address, uint32_t port)
+{
+	return (struct entity){ .kind = ENTITY_PEER,
+		.name = port ? endpoint(j, t, family, address, port)
+			     : judge_text(j, "%s", table_text(t, address)) };
+}
+
+struct entity entity_interface(struct judgement *j, const struct model *m, const struct link *l)
+{
+	const char *name = table_text(frame_table(m->now, TABLE_link), l->name);
+
+	return (struct entity){ .kind = ENTITY_INTERFACE,
+		.name = judge_text(j, "%s", name),
+		.detail = l->netns ? judge_text(j, "in network namespace %llu",
+					     (unsigned long long)l->netns)
+				   : NULL };
+}
+
+uint64_t netns_pid(const struct model *m, uint64_t netns)
+{
+	const struct netns *ns = netns ? table_find(frame_table(m->now, TABLE_netns), netns) : NULL;
+
+	return ns && row_has(ns->has, NETNS_pid) ? ns->pid : 0;
+}
+
+const char *netns_source(struct judgement *j, uint64_t netns, const char *file)
+{
+	if (netns == 0)
+		return file;
+	return judge_text(j, "%s of network namespace %llu", file, (unsigned long long)netns);
+}
+
+void finding_victim_once(struct finding *f, struct entity e)
+{
+	for (size_t i = 0; i < f->n_victims; i++) {
+		if (entity_same(&f->victims[i], &e))
+			return;
+	}
+	finding_victim(f, e);
 }
 
 struct entity entity_connection(

@@ -29,6 +29,27 @@ struct entity entity_row(
 /* The table that holds the names for entity_row(); TABLE_none: its own. */
 enum table_id entity_names(enum table_id id);
 
+/*
+ * "10.0.0.2:5432", "[::1]:53": an address of the other side, or of a socket here, which is a text of
+ * t. port 0: the address alone.
+ */
+struct entity entity_peer(
+	struct judgement *j, const struct table *t, uint32_t family, text_t address, uint32_t port);
+struct entity entity_bound(struct judgement *j, const struct table *t, uint32_t family,
+	text_t address, uint32_t port, uint64_t pid);
+
+/* Row l of the table link. In another namespace than ours detail says so. */
+struct entity entity_interface(struct judgement *j, const struct model *m, const struct link *l);
+
+/* A process of that namespace for netns_enter(), 0: ours, or none is known. */
+uint64_t netns_pid(const struct model *m, uint64_t netns);
+
+/* "/proc/net/snmp", with the namespace behind it when that is not ours. */
+const char *netns_source(struct judgement *j, uint64_t netns, const char *file);
+
+/* Name a victim, unless it is named already. */
+void finding_victim_once(struct finding *f, struct entity e);
+
 /* "nginx (pid 4121)", and "pid 4121" when its name is unknown. */
 const char *process_label(struct judgement *j, const struct model *m, uint64_t pid);
 

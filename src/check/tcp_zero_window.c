@@ -237,11 +237,7 @@ static void name_ends(
 			       : f->writer   ? entity_connection(j, t, f->writer, 0)
 					     : entity_connection(j, t, f->reader, 0);
 
-	for (size_t i = 0; i < out->n_victims; i++) {
-		if (entity_same(&out->victims[i], &victim))
-			return;
-	}
-	finding_victim(out, victim);
+	finding_victim_once(out, victim);
 }
 
 static const char *state_text(const struct model *m, uint64_t pid)

@@ -207,6 +207,28 @@ pid_t disk_writer(struct scene *s, const struct disk *d);
 int net_listen(int backlog, uint16_t *ret_port);
 int net_connect(uint16_t port, bool nonblock);
 
+/*
+ * A network namespace of the lab's own, for this process and those that it starts from now on: only
+ * loopback is in it, and up. It ends with them. 0, scene_skip()'s value or -errno.
+ */
+int net_isolate(struct scene *s);
+
+/* The same at 127.0.HOST: sockets or -errno. port 0 of net_listen_at(): any. */
+int net_listen_at(uint16_t host, uint16_t port, int backlog);
+int net_connect_at(uint16_t host, uint16_t port, bool nonblock);
+
+/*
+ * The two path labs: a client talks to three servers; of what reaches the last of them loss_percent
+ * is lost.
+ */
+int net_path(struct scene *s, unsigned loss_percent);
+
+/* The two port labs: connections that stay open, spread over so many servers, with 100 local ports. */
+int net_ports(struct scene *s, unsigned connections, unsigned servers);
+
+/* The two UDP labs: 2,000 datagrams a second for a process that reads them, or does not. */
+int net_udp(struct scene *s, bool reads);
+
 /* Burn this thread's CPU time for ms, or for ever (0). */
 void burn(unsigned ms);
 

@@ -3,8 +3,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 static struct sockaddr_in loopback(uint16_t port)
@@ -12,6 +16,58 @@ static struct sockaddr_in loopback(uint16_t port)
 	return (struct sockaddr_in){ .sin_family = AF_INET,
 		.sin_port = htons(port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+}
+
+static struct sockaddr_in at(uint16_t host, uint16_t port)
+{
+	struct sockaddr_in a = loopback(port);
+
+	a.sin_addr.s_addr = htonl(0x7f000000u | host);
+	return a;
+}
+
+int net_isolate(struct scene *s)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+
+	if (unshare(CLONE_NEWNET) < 0)
+		return scene_skip(s, "no network namespace of its own: %s", strerror(errno));
+	auto_close fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo) < 0 ? -errno : 0;
+}
+
+int net_listen_at(uint16_t host, uint16_t port, int backlog)
+{
+	struct sockaddr_in a = at(host, port);
+	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+		bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, backlog) < 0) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+int net_connect_at(uint16_t host, uint16_t port, bool nonblock)
+{
+	struct sockaddr_in a = at(host, port);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | (nonblock ? SOCK_NONBLOCK : 0), 0);
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 && errno != EINPROGRESS) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return fd;
 }
 
 int net_listen(int backlog, uint16_t *ret_port)
@@ -35,18 +91,7 @@ int net_listen(int backlog, uint16_t *ret_port)
 
 int net_connect(uint16_t port, bool nonblock)
 {
-	struct sockaddr_in a = loopback(port);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | (nonblock ? SOCK_NONBLOCK : 0), 0);
-
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 && errno != EINPROGRESS) {
-		int err = -errno;
-
-		close(fd);
-		return err;
-	}
-	return fd;
+	return net_connect_at(1, port, nonblock);
 }
 
 /* A client asks and goes; the server hears it out, and forgets the connection. */

@@ -29,6 +29,11 @@ static double total_of(const struct model *m, const struct cpu *row)
 	return total;
 }
 
+struct reading cpu_part(const struct model *m, const struct cpu *row, unsigned int column)
+{
+	return ratio_of(grown(m, row, column), total_of(m, row));
+}
+
 static struct reading busy_of(const struct model *m, const struct cpu *row)
 {
 	double total = total_of(m, row);

@@ -24,4 +24,10 @@ struct cpu_model {
 	struct reading stalled_10s; /* the kernel's own average, for one frame */
 };
 
+/*
+ * Share of the look that a CPU (a row of the cpu table) spent as column says, which is one of its
+ * times. A time that a kernel does not tell counts as none.
+ */
+struct reading cpu_part(const struct model *m, const struct cpu *row, unsigned int column);
+
 #endif

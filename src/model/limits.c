@@ -18,6 +18,9 @@ static const char *const whats[LIMIT_KINDS] = {
 	[LIMIT_INODES] = "inodes",
 	[LIMIT_ACCEPT_QUEUE] = "accept queue",
 	[LIMIT_TCP_MEMORY] = "TCP memory",
+	[LIMIT_PORTS] = "local ports",
+	[LIMIT_CONNTRACK] = "tracked connections",
+	[LIMIT_NEIGHBORS] = "neighbours (ARP, NDP)",
 };
 
 /* Version 1 writes "no limit" as the largest multiple of a page. */
@@ -201,6 +204,37 @@ static void fold_listeners(struct limits_model *lm, const struct model *m)
 	}
 }
 
+static void fold_network(struct limits_model *lm, const struct model *m)
+{
+	const struct table *flows = frame_table(m->now, TABLE_tcp_flow);
+
+	for (table_each(struct tcp_flow, flow, flows)) {
+		struct port_use use = tcp_ports(m, flow);
+
+		offer(lm, (struct limit){ .kind = LIMIT_PORTS,
+				  .name = table_text(flows, flow->peer),
+				  .port = flow->peer_port,
+				  .unit = UNIT_COUNT,
+				  .used = use.used,
+				  .limit = use.total });
+	}
+	for (table_each(struct netns_setting, s, frame_table(m->now, TABLE_netns_setting))) {
+		if (row_has(s->has, NETNS_SETTING_conntrack_entries) &&
+			row_has(s->has, NETNS_SETTING_conntrack_max))
+			offer(lm, (struct limit){ .kind = LIMIT_CONNTRACK,
+					  .unit = UNIT_COUNT,
+					  .used = s->conntrack_entries,
+					  .limit = s->conntrack_max });
+	}
+	for (table_each(struct neighbor, n, frame_table(m->now, TABLE_neighbor))) {
+		if (row_has(n->has, NEIGHBOR_entries) && row_has(n->has, NEIGHBOR_limit))
+			offer(lm, (struct limit){ .kind = LIMIT_NEIGHBORS,
+					  .unit = UNIT_COUNT,
+					  .used = n->entries,
+					  .limit = n->limit });
+	}
+}
+
 static int step(void *self, const struct model *m, struct arena *a)
 {
 	struct limits_model *lm = self;
@@ -212,6 +246,7 @@ static int step(void *self, const struct model *m, struct arena *a)
 	fold_users(lm, m, a);
 	fold_spaces(lm, m);
 	fold_listeners(lm, m);
+	fold_network(lm, m);
 	return 0;
 }
 
@@ -231,7 +266,10 @@ const struct model_row model_limits = {
 		{ .table = TABLE_cgroup, .optional = true },
 		{ .table = TABLE_cgroup_mem, .optional = true },
 		{ .table = TABLE_user_tasks, .optional = true },
-		{ .table = TABLE_tcp_socket, .optional = true, .keep = keep_listener } },
+		{ .table = TABLE_tcp_socket, .optional = true, .keep = keep_listener },
+		{ .table = TABLE_tcp_flow, .optional = true },
+		{ .table = TABLE_netns_setting, .optional = true },
+		{ .table = TABLE_neighbor, .optional = true } },
 	.size = sizeof(struct limits_model),
 	.step = step,
 };

@@ -17,6 +17,9 @@ enum limit_kind {
 	LIMIT_INODES,
 	LIMIT_ACCEPT_QUEUE, /* of a listener: name = local address, port */
 	LIMIT_TCP_MEMORY,   /* net.ipv4.tcp_mem */
+	LIMIT_PORTS,        /* ephemeral ports towards a peer: name = its address, port */
+	LIMIT_CONNTRACK,    /* nf_conntrack_max, of a network namespace */
+	LIMIT_NEIGHBORS,    /* gc_thresh3 of ARP or NDP */
 	LIMIT_KINDS
 };
 
@@ -25,7 +28,7 @@ struct limit {
 	const char *what; /* "open files"; static */
 	const char *name; /* whose it is, raw bytes; NULL: the host's */
 	uint64_t pid;     /* of LIMIT_PROCESS_FDS */
-	uint32_t port;    /* of LIMIT_ACCEPT_QUEUE */
+	uint32_t port;    /* of LIMIT_ACCEPT_QUEUE, LIMIT_PORTS */
 	enum unit unit;   /* of used and limit */
 	uint64_t used, limit;
 	double ratio; /* used / limit, may exceed 1 */

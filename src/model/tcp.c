@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/tcp.h"
 
+#include <string.h>
+
 const char *tcp_state_name(uint32_t state)
 {
 	static const char *const names[TCP_STATES] = { [0] = "?",
@@ -29,6 +31,33 @@ const struct tcp_socket *tcp_before(const struct model *m, const struct tcp_sock
 {
 	return table_same(
 		frame_table(m->was, TABLE_tcp_socket), frame_table(m->now, TABLE_tcp_socket), s);
+}
+
+static bool loops_back(const struct model *m, const struct tcp_flow *flow)
+{
+	const char *peer = table_text(frame_table(m->now, TABLE_tcp_flow), flow->peer);
+
+	return strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0;
+}
+
+struct port_use tcp_ports(const struct model *m, const struct tcp_flow *flow)
+{
+	const struct netns_setting *set =
+		table_find(frame_table(m->now, TABLE_netns_setting), flow->netns);
+	struct port_use use = { .used = flow->established + flow->other };
+
+	if (!set || !row_has(set->has, NETNS_SETTING_port_low))
+		return use;
+	use.total = set->port_high - set->port_low + 1;
+	if (row_has(set->has, NETNS_SETTING_ports_reserved) && set->ports_reserved < use.total)
+		use.total -= set->ports_reserved;
+	/* net/ipv4/tcp_ipv4.c, tcp_twsk_unique(): after a second, when both sides have timestamps. */
+	use.reuses =
+		row_has(set->has, NETNS_SETTING_time_wait_reuse) &&
+		(set->time_wait_reuse == 1 || (set->time_wait_reuse == 2 && loops_back(m, flow)));
+	if (!use.reuses)
+		use.used += flow->time_wait;
+	return use;
 }
 
 /* The sum of a counter's growth over all namespaces that were read in both frames. */

@@ -38,6 +38,17 @@ const struct socket_owner *tcp_owner(const struct model *m, uint64_t inode);
 /* The row of the frame before of the same socket (by cookie), NULL when it was not there. */
 const struct tcp_socket *tcp_before(const struct model *m, const struct tcp_socket *s);
 
+/*
+ * Local ports that connect() may choose from there, and those that connections to that peer hold: no
+ * two connections to one address and port can have the same. TIME_WAIT counts unless the kernel may
+ * take such a port again (net.ipv4.tcp_tw_reuse). total 0: unknown.
+ */
+struct port_use {
+	uint64_t used, total;
+	bool reuses; /* TIME_WAIT is not in used */
+};
+struct port_use tcp_ports(const struct model *m, const struct tcp_flow *flow);
+
 /* "ESTABLISHED", "CLOSE_WAIT"...; "?" for a number that is none. */
 const char *tcp_state_name(uint32_t state);
 

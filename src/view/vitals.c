@@ -175,7 +175,7 @@ static void limit_lines(const struct model *m, struct vitals *v)
 
 		strbuf_printf(&s, "%s %s", human_ratio(x->ratio).s, x->what);
 		if (x->name)
-			strbuf_printf(&s, " of %s", x->name);
+			strbuf_printf(&s, " %s %s", x->kind == LIMIT_PORTS ? "to" : "of", x->name);
 		if (x->pid)
 			strbuf_printf(&s, " (pid %llu)", (unsigned long long)x->pid);
 		if (x->port)
