@@ -160,6 +160,24 @@ int host_statfs(struct host *h, const char *target, struct host_space *ret_space
  */
 int host_statfs_ahead(struct host *h, const char *target);
 
+/* How long a task waited for memory since it began, where delay accounting is on; else all 0. */
+struct host_delays {
+	uint64_t swapin_ns, reclaim_ns, thrash_ns, compact_ns;
+};
+
+struct host_delays_door {
+	int fd;
+	uint16_t family;
+};
+
+/*
+ * Taskstats of this machine: needs CAP_NET_ADMIN in the first namespaces. 0 or -errno, of a root
+ * -ENOENT. host_delays() answers -ESRCH for a task that is gone.
+ */
+int host_delays_open(const struct host *h, struct host_delays_door *ret_door);
+void host_delays_close(const struct host_delays_door *door);
+int host_delays(const struct host_delays_door *door, uint64_t tid, struct host_delays *ret_delays);
+
 /* No more questions for now: ends those children, so that their CPU time counts as ours. */
 void host_statfs_end(struct host *h);
 

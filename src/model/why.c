@@ -120,6 +120,11 @@ static void fold_limits(struct fold *f)
 			f->why->throttled = cpu;
 		if (memory.amount > f->why->memory.amount)
 			f->why->memory = memory;
+		struct why_limit stall =
+			worst_group(f->m, table_text(t, g->path), CGROUP_memory_stall_ns);
+
+		if (stall.amount > f->why->stall.amount)
+			f->why->stall = stall;
 	}
 }
 
@@ -212,6 +217,46 @@ static void fold_sleep(struct fold *f, const struct table *times, const struct t
 	}
 }
 
+static double take(double *from, double most)
+{
+	double ns = least(*from, most);
+
+	*from -= ns;
+	return ns;
+}
+
+/*
+ * Where delay accounting is on the kernel knows how long a thread waited for memory: in reclaim,
+ * which looks like running, and for pages that were pushed out, which looks like a disk.
+ */
+static void fold_measured(struct fold *f, const struct task_time *t, struct task_fold *x)
+{
+	double known = least((double)t->memory_ns, (double)t->watched_ns);
+	double more = known - x->ns[WHY_MEMORY], moved;
+
+	if (!row_has(t->has, TASK_TIME_memory_ns) || more <= 0)
+		return;
+	moved = take(&x->ns[WHY_DISK], more);
+	moved += take(&x->ns[WHY_SYSTEM], more - moved);
+	if (moved <= 0)
+		return;
+	x->ns[WHY_MEMORY] += moved;
+	add_place(&f->part[WHY_MEMORY],
+		"reclaim, swap-in and pages that were pushed out, as delay accounting measures it",
+		moved, 0, 0);
+}
+
+/* What was measured to be memory was found on the disk. */
+static void scale_places(struct why_part *part)
+{
+	double all = 0;
+
+	for (size_t i = 0; i < part->n_places; i++)
+		all += part->place[i].ns;
+	for (size_t i = 0; i < part->n_places && all > part->ns; i++)
+		part->place[i].ns *= part->ns / all;
+}
+
 static struct why_group *group_of(struct fold *f, const char *comm)
 {
 	char name[32];
@@ -297,6 +342,7 @@ static int fold_samples(struct fold *f, const struct table *times)
 	for (table_each(const struct task_time, t, times)) {
 		if (!is_asked(f, t->pid))
 			continue;
+		fold_measured(f, t, &f->task[index_of(times, t)]);
 		add_task(f, table_text(times, t->comm), &f->task[index_of(times, t)],
 			(double)t->watched_ns);
 		y->watched_ns = t->watched_ns > y->watched_ns ? t->watched_ns : y->watched_ns;
@@ -304,6 +350,7 @@ static int fold_samples(struct fold *f, const struct table *times)
 		y->delays_counted |= row_has(t->has, TASK_TIME_block_ns);
 		block_ns += (double)t->block_ns;
 	}
+	scale_places(&f->part[WHY_DISK]);
 	why_scene_clients(&f->scene, y);
 	if (y->delays_counted)
 		y->block_ratio = ratio_of(block_ns, y->all_ns);

@@ -73,7 +73,8 @@ struct why {
 	enum why_state leading; /* first of them; idle when less than WHY_BUSY_RATIO is not */
 	struct why_group group[WHY_GROUPS]; /* most busy first */
 	size_t n_groups;
-	struct why_limit throttled, memory;
+	struct why_limit throttled, memory; /* CPU quota; memory limit */
+	struct why_limit stall; /* ns in which a task of the group waited for memory (PSI) */
 	struct reading read_bytes_per_s, major_faults_per_s; /* of the processes together */
 	/* Those that wait for the processes: requests in hand, the oldest, connections not accepted. */
 	size_t clients, not_accepted;

@@ -35,6 +35,8 @@ struct task {
 	struct reading_of_task first, last;
 	uint64_t samples;
 	text_t comm;
+	uint64_t memory_ns; /* of delay accounting, at its first sample */
+	bool memory_counted;
 	long place;  /* row where it was found last; NONE: look again */
 	bool asleep; /* there, until it runs */
 	bool gone;
@@ -47,6 +49,7 @@ struct watch {
 	struct task *task;
 	size_t n, size;
 	bool block_counted, denied;
+	struct host_delays_door *delays; /* NULL: delay accounting is off, or may not be read */
 };
 
 static void task_path(char *buf, const struct task *t, const char *file)
@@ -99,11 +102,10 @@ static char read_stat(struct watch *w, struct task *t, struct reading_of_task *r
 	r->user_ns = s->user_ns;
 	r->system_ns = s->system_ns;
 	r->block_ns = s->block_delay_ns;
-	if (!t->comm) {
-		const char *comm = table_text(w->stat, s->comm);
+	/* Threads get their names after they have begun. */
+	const char *comm = table_text(w->stat, s->comm);
 
-		t->comm = table_intern(w->times, comm, strlen(comm));
-	}
+	t->comm = table_intern(w->times, comm, strlen(comm));
 	return (char)s->state;
 }
 
@@ -217,6 +219,16 @@ static void place_of(
 	*ret = at;
 }
 
+static bool memory_delay(const struct watch *w, const struct task *t, uint64_t *ret_ns)
+{
+	struct host_delays d;
+
+	if (!w->delays || host_delays(w->delays, t->tid, &d) < 0)
+		return false;
+	*ret_ns = d.swapin_ns + d.reclaim_ns + d.thrash_ns + d.compact_ns;
+	return true;
+}
+
 /* One look at one thread. */
 static void sample(struct watch *w, struct task *t)
 {
@@ -244,8 +256,10 @@ static void sample(struct watch *w, struct task *t)
 		r.system_ns = t->last.system_ns;
 		r.block_ns = t->last.block_ns;
 	}
-	if (t->samples == 0)
+	if (t->samples == 0) {
 		t->first = r;
+		t->memory_counted = memory_delay(w, t, &t->memory_ns);
+	}
 	t->last = r;
 	t->samples++;
 	if (t->place != NONE) {
@@ -255,11 +269,16 @@ static void sample(struct watch *w, struct task *t)
 	}
 }
 
-static bool known(const struct watch *w, uint64_t tid)
+/* The kernel lists threads in the order in which they were listed before: *at is where the next is. */
+static bool known(const struct watch *w, uint64_t tid, size_t *at)
 {
 	for (size_t i = 0; i < w->n; i++) {
-		if (w->task[i].tid == tid && !w->task[i].gone)
+		size_t k = (*at + i) % w->n;
+
+		if (w->task[k].tid == tid && !w->task[k].gone) {
+			*at = k + 1;
 			return true;
+		}
 	}
 	return false;
 }
@@ -286,6 +305,7 @@ static int list_threads(struct watch *w)
 	auto_strbuf names = { 0 };
 	char path[PROC_PATH_MAX];
 	uint64_t tid;
+	size_t at = 0;
 
 	for (size_t i = 0; i < w->p->n_asked[TABLE_task_time]; i++) {
 		uint64_t pid = w->p->asked[TABLE_task_time][i];
@@ -293,8 +313,9 @@ static int list_threads(struct watch *w)
 		if (host_list(w->p->host, proc_path(path, pid, "task"), &names) < 0)
 			continue;
 		for (const char *s = NULL; (s = host_next_name(&names, s));) {
-			int err =
-				proc_is_pid(s, &tid) && !known(w, tid) ? add_task(w, pid, tid) : 0;
+			int err = proc_is_pid(s, &tid) && !known(w, tid, &at)
+					  ? add_task(w, pid, tid)
+					  : 0;
 
 			if (err < 0)
 				return err;
@@ -332,7 +353,8 @@ static int watch_for(struct watch *w, uint64_t for_ns)
 			if (!w->task[i].gone)
 				sample(w, &w->task[i]);
 		}
-		cpu = (clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu) * COST_SHARE;
+		/* The first look at each is dear, once: who slept then is where he was. */
+		cpu = now == start ? 0 : (clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu) * COST_SHARE;
 		nap(cpu > PERIOD_NS ? cpu : PERIOD_NS);
 	}
 	/* What it used since it was seen awake last, to the end. */
@@ -370,6 +392,10 @@ static int add_time(struct watch *w, const struct task *t)
 	row_put(schema, row, TASK_TIME_system_ns, grown(a->system_ns, b->system_ns));
 	if (w->block_counted)
 		row_put(schema, row, TASK_TIME_block_ns, grown(a->block_ns, b->block_ns));
+	uint64_t memory_ns;
+
+	if (t->memory_counted && memory_delay(w, t, &memory_ns))
+		row_put(schema, row, TASK_TIME_memory_ns, grown(t->memory_ns, memory_ns));
 	return 0;
 }
 
@@ -384,6 +410,10 @@ static int read_task_time(struct probe *p)
 	if (!w.times || !w.places || !host_is_live(p->host))
 		return 0;
 	w.block_counted = probe_line(p, DELAY_FILE, delays, sizeof(delays)) < 0 || delays[0] != '0';
+	struct host_delays_door door;
+
+	if (w.block_counted && host_delays_open(p->host, &door) == 0)
+		w.delays = &door;
 	w.stat = table_new(schemas[TABLE_process]);
 	w.sched = table_new(schemas[TABLE_process_sched]);
 	int err = w.stat && w.sched ? watch_for(&w, for_ns) : -ENOMEM;
@@ -392,6 +422,8 @@ static int read_task_time(struct probe *p)
 		if (add_time(&w, &w.task[i]) < 0)
 			err = -ENOMEM;
 	}
+	if (w.delays)
+		host_delays_close(w.delays);
 	table_unref(w.stat);
 	table_unref(w.sched);
 	free(w.task);

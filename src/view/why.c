@@ -202,6 +202,10 @@ static void add_facts(struct words *w)
 	if (y->memory.amount > 0)
 		add_fact(w, arena_printf(w->a, "cgroup.memory_limit_hits  %s, in %s",
 				    human_number(y->memory.amount).s, y->memory.path));
+	if (y->stall.amount > 0)
+		add_fact(w, arena_printf(w->a, "cgroup.memory_stall_ns  %s of %s, in %s",
+				    human_ns(y->stall.amount).s, human_ns((double)y->watched_ns).s,
+				    y->stall.path));
 	if (y->clients > 0)
 		add_fact(w, arena_printf(w->a,
 				    "tcp_socket.last_received_ns  %zu %s for an answer of it, the "
@@ -223,9 +227,9 @@ static void add_facts(struct words *w)
 		add_fact(w, arena_printf(w->a, "process.block_delay_ns  %s of all time, measured",
 				    human_ratio(y->block_ratio.value).s));
 	else if (y->sampled)
-		add_fact(w,
-			"kernel.task_delayacct is 0: waits for disks are sampled, not measured; "
-			"to measure from now on:  sysctl kernel.task_delayacct=1");
+		add_fact(w, "kernel.task_delayacct is 0: waits for disk and memory are sampled, "
+			    "not measured; "
+			    "to measure from now on:  sysctl kernel.task_delayacct=1");
 	if (!y->sampled)
 		add_fact(w, "two frames, no samples: what it sleeps in is not known");
 	if (w->r->denied)

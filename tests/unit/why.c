@@ -35,6 +35,7 @@ static struct task_time *add_task(
 	t->run_ns = WATCHED / 100 * run;
 	t->wait_ns = WATCHED / 100 * wait;
 	build_unset(t, TASK_TIME_block_ns);
+	build_unset(t, TASK_TIME_memory_ns);
 	build_table(&s->now, TABLE_task_place);
 	return t;
 }
@@ -254,6 +255,30 @@ static void reclaim_is_memory(void **state UNUSED)
 	scene_end(&s);
 }
 
+/* Delay accounting knows what samples take for a disk and for running. */
+static void measured_memory(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_process(&s, PID);
+	struct task_time *t = add_task(&s, PID, "svc", 50, 0);
+
+	t->system_ns = 5;
+	row_set(&t->has, TASK_TIME_memory_ns);
+	t->memory_ns = WATCHED / 100 * 60;
+	add_place(&s, PID, 'D', "folio_wait_bit_common", "", 20);
+	add_place(&s, PID, 'S', "ep_poll", "epoll_wait", 30);
+	struct why y = fold(&s);
+
+	assert_int_equal(y.leading, WHY_MEMORY);
+	assert_int_equal(percent(&y, WHY_MEMORY), 60);
+	assert_int_equal(percent(&y, WHY_DISK), 0);
+	assert_int_equal(percent(&y, WHY_SYSTEM), 10);
+	assert_int_equal(percent(&y, WHY_WORK), 30);
+	scene_end(&s);
+}
+
 /* Locks: with an owner, not caught, parked; and a condition variable, which is idle. */
 static void futexes(void **state UNUSED)
 {
@@ -456,6 +481,7 @@ int main(void)
 		cmocka_unit_test(a_quota_stops_it),
 		cmocka_unit_test(thrashing_is_memory),
 		cmocka_unit_test(reclaim_is_memory),
+		cmocka_unit_test(measured_memory),
 		cmocka_unit_test(futexes),
 		cmocka_unit_test(reads_of_one_connection),
 		cmocka_unit_test(event_loops),
