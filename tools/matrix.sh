@@ -70,7 +70,7 @@ cell 'gcc, no optional library' tree gcc-bare gcc -Dauto_features=disabled
 cell 'gates' step_lint
 cell 'failing calls, coverage' step_cover
 cell "fuzzers, ${FUZZ:-30} s each" gate fuzz run tools/fuzz.sh "${FUZZ:-30}"
-cell 'guest: Debian cloud kernel, cgroup v2' gate guest run tests/guest/run.sh build-matrix-gcc
+cell 'guest: Debian cloud kernel, cgroup v2' guest_labs guest build-matrix-gcc
 cell 'clean Debian: ./run, ./test' gate clean run tests/clean/debootstrap.sh
 
 {
@@ -80,7 +80,7 @@ cell 'clean Debian: ./run, ./test' gate clean run tests/clean/debootstrap.sh
 	echo
 	echo "- Linux $(uname -r), $(uname -m), $(nproc) CPUs"
 	echo "- $(gcc --version | head -n 1); $(clang --version | head -n 1)"
-	echo "- the guest's: Linux $(sed -n 's/^GUEST kernel \([^ ]*\).*/\1/p' build-matrix-gcc/guest/console 2>/dev/null || echo '-')"
+	echo "- the guest's: Linux $(sed -n 's/^guest is Linux \([^ ,]*\).*/\1/p' build-results/matrix.guest 2>/dev/null | head -n 1)"
 	echo
 	echo '| what | result | took | commit | when |'
 	echo '|---|---|---|---|---|'

@@ -126,14 +126,13 @@ static int sum_up(const struct rows *rows)
 
 int guest_check(const char *const names[], size_t n, const struct guest_options *o)
 {
-	struct rows rows = { .n = n ? n : n_lab_list };
+	size_t count = n ? n : n_lab_list;
+	auto_free struct row *list = calloc(count, sizeof(*list));
+	struct rows rows = { list, count };
 	struct guest_place place;
 	char why[128];
 
-	rows.at = calloc(rows.n, sizeof(*rows.at));
-	auto_free void *memory UNUSED = rows.at;
-
-	if (!rows.at)
+	if (!list)
 		return 1;
 	for (size_t i = 0; i < rows.n; i++)
 		rows.at[i].lab = n ? lab_find(names[i]) : lab_list[i];

@@ -190,7 +190,7 @@ static void take_lines(struct reading_lines *r)
 		take_line(r, cursor_of(at, (size_t)(end - at)));
 		done += (size_t)(end - at) + 1;
 	}
-	if (done > 0) {
+	if (r->text.bytes && done > 0) {
 		memmove(r->text.bytes, r->text.bytes + done, r->text.len - done);
 		r->text.len -= done;
 	}

@@ -264,7 +264,7 @@ const struct model_row model_limits = {
 		{ .table = TABLE_loadavg, .optional = true },
 		{ .table = TABLE_sockstat, .optional = true },
 		{ .table = TABLE_cgroup, .optional = true },
-		{ .table = TABLE_cgroup_mem, .optional = true },
+		{ .table = TABLE_cgroup_mem, .optional = true, .ask = true },
 		{ .table = TABLE_user_tasks, .optional = true },
 		{ .table = TABLE_tcp_socket, .optional = true, .keep = keep_listener },
 		{ .table = TABLE_tcp_flow, .optional = true },

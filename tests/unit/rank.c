@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "look/look.h"
+#include "source/source.h"
 #include "tests/unit/unit.h"
 
 static struct finding finding_of(const char *id, enum severity s, struct entity culprit)
@@ -144,6 +145,36 @@ static void nesting_has_no_circle(void **state UNUSED)
 	}
 }
 
+/* Does something read that table unasked? */
+static bool read_unasked(enum table_id table)
+{
+	for (size_t i = 0; i < n_sources; i++) {
+		for (size_t k = 0; k < SOURCE_TABLES_MAX && sources[i]->fills[k]; k++) {
+			if (sources[i]->fills[k] == table && sources[i]->cost != COST_ASKED)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void assert_asked(const char *who, const struct need *needs)
+{
+	for (size_t i = 0; i < NEEDS_MAX && needs[i].table; i++) {
+		if (!needs[i].ask && !read_unasked(needs[i].table))
+			fail_msg(
+				"%s needs %s and does not ask", who, schemas[needs[i].table]->name);
+	}
+}
+
+/* Who needs it without asking gets it empty, and then nobody who asks is heard. */
+static void a_dear_table_is_asked_for(void **state UNUSED)
+{
+	for (size_t i = 0; i < n_checks; i++)
+		assert_asked(checks[i]->id, checks[i]->needs);
+	for (size_t i = 1; i < MODELS; i++)
+		assert_asked(model_rows[i]->name, model_rows[i]->needs);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -152,6 +183,7 @@ int main(void)
 		cmocka_unit_test(nests_only_what_shares_an_entity),
 		cmocka_unit_test(a_crowd_leaves_room),
 		cmocka_unit_test(nesting_has_no_circle),
+		cmocka_unit_test(a_dear_table_is_asked_for),
 		cmocka_unit_test(what_is_small_explains_nothing),
 	};
 

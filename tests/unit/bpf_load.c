@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Does each eBPF program load into the kernel that runs? A line each. Exit code 0: all; 77: it may
+ * not be (no rights, a kernel without BTF), then murphy does without; 1: the kernel refused one.
+ */
+#include "base/attr.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wcast-qual"
+/* Generated: the skeletons, and BPF_PROGRAMS(X) with an X(name) for each. */
+#include "bpf_programs.h"
+#pragma GCC diagnostic pop
+
+static int PRINTF_LIKE(2, 0) quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	return level == LIBBPF_WARN ? vfprintf(stderr, fmt, ap) : 0;
+}
+
+#define X(name)                                                   \
+	static int load_##name(void)                              \
+	{                                                         \
+		struct name##_bpf *skel = name##_bpf__open();     \
+		int err = skel ? name##_bpf__load(skel) : -errno; \
+                                                                  \
+		name##_bpf__destroy(skel);                        \
+		return err;                                       \
+	}
+BPF_PROGRAMS(X)
+#undef X
+
+static const struct {
+	const char *name;
+	int (*load)(void);
+} programs[] = {
+#define X(name) { #name, load_##name },
+	BPF_PROGRAMS(X)
+#undef X
+};
+
+int main(void)
+{
+	int code = 0;
+
+	libbpf_set_print(quiet);
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+		int err = programs[i].load();
+
+		if (err < 0)
+			printf("bpf %s does not load: %s\n", programs[i].name, strerror(-err));
+		else
+			printf("bpf %s loads\n", programs[i].name);
+		if (err == -EPERM || err == -EACCES || access("/sys/kernel/btf/vmlinux", F_OK) < 0)
+			code = code ? code : 77;
+		else if (err < 0)
+			code = 1;
+	}
+	return code;
+}
