@@ -35,7 +35,7 @@ typedef int each_fn(void *arg, const char *buf, size_t len);
 static int enter(uint64_t netns, uint64_t pid, int *ret_here)
 {
 	char path[64];
-	struct stat st;
+	struct stat st = { 0 };
 
 	*ret_here = -1;
 	if (netns == 0)

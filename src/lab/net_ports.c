@@ -16,45 +16,59 @@ static void take(int listener)
 	}
 }
 
-int net_ports(struct scene *s, unsigned connections, unsigned servers)
+static int start_servers(struct scene *s, unsigned servers)
 {
-	int done[2], err = net_isolate(s);
-
-	if (err == 0)
-		err = scene_write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40099");
-	if (err == -EACCES || err == -EROFS)
-		return scene_skip(s, "/proc/sys cannot be written");
-	if (err == 0 && pipe(done) < 0)
-		err = -errno;
-	for (uint16_t host = 1; err == 0 && host <= servers; host++) {
+	for (uint16_t host = 1; host <= servers; host++) {
 		int listener = net_listen_at(host, PORT, BACKLOG);
 		pid_t pid = listener < 0 ? listener : scene_child(s, "lab-server");
 
 		if (pid == 0)
 			take(listener);
-		err = pid < 0 ? pid : 0;
 		if (listener >= 0)
 			close(listener);
+		if (pid < 0)
+			return pid;
 	}
-	pid_t pid = err < 0 ? err : scene_child(s, "lab-client");
+	return 0;
+}
 
-	if (pid == 0) {
-		for (unsigned i = 0; i < connections; i++) {
-			if (net_connect_at((uint16_t)(1 + i % servers), PORT, false) < 0)
-				_exit(1);
-		}
-		if (write(done[1], "d", 1) != 1)
+static void hold(unsigned connections, unsigned servers, int done)
+{
+	unsigned host = 0;
+
+	for (unsigned i = 0; i < connections; i++) {
+		host = host < servers ? host + 1 : 1;
+		if (net_connect_at((uint16_t)host, PORT, false) < 0)
 			_exit(1);
-		for (;;)
-			pause();
 	}
+	if (write(done, "d", 1) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+int net_ports(struct scene *s, unsigned connections, unsigned servers)
+{
+	int done[2], err = net_isolate(s);
 	char c;
 
-	if (pid < 0)
-		return pid;
+	if (err == 0)
+		err = scene_write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40099");
+	if (err == -EACCES || err == -EROFS)
+		return scene_skip(s, "/proc/sys cannot be written");
+	if (err == 0)
+		err = start_servers(s, servers);
+	if (err < 0)
+		return err;
+	if (pipe(done) < 0)
+		return -errno;
+	pid_t pid = scene_child(s, "lab-client");
+
+	if (pid == 0)
+		hold(connections, servers, done[1]);
 	close(done[1]);
-	if (read(done[0], &c, 1) != 1)
-		return -EIO;
+	if (pid < 0 || read(done[0], &c, 1) != 1)
+		return pid < 0 ? pid : -EIO;
 	scene_say(s,
 		"lab-client (pid %d) holds %u connections to %u server%s, with 100 local ports",
 		(int)pid, connections, servers, servers == 1 ? "" : "s");

@@ -26,10 +26,12 @@ static void receive(int fd, bool reads)
 {
 	char buf[DATAGRAM];
 
-	while (reads)
-		recv(fd, buf, sizeof(buf), 0);
-	for (;;)
-		pause();
+	for (;;) {
+		if (!reads)
+			pause();
+		else if (recv(fd, buf, sizeof(buf), 0) < 0)
+			_exit(1);
+	}
 }
 
 static void send_all(void)
