@@ -18,6 +18,7 @@ python3=python3'
 packages_feature='
 libzstd-dev=libzstd.pc
 libinih-dev=inih.pc
+libsystemd-dev=libsystemd.pc
 libjansson-dev=jansson.pc'
 
 # The same, but only while there is an eBPF program to build: clang is large.

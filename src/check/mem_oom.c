@@ -446,7 +446,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 const struct check check_mem_oom = {
 	.id = "mem.oom",
 	.question = "Did the kernel kill processes for want of memory?",
-	.explains = { "mem.cgroup", "proc.restarting" },
+	.explains = { "mem.cgroup", "proc.restarting", "units.failed" },
 	.needs = {
 		{ .table = TABLE_klog_oom, .optional = true },
 		{ .table = TABLE_vmstat, .rate = true, .optional = true },

@@ -212,6 +212,13 @@ int host_netns_read(struct host *h, uint64_t netns, uint64_t pid, const char *co
 int host_kmsg(struct host *h, size_t limit, struct strbuf *ret_text);
 
 /*
+ * Units of systemd that failed, start, or wait for their restart: a line each, "NAME LOAD ACTIVE
+ * SUB" and properties behind tabulators ("NRestarts=3"); of a sosreport as systemctl list-units
+ * prints them. 0; -ENOENT: systemd does not run there; -EOPNOTSUPP: built without libsystemd.
+ */
+int host_units(struct host *h, struct strbuf *ret_text);
+
+/*
  * Capture: every answer is shown to the tap as it is given. err is 0 or -errno; kind 'f' bytes,
  * 'd' names, 'l' link target. path is where a root will be asked for it.
  */

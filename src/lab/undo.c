@@ -216,11 +216,21 @@ static void unmount(const char *path)
 	umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
+/* Its files go with it. */
+static int remove_group_below(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	if (type == FTW_DP && ftw->level > 0)
+		rmdir(path);
+	return 0;
+}
+
 static void remove_group(const char *path)
 {
 	for (int try = 0; try < TRIES; try++) {
 		if (rmdir(path) == 0 || errno == ENOENT)
 			return;
+		/* Whoever lived in it may have made groups of his own. */
+		nftw(path, remove_group_below, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 		nap();
 	}
 	fprintf(stderr, "murphy-lab: %s: %s\n", path, strerror(errno));
