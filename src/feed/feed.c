@@ -147,10 +147,10 @@ static void arm(const struct run *r, struct reader *reader)
 
 static const char too_many[] = "is not asked: too many readers hang";
 
-/* Readers and their children that nothing could end. */
+/* Readers that nothing could end. Their children that ask file systems have a bound of their own. */
 static unsigned int left_behind(const struct run *r)
 {
-	return feed_stuck(r->feed) + r->hung_before;
+	return feed_stuck(r->feed);
 }
 
 /*
@@ -449,7 +449,6 @@ static int run_tables(struct run *r)
 	r->job.was = r->feed->was;
 	r->job.wanted = r->wanted;
 	r->job.tap = r->feed->tap != NULL;
-	r->hung_before = host_stuck(r->feed->host);
 	run_want_uses(r);
 	for (size_t k = 0; k < n_sources; k++) {
 		if (run_fills_wanted(r, sources[k]))

@@ -46,7 +46,6 @@ struct run {
 	struct reader *reader[READERS_MAX];
 	size_t n_readers;
 	bool alone; /* something hung: from now on each source has a reader of its own */
-	unsigned int hung_before; /* children of earlier frames that still hang */
 	bool despairs;            /* of the readers that hang: they do not die */
 	uint64_t deadline_ns;
 };
