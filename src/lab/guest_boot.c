@@ -17,11 +17,12 @@
 
 enum { LOG_TAIL = 3000 };
 
-/* What each guest has: a disk, loop devices for labs, sock_diag and FUSE for murphy and labs. */
+/* What each guest has: a disk; loop and veth devices for labs, sock_diag and FUSE for murphy too. */
 static const char *const modules[] = { "virtio_pci", "virtio_blk", "ext4", "loop", "tcp_diag",
-	"fuse" };
-/* coreutils for labs that copy; ext4 for its disk and for labs. */
-static const char *const programs[] = { "/bin/cp", "/bin/rm", "/sbin/mkfs.ext4" };
+	"fuse", "veth" };
+/* coreutils for labs that copy; ext4 for its disk and for labs; ip for those with a network. */
+static const char *const programs[] = { "/bin/cp", "/bin/rm", "/sbin/mkfs.ext4", "/sbin/debugfs",
+	"/sbin/ip" };
 static const char users[] = "root:x:0:0:root:/root:/bin/sh\n"
 			    "nobody:x:65534:65534:nobody:/:/bin/sh\n";
 
@@ -79,6 +80,8 @@ static int fill(const struct guest_boot *b, struct image *im)
 	image_bytes(im, GUEST_MODULES, 0644, strbuf_text(&paths), paths.len);
 	image_bytes(im, GUEST_ARGUMENTS, 0644, b->arguments, strlen(b->arguments));
 	image_bytes(im, "/etc/passwd", 0644, users, sizeof(users) - 1);
+	/* Nobody to ask; labs put their own in its place. */
+	image_bytes(im, "/etc/resolv.conf", 0644, NULL, 0);
 	return paths.failed ? -ENOMEM : err;
 }
 
