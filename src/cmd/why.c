@@ -64,6 +64,9 @@ static int refused(const struct args *a, const struct target *t, int err)
 	case ECHILD:
 		log_error("%s ended while it was watched", name);
 		return EXIT_BLIND;
+	case ETIME:
+		log_error("the processes of this machine could not be read in time");
+		return EXIT_BLIND;
 	case EACCES:
 		log_error("who listens on TCP port %s needs root", name + 1);
 		return EXIT_BLIND;

@@ -100,14 +100,15 @@ int host_delays_open(const struct host *h, struct host_delays_door *ret_door)
 			TASKSTATS_GENL_NAME, sizeof(TASKSTATS_GENL_NAME));
 	if (err == 0)
 		err = answer(fd, buf, &attrs);
-	if (err == 0 &&
-		(!find_attr(attrs, CTRL_ATTR_FAMILY_ID, &id) || cursor_left(&id) < sizeof(family)))
+	if (err == 0 && find_attr(attrs, CTRL_ATTR_FAMILY_ID, &id) &&
+		cursor_left(&id) >= sizeof(family))
+		memcpy(&family, id.at, sizeof(family));
+	else if (err == 0)
 		err = -EBADMSG;
 	if (err < 0) {
 		close(fd);
 		return err;
 	}
-	memcpy(&family, id.at, sizeof(family));
 	*ret_door = (struct host_delays_door){ .fd = fd, .family = family };
 	return 0;
 }

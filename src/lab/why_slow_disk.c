@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MIB UINT64_C(1048576)
 #define BYTES_PER_S "2097152"
@@ -49,17 +50,17 @@ static int run(struct scene *s)
 {
 	struct cgroup g = { 0 };
 	struct disk d;
-	char name[64], path[128];
+	char path[128];
 	int err = disk_new(s, 64 * MIB, 0, &d);
 
 	if (err == 0)
 		err = slow_down(s, &d, &g);
-	snprintf(name, sizeof(name), "mnt/data");
-	if (err == 0)
-		err = scene_file(s, name, 16 * MIB);
 	if (err < 0)
 		return err;
 	snprintf(path, sizeof(path), "%s/data", d.target);
+	err = scene_file(s, path + strlen(s->dir) + 1, 16 * MIB);
+	if (err < 0)
+		return err;
 	pid_t pid = scene_child(s, "lab-reader");
 
 	if (pid == 0)

@@ -209,6 +209,11 @@ static int resolve(struct inquiry *q)
 	if (t->tree)
 		add_children(q);
 	sort_pids(q);
+	const struct table *all = frame_table(&q->was, TABLE_process);
+
+	/* Who was not found may be among those that were not read. */
+	if (q->n_pids == 0 && (!table_usable(all) || all->state == STATE_LATE))
+		return -ETIME;
 	return err < 0 ? err : q->n_pids ? 0 : -ESRCH;
 }
 

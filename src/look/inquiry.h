@@ -20,8 +20,8 @@ struct inquiry;
 
 /*
  * Watch the processes of t for for_ns; of a root what its frames tell. 0; -ESRCH: there is no such
- * process, unit or listener; -EACCES: a listener, whose process may not be seen; -ENOTCONN: sockets
- * could not be read; -ECHILD: the processes ended meanwhile; -ENOMEM, or why a frame of a root
+ * process, unit or listener; -ETIME: processes could not be read in time; -EACCES: a listener, whose
+ * process may not be seen; -ENOTCONN: sockets could not be read; -ECHILD: the processes ended meanwhile; -ENOMEM, or why a frame of a root
  * cannot be entered. *ret_inquiry is the caller's in any case but -ENOMEM.
  */
 int inquiry_new(
