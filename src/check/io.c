@@ -17,6 +17,7 @@ enum { SERVER_TASKS = 4 };
 /* Less than a tenth of what the device does fills it not; much more is done elsewhere. */
 #define FILLER_RATIO 0.10
 #define ELSEWHERE_RATIO 1.2
+#define EXPLAINED_RATIO 0.5
 enum { JOBS_MAX = 64 };
 
 static bool wanted(const struct blocked_task *b)
@@ -118,24 +119,30 @@ static bool waits_here(const struct model *m, const struct io_queue *q, uint64_t
 }
 
 /*
- * The kernel tells what a process reads and writes, not where. Who waits here does it here; of others
- * those may that do no more than this device does.
+ * The kernel tells what a process reads and writes, not where. Who waits here does it here; others
+ * may, when that is not most of it, and they do no more than this device does.
  */
 static void find_fillers(struct io_queue *q, const struct model *m)
 {
 	const struct disk_load *d = q->disk;
 	double all = rate(d->read_bytes_per_s) + rate(d->written_bytes_per_s);
 	struct io_filler job[JOBS_MAX] = { 0 };
+	bool here[JOBS_MAX] = { false };
+	double explained = 0;
 	size_t n_jobs = 0;
 
 	for (size_t i = 0; m->process && i < m->process->n; i++)
 		count(m, &m->process->row[i], job, &n_jobs);
 	for (size_t i = 0; i < n_jobs; i++) {
+		here[i] = waits_here(m, q, job[i].pid);
+		explained += here[i] ? job[i].bytes_per_s : 0;
+	}
+	for (size_t i = 0; i < n_jobs; i++) {
 		size_t at = q->n_fillers;
 
 		if (job[i].bytes_per_s < all * FILLER_RATIO ||
-			(job[i].bytes_per_s > all * ELSEWHERE_RATIO &&
-				!waits_here(m, q, job[i].pid)))
+			(!here[i] && (explained >= all * EXPLAINED_RATIO ||
+					     job[i].bytes_per_s > all * ELSEWHERE_RATIO)))
 			continue;
 		while (at > 0 && q->filler[at - 1].bytes_per_s < job[i].bytes_per_s)
 			at--;
