@@ -19,22 +19,24 @@
 struct header {
 	char boot[1024];
 	uint32_t version, last_page, bad_pages;
-	char rest[];
 };
 
 static int format(const char *path, uint64_t bytes)
 {
 	static const char magic[] = "SWAPSPACE2";
+	static union {
+		struct header h;
+		char bytes[65536];
+	} first;
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	auto_free struct header *h = calloc(1, page);
 	auto_close fd = open(path, O_WRONLY | O_CLOEXEC);
 
-	if (!h)
-		return -ENOMEM;
-	h->version = 1;
-	h->last_page = (uint32_t)(bytes / page - 1);
-	memcpy((char *)h + page - (sizeof(magic) - 1), magic, sizeof(magic) - 1);
-	if (fd < 0 || pwrite(fd, h, page, 0) != (ssize_t)page || fsync(fd) < 0)
+	if (page > sizeof(first))
+		return -EOPNOTSUPP;
+	first.h.version = 1;
+	first.h.last_page = (uint32_t)(bytes / page - 1);
+	memcpy(first.bytes + page - (sizeof(magic) - 1), magic, sizeof(magic) - 1);
+	if (fd < 0 || pwrite(fd, first.bytes, page, 0) != (ssize_t)page || fsync(fd) < 0)
 		return -errno;
 	return 0;
 }
