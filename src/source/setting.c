@@ -138,35 +138,6 @@ int boot_params_parse(const char *buf, size_t len, struct table *t)
 	return 0;
 }
 
-/*
- * Parse /proc/cpuinfo: the flags of the first CPU into rows of cpu. A line that the end of buf cuts
- * is not read.
- *
- * Shape:  "flags\t\t: fpu vme ..." (x86), "Features\t: fp asimd ..." (arm64), "features" (s390).
- * Errors: none: not every architecture tells them.
- * Source: arch/x86/kernel/cpu/proc.c, show_cpuinfo() and its like.
- */
-int cpu_flags_parse(const char *buf, size_t len, struct table *t)
-{
-	struct cursor c = cursor_of(buf, len), line;
-	struct span name, flag;
-	size_t before = t->n;
-
-	while (t->n == before && cursor_line(&c, &line) && c.at[-1] == '\n') {
-		if (!cursor_word(&line, &name) || !cursor_until(&line, ':', &flag) ||
-			!(span_eq(name, "flags") || span_eq(name, "Features") ||
-				span_eq(name, "features")))
-			continue;
-		while (cursor_word(&line, &flag)) {
-			if (setting_put(t, "cpu", "", flag, (struct span){ "", 0 }, false) == 0)
-				continue;
-			table_cut(t, before);
-			return -ENOMEM;
-		}
-	}
-	return 0;
-}
-
 /* "[mq-deadline] kyber none" is mq-deadline: what is chosen, not what there is. */
 static struct span chosen(const char *text, size_t len)
 {
@@ -321,9 +292,6 @@ static int read_setting(struct probe *p)
 		return 0;
 	int err = read_text(p, t, "proc/cmdline", 65536, boot_params_parse);
 
-	/* Of a thousand CPUs the first will do. */
-	if (err == 0)
-		err = read_text(p, t, "proc/cpuinfo", 16384, cpu_flags_parse);
 	if (err == 0)
 		err = read_system(p, t);
 	for (size_t i = 0; i < ARRAY_SIZE(classes) && err == 0; i++)

@@ -17,6 +17,7 @@ const struct fact_kind fact_kinds[FACTS] = {
 const struct need fact_needs[] = {
 	{ .table = TABLE_setting, .optional = true },
 	{ .table = TABLE_host, .optional = true },
+	{ .table = TABLE_cpu_type, .optional = true },
 	{ .table = TABLE_clock, .optional = true },
 	{ .table = TABLE_cpufreq, .optional = true },
 	{ .table = TABLE_zone, .optional = true },

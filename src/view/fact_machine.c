@@ -48,6 +48,27 @@ static void put_ratio(struct facts *f, enum fact_id id, const struct table *t, c
 		facts_number(f, id, "", ratio_of(a.value, b.value));
 }
 
+/* The name that it gives itself; without it the CPU still says whether there is one. */
+static void hypervisor_fact(
+	const struct model *m, struct facts *f, const struct table *t, const struct host_row *h)
+{
+	const struct table *types = frame_table(m->now, TABLE_cpu_type);
+	const struct cpu_type *type = table_only(types);
+
+	if (!facts_from(f, FACT_hypervisor, t) || !h)
+		return;
+	if (!row_has(h->has, HOST_hypervisor)) {
+		f->state[FACT_hypervisor] = STATE_ABSENT;
+		return;
+	}
+	bool named = h->hypervisor && type && row_has(type->has, CPU_TYPE_signature);
+
+	facts_text(f, FACT_hypervisor, "",
+		!h->hypervisor ? "none"
+		: named        ? table_text(types, type->signature)
+			       : "one without a name");
+}
+
 static void host_facts(const struct model *m, struct facts *f)
 {
 	const struct table *t = frame_table(m->now, TABLE_host);
@@ -58,10 +79,7 @@ static void host_facts(const struct model *m, struct facts *f)
 	cell_text(f, FACT_kernel, t, h, HOST_release);
 	cell_text(f, FACT_os, t, h, HOST_os);
 	cell_number(f, FACT_cpus, t, h, HOST_cpus_online);
-	if (facts_from(f, FACT_hypervisor, t) && h && row_has(h->has, HOST_hypervisor))
-		facts_text(f, FACT_hypervisor, "", h->hypervisor ? "yes" : "no");
-	else if (f->state[FACT_hypervisor] == STATE_OK)
-		f->state[FACT_hypervisor] = STATE_ABSENT;
+	hypervisor_fact(m, f, t, h);
 	/* A tree without /sys: the CPUs of /proc/stat. */
 	if (!reading_ok(h ? table_cell(t, h, HOST_cpus_online) : reading_none(STATE_ABSENT)) &&
 		m->cpu && m->cpu->cpus > 0) {
@@ -139,28 +157,46 @@ static void clock_facts(const struct model *m, struct facts *f)
 	facts_put(f, &fact);
 }
 
-/* Governors and frequencies of all CPUs: "performance", or "performance, powersave" where they vary. */
-static void governor_facts(const struct model *m, struct facts *f)
+/* A word of all CPUs: "performance", or "performance, powersave" where they vary. */
+static void freq_words(struct facts *f, enum fact_id id, const struct table *t, unsigned int column)
+{
+	auto_strbuf names = { 0 };
+	text_t last = 0, text;
+
+	if (!facts_from(f, id, t))
+		return;
+	for (table_each(const struct cpufreq, c, t)) {
+		memcpy(&text, (const char *)c + t->schema->columns[column].offset, sizeof(text));
+		const char *name = table_text(t, text);
+
+		if (!row_has(c->has, column) || text == last ||
+			(names.len && strstr(names.bytes, name)))
+			continue;
+		strbuf_printf(&names, "%s%s", names.len ? ", " : "", name);
+		last = text;
+	}
+	if (names.len > 0)
+		facts_text(f, id, "", strbuf_text(&names));
+	else
+		f->state[id] = (enum state)t->cell[column];
+	f->failed |= names.failed;
+}
+
+static void frequency_facts(const struct model *m, struct facts *f)
 {
 	const struct table *t = frame_table(m->now, TABLE_cpufreq);
-	auto_strbuf names = { 0 };
 	struct reading limit = reading_none(STATE_ABSENT);
-	text_t last = 0;
 
-	facts_from(f, FACT_governor, t);
+	freq_words(f, FACT_governor, t, CPUFREQ_governor);
+	freq_words(f, FACT_frequency_driver, t, CPUFREQ_driver);
+	freq_words(f, FACT_preference, t, CPUFREQ_preference);
 	facts_from(f, FACT_cpu_limit, t);
 	for (table_each(const struct cpufreq, c, t)) {
 		struct reading hz = table_cell(t, c, CPUFREQ_limit_hz);
-		const char *name = table_text(t, c->governor);
 
-		if (c->governor != last && !(names.len && strstr(names.bytes, name)))
-			strbuf_printf(&names, "%s%s", names.len ? ", " : "", name);
-		last = c->governor;
 		if (reading_ok(hz) && (!reading_ok(limit) || hz.value > limit.value))
 			limit = hz;
 	}
-	if (names.len > 0)
-		facts_text(f, FACT_governor, "", strbuf_text(&names));
 	facts_number(f, FACT_cpu_limit, "", limit);
 }
 
@@ -244,7 +280,7 @@ void facts_of_machine(const struct model *m, struct facts *f)
 	memory_facts(m, f);
 	node_facts(m, f);
 	clock_facts(m, f);
-	governor_facts(m, f);
+	frequency_facts(m, f);
 	load_facts(m, f);
 	mount_facts(m, f);
 }

@@ -2,6 +2,8 @@
 /* Sysctls, boot parameters, disks and interfaces: table setting, and which of it matters. */
 #include "view/fact.h"
 
+#include "base/cursor.h"
+
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +24,6 @@ static const struct {
 } kinds[] = {
 	{ "sysctl", FACT_sysctl },
 	{ "boot", FACT_boot_param },
-	{ "cpu", FACT_cpu_flag },
 	{ "system", FACT_system_setting },
 	{ "disk", FACT_disk_setting },
 	{ "nic", FACT_nic_setting },
@@ -73,6 +74,33 @@ static void put_setting(struct facts *f, const struct table *t, const struct set
 	}
 }
 
+/* Each flag is a fact: there, or not. */
+static void flag_facts(const struct model *m, struct facts *f)
+{
+	const struct table *t = frame_table(m->now, TABLE_cpu_type);
+	const struct cpu_type *type = table_only(t);
+	struct span word;
+
+	if (!facts_from(f, FACT_cpu_flag, t) || !type)
+		return;
+	if (!row_has(type->has, CPU_TYPE_flags)) {
+		f->state[FACT_cpu_flag] = (enum state)t->cell[CPU_TYPE_flags];
+		return;
+	}
+	const char *flags = table_text(t, type->flags);
+	struct cursor c = cursor_of(flags, strlen(flags));
+
+	while (cursor_word(&c, &word)) {
+		struct fact fact = { .id = FACT_cpu_flag, .text = "" };
+		char flag[64];
+
+		span_copy(word, flag, sizeof(flag));
+		fact.of = flag;
+		if (know("cpu", flag, &fact))
+			facts_put(f, &fact);
+	}
+}
+
 static bool has_some(const struct facts *f, enum fact_id id)
 {
 	for (size_t i = 0; i < f->n; i++) {
@@ -90,6 +118,7 @@ void facts_of_settings(const struct model *m, struct facts *f)
 		facts_from(f, kinds[i].fact, t);
 	for (table_each(const struct setting, s, t))
 		put_setting(f, t, s);
+	flag_facts(m, f);
 	/* A list of members without any was not read: a tree may lack the file. */
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		if (fact_kinds[kinds[i].fact].manner & FACT_MEMBER && f->state[kinds[i].fact] &&

@@ -71,6 +71,13 @@ static void put_setting(
 	build_unset(row, SETTING_words);
 }
 
+static void put_flags(struct scene *s, const char *flags)
+{
+	struct cpu_type *c = build_row(&s->now, TABLE_cpu_type);
+
+	c->flags = build_text(&s->now, TABLE_cpu_type, flags);
+}
+
 static void put_clock(struct scene *s, const char *name)
 {
 	struct clock *c = build_row(&s->now, TABLE_clock);
@@ -118,9 +125,10 @@ static void absent_is_no_value(void **state UNUSED)
 	struct both t;
 
 	start(&t);
-	put_setting(&t.scene[0], "cpu", "", "aes", "");
-	put_setting(&t.scene[0], "cpu", "", "fpu", "");
-	put_setting(&t.scene[1], "cpu", "", "fpu", "");
+	put_flags(&t.scene[0], "fpu aes");
+	put_flags(&t.scene[1], "fpu");
+	put_setting(&t.scene[0], "sysctl", "", "vm.swappiness", "60");
+	put_setting(&t.scene[1], "sysctl", "", "vm.swappiness", "60");
 	put_setting(&t.scene[1], "disk", "sdb", "scheduler", "none");
 	compare(&t);
 	assert_int_equal(t.c.n, 1);
@@ -138,11 +146,13 @@ static void a_list_that_was_not_read(void **state UNUSED)
 	struct both t;
 
 	start(&t);
-	put_setting(&t.scene[0], "cpu", "", "aes", "");
+	put_flags(&t.scene[0], "fpu aes");
+	put_setting(&t.scene[0], "boot", "", "quiet", "");
 	put_setting(&t.scene[1], "sysctl", "", "vm.swappiness", "60");
 	compare(&t);
 	assert_int_equal(t.c.n, 0);
 	assert_int_equal(find_gap(&t, FACT_cpu_flag)->b, STATE_ABSENT);
+	assert_int_equal(find_gap(&t, FACT_boot_param)->b, STATE_ABSENT);
 	end(&t);
 }
 

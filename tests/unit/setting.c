@@ -49,24 +49,6 @@ static void boot_parameters_end(void **state UNUSED)
 	table_unref(t);
 }
 
-static void flags(void **state UNUSED)
-{
-	struct table *t = table_new(schemas[TABLE_setting]);
-
-	assert_int_equal(parse_corpus("cpu_flags/6.18-x86", cpu_flags_parse, t), 0);
-	assert_non_null(find(t, "cpu", "aes"));
-	assert_non_null(find(t, "cpu", "hypervisor"));
-	assert_null(find(t, "cpu", "flags"));
-	table_cut(t, 0);
-	assert_int_equal(parse_corpus("cpu_flags/arm64-handmade", cpu_flags_parse, t), 0);
-	assert_non_null(find(t, "cpu", "fp"));
-	table_cut(t, 0);
-	/* A line that the end cuts would have lost some. */
-	assert_int_equal(parse_text("flags : fpu aes", cpu_flags_parse, t), 0);
-	assert_int_equal(t->n, 0);
-	table_unref(t);
-}
-
 static void sysctl_listed(void **state UNUSED)
 {
 	struct table *t = table_new(schemas[TABLE_setting]);
@@ -136,7 +118,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(boot_parameters),
 		cmocka_unit_test(boot_parameters_end),
-		cmocka_unit_test(flags),
 		cmocka_unit_test(sysctl_listed),
 		cmocka_unit_test_setup_teardown(read_tree, make_top, drop_top),
 	};
