@@ -48,25 +48,17 @@ static void put_ratio(struct facts *f, enum fact_id id, const struct table *t, c
 		facts_number(f, id, "", ratio_of(a.value, b.value));
 }
 
-/* The name that it gives itself; without it the CPU still says whether there is one. */
-static void hypervisor_fact(
+/* Whether there is one says the CPU; its name only who was asked on the machine itself. */
+static void hypervisor_facts(
 	const struct model *m, struct facts *f, const struct table *t, const struct host_row *h)
 {
 	const struct table *types = frame_table(m->now, TABLE_cpu_type);
-	const struct cpu_type *type = table_only(types);
 
-	if (!facts_from(f, FACT_hypervisor, t) || !h)
-		return;
-	if (!row_has(h->has, HOST_hypervisor)) {
+	if (facts_from(f, FACT_hypervisor, t) && h && row_has(h->has, HOST_hypervisor))
+		facts_text(f, FACT_hypervisor, "", h->hypervisor ? "yes" : "no");
+	else if (f->state[FACT_hypervisor] == STATE_OK)
 		f->state[FACT_hypervisor] = STATE_ABSENT;
-		return;
-	}
-	bool named = h->hypervisor && type && row_has(type->has, CPU_TYPE_signature);
-
-	facts_text(f, FACT_hypervisor, "",
-		!h->hypervisor ? "none"
-		: named        ? table_text(types, type->signature)
-			       : "one without a name");
+	cell_text(f, FACT_hypervisor_name, types, table_only(types), CPU_TYPE_signature);
 }
 
 static void host_facts(const struct model *m, struct facts *f)
@@ -79,7 +71,7 @@ static void host_facts(const struct model *m, struct facts *f)
 	cell_text(f, FACT_kernel, t, h, HOST_release);
 	cell_text(f, FACT_os, t, h, HOST_os);
 	cell_number(f, FACT_cpus, t, h, HOST_cpus_online);
-	hypervisor_fact(m, f, t, h);
+	hypervisor_facts(m, f, t, h);
 	/* A tree without /sys: the CPUs of /proc/stat. */
 	if (!reading_ok(h ? table_cell(t, h, HOST_cpus_online) : reading_none(STATE_ABSENT)) &&
 		m->cpu && m->cpu->cpus > 0) {
