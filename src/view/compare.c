@@ -200,6 +200,8 @@ static int take_lone(struct pair *p, const struct fact *a, const struct fact *b,
 {
 	const struct fact *f = a ? a : b;
 
+	if (!f)
+		return 0;
 	if (fact_kinds[f->id].manner & FACT_MEMBER) {
 		p->to->compared++;
 		return add_difference(p, (struct difference){ .a = a, .b = b }, 0);
