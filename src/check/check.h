@@ -38,10 +38,10 @@ enum entity_kind {
 	ENTITY_LISTENER,   /* name = "0.0.0.0:80" */
 	ENTITY_CONNECTION, /* name = "10.0.0.1:80 10.0.0.2:4711" */
 	ENTITY_SLAB,       /* name = cache */
-	ENTITY_PEER,       /* name = "192.0.2.1:53", or the address alone; on another machine or not */
-	ENTITY_UNIT,       /* name = "nginx.service" */
-	ENTITY_ROW,        /* name = "softnet cpu=3": what has no kind of its own */
-	ENTITY_INTERFACE,  /* name = "eth0" */
+	ENTITY_PEER, /* name = "192.0.2.1:53", or the address alone; on another machine or not */
+	ENTITY_UNIT, /* name = "nginx.service" */
+	ENTITY_ROW,  /* name = "softnet cpu=3": what has no kind of its own */
+	ENTITY_INTERFACE, /* name = "eth0" */
 };
 
 struct known;

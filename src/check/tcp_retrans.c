@@ -12,9 +12,9 @@
 #define SHARE_TOLD 0.02
 #define SHARE_SAD 0.05
 #define SHARE_CRITICAL 0.2
-#define SAD_WHY                                                                \
-  "Cubic and Reno fall below 6 segments a round trip at 5 %; healthy paths "   \
-  "lose under 2 %"
+#define SAD_WHY                                                                    \
+	"Cubic and Reno fall below 6 segments a round trip at 5 %; healthy paths " \
+	"lose under 2 %"
 #define TOLD_WHY "healthy paths lose under 2 %"
 /* Fewer are a coin's tosses, not a share. */
 enum { AGAIN_MIN = 20 };
@@ -39,395 +39,379 @@ enum { SYN_TRIES = 2, DATA_TRIES = 4, SILENT_MIN = 4 };
 static const uint64_t RECENT_NS = UINT64_C(30000000000);
 
 struct peer {
-  text_t address;
-  uint32_t family;
-  bool client;            /* of ours: it opened one of the connections */
-  double again, segments; /* during the look */
+	text_t address;
+	uint32_t family;
+	bool client;            /* of ours: it opened one of the connections */
+	double again, segments; /* during the look */
 };
 
 struct loss {
-  const struct snmp *row;
-  double out, again, syn, timeouts, spurious;
-  double share;  /* of all that was sent */
-  bool one_peer; /* the first one alone is told of */
-  double judged; /* that peer's share, else the share of all */
-  struct peer peer[PEERS_MAX];
-  size_t n_peers;
-  double told; /* of again, by sockets that are still there */
-  uint64_t listening[65536 / 64]; /* ports: a bit each */
+	const struct snmp *row;
+	double out, again, syn, timeouts, spurious;
+	double share;  /* of all that was sent */
+	bool one_peer; /* the first one alone is told of */
+	double judged; /* that peer's share, else the share of all */
+	struct peer peer[PEERS_MAX];
+	size_t n_peers;
+	double told;                    /* of again, by sockets that are still there */
+	uint64_t listening[65536 / 64]; /* ports: a bit each */
 };
 
-static bool silent(const struct tcp_socket *s) {
-  if (s->state == TCP_STATE_SYN_SENT)
-    return s->timer_retransmits >= SYN_TRIES;
-  return (s->state == TCP_STATE_ESTABLISHED ||
-          s->state == TCP_STATE_FIN_WAIT1) &&
-         s->timer == 1 && s->retransmits >= DATA_TRIES;
+static bool silent(const struct tcp_socket *s)
+{
+	if (s->state == TCP_STATE_SYN_SENT)
+		return s->timer_retransmits >= SYN_TRIES;
+	return (s->state == TCP_STATE_ESTABLISHED || s->state == TCP_STATE_FIN_WAIT1) &&
+	       s->timer == 1 && s->retransmits >= DATA_TRIES;
 }
 
-static bool lossy(const struct tcp_socket *s) {
-  return s->state != TCP_STATE_LISTEN && s->state != TCP_STATE_SYN_SENT &&
-         row_has(s->has, TCP_SOCKET_total_retransmits) &&
-         s->total_retransmits > 0 &&
-         (s->unacked > 0 || s->last_sent_ns < RECENT_NS);
+static bool lossy(const struct tcp_socket *s)
+{
+	return s->state != TCP_STATE_LISTEN && s->state != TCP_STATE_SYN_SENT &&
+	       row_has(s->has, TCP_SOCKET_total_retransmits) && s->total_retransmits > 0 &&
+	       (s->unacked > 0 || s->last_sent_ns < RECENT_NS);
 }
 
-static bool keep(const void *row) {
-  const struct tcp_socket *s = row;
+static bool keep(const void *row)
+{
+	const struct tcp_socket *s = row;
 
-  return s->state == TCP_STATE_LISTEN || lossy(s) || silent(s);
+	return s->state == TCP_STATE_LISTEN || lossy(s) || silent(s);
 }
 
-static double grown(const struct model *m, const struct snmp *row,
-                    unsigned int column) {
-  struct reading r = model_delta(m, TABLE_snmp, row, column);
+static double grown(const struct model *m, const struct snmp *row, unsigned int column)
+{
+	struct reading r = model_delta(m, TABLE_snmp, row, column);
 
-  return reading_ok(r) ? r.value : 0;
+	return reading_ok(r) ? r.value : 0;
 }
 
 /* Has this machine a listener on that port? */
-static bool listens(const struct model *m, uint64_t netns, uint32_t port,
-                    bool any_netns) {
-  for (table_each(struct tcp_socket, s,
-                  frame_table(m->now, TABLE_tcp_socket))) {
-    if (s->state == TCP_STATE_LISTEN && s->local_port == port &&
-        (any_netns || s->netns == netns))
-      return true;
-  }
-  return false;
+static bool listens(const struct model *m, uint64_t netns, uint32_t port, bool any_netns)
+{
+	for (table_each(struct tcp_socket, s, frame_table(m->now, TABLE_tcp_socket))) {
+		if (s->state == TCP_STATE_LISTEN && s->local_port == port &&
+			(any_netns || s->netns == netns))
+			return true;
+	}
+	return false;
 }
 
 /* Enough of it, and not of SYNs only. */
-static bool measure(const struct model *m, const struct snmp *row,
-                    struct loss *ret_loss) {
-  struct loss l = {.row = row,
-                   .out = grown(m, row, SNMP_tcp_out_segments),
-                   .syn = grown(m, row, SNMP_tcp_syn_retransmits),
-                   .timeouts = grown(m, row, SNMP_tcp_timeouts),
-                   .spurious = grown(m, row, SNMP_tcp_dsack_received)};
+static bool measure(const struct model *m, const struct snmp *row, struct loss *ret_loss)
+{
+	struct loss l = { .row = row,
+		.out = grown(m, row, SNMP_tcp_out_segments),
+		.syn = grown(m, row, SNMP_tcp_syn_retransmits),
+		.timeouts = grown(m, row, SNMP_tcp_timeouts),
+		.spurious = grown(m, row, SNMP_tcp_dsack_received) };
 
-  l.again = grown(m, row, SNMP_tcp_retransmitted) - l.syn;
-  if (l.again < AGAIN_MIN)
-    return false;
-  /* A SYN that waits in vain is a time-out of its own. */
-  l.timeouts = l.timeouts > l.syn ? l.timeouts - l.syn : 0;
-  l.share = l.again / (l.out + l.again);
-  *ret_loss = l;
-  return true;
+	l.again = grown(m, row, SNMP_tcp_retransmitted) - l.syn;
+	if (l.again < AGAIN_MIN)
+		return false;
+	/* A SYN that waits in vain is a time-out of its own. */
+	l.timeouts = l.timeouts > l.syn ? l.timeouts - l.syn : 0;
+	l.share = l.again / (l.out + l.again);
+	*ret_loss = l;
+	return true;
 }
 
-static double socket_grown(const struct model *m, const struct tcp_socket *s,
-                           unsigned int column) {
-  struct reading r = model_delta(m, TABLE_tcp_socket, s, column);
+static double socket_grown(const struct model *m, const struct tcp_socket *s, unsigned int column)
+{
+	struct reading r = model_delta(m, TABLE_tcp_socket, s, column);
 
-  /* Not there before, or had lost nothing: then all of it is new. */
-  return reading_ok(r) ? r.value
-         : tcp_before(m, s)
-             ? 0
-             : table_cell(frame_table(m->now, TABLE_tcp_socket), s, column)
-                   .value;
+	/* Not there before, or had lost nothing: then all of it is new. */
+	return reading_ok(r) ? r.value
+	       : tcp_before(m, s)
+		       ? 0
+		       : table_cell(frame_table(m->now, TABLE_tcp_socket), s, column).value;
 }
 
-static void note_listeners(const struct model *m, struct loss *l) {
-  for (table_each(struct tcp_socket, s,
-                  frame_table(m->now, TABLE_tcp_socket))) {
-    if (s->state == TCP_STATE_LISTEN && s->netns == l->row->netns &&
-        s->local_port <= UINT16_MAX)
-      l->listening[s->local_port / 64] |= UINT64_C(1) << s->local_port % 64;
-  }
+static void note_listeners(const struct model *m, struct loss *l)
+{
+	for (table_each(struct tcp_socket, s, frame_table(m->now, TABLE_tcp_socket))) {
+		if (s->state == TCP_STATE_LISTEN && s->netns == l->row->netns &&
+			s->local_port <= UINT16_MAX)
+			l->listening[s->local_port / 64] |= UINT64_C(1) << s->local_port % 64;
+	}
 }
 
 /* Did the other side open it? */
-static bool accepted(const struct loss *l, const struct tcp_socket *s) {
-  return s->local_port <= UINT16_MAX &&
-         (l->listening[s->local_port / 64] >> s->local_port % 64 & 1);
+static bool accepted(const struct loss *l, const struct tcp_socket *s)
+{
+	return s->local_port <= UINT16_MAX &&
+	       (l->listening[s->local_port / 64] >> s->local_port % 64 & 1);
 }
 
 /* NULL when there are too many. Clients leave some places for peers that this
  * machine chose. */
-static struct peer *peer_of(struct loss *l, const struct tcp_socket *s) {
-  for (size_t i = 0; i < l->n_peers; i++) {
-    if (l->peer[i].address == s->peer)
-      return &l->peer[i];
-  }
-  if (l->n_peers == PEERS_MAX || (l->n_peers >= CLIENTS_MAX && accepted(l, s)))
-    return NULL;
-  l->peer[l->n_peers] = (struct peer){.address = s->peer, .family = s->family};
-  return &l->peer[l->n_peers++];
+static struct peer *peer_of(struct loss *l, const struct tcp_socket *s)
+{
+	for (size_t i = 0; i < l->n_peers; i++) {
+		if (l->peer[i].address == s->peer)
+			return &l->peer[i];
+	}
+	if (l->n_peers == PEERS_MAX || (l->n_peers >= CLIENTS_MAX && accepted(l, s)))
+		return NULL;
+	l->peer[l->n_peers] = (struct peer){ .address = s->peer, .family = s->family };
+	return &l->peer[l->n_peers++];
 }
 
 /* Who lost how much; the peer that lost most comes first. */
-static void attribute(const struct model *m, struct loss *l) {
-  note_listeners(m, l);
-  for (table_each(struct tcp_socket, s,
-                  frame_table(m->now, TABLE_tcp_socket))) {
-    double again;
+static void attribute(const struct model *m, struct loss *l)
+{
+	note_listeners(m, l);
+	for (table_each(struct tcp_socket, s, frame_table(m->now, TABLE_tcp_socket))) {
+		double again;
 
-    if (s->netns != l->row->netns || !lossy(s))
-      continue;
-    again = socket_grown(m, s, TCP_SOCKET_total_retransmits);
-    again = again > l->again ? l->again : again;
-    l->told += again;
-    struct peer *p = again > 0 ? peer_of(l, s) : NULL;
+		if (s->netns != l->row->netns || !lossy(s))
+			continue;
+		again = socket_grown(m, s, TCP_SOCKET_total_retransmits);
+		again = again > l->again ? l->again : again;
+		l->told += again;
+		struct peer *p = again > 0 ? peer_of(l, s) : NULL;
 
-    if (!p)
-      continue;
-    p->client |= accepted(l, s);
-    p->again += again;
-    p->segments += socket_grown(m, s, TCP_SOCKET_segments_out);
-  }
-  for (size_t i = 1; i < l->n_peers; i++) {
-    if (l->peer[i].again > l->peer[0].again) {
-      struct peer first = l->peer[0];
+		if (!p)
+			continue;
+		p->client |= accepted(l, s);
+		p->again += again;
+		p->segments += socket_grown(m, s, TCP_SOCKET_segments_out);
+	}
+	for (size_t i = 1; i < l->n_peers; i++) {
+		if (l->peer[i].again > l->peer[0].again) {
+			struct peer first = l->peer[0];
 
-      l->peer[0] = l->peer[i];
-      l->peer[i] = first;
-    }
-  }
+			l->peer[0] = l->peer[i];
+			l->peer[i] = first;
+		}
+	}
 }
 
 /* Share of what was sent to others than the first peer and had to be sent
  * again; absent: too few. */
-static struct reading elsewhere(const struct loss *l) {
-  double all = l->out + l->again - (l->n_peers ? l->peer[0].segments : 0);
+static struct reading elsewhere(const struct loss *l)
+{
+	double all = l->out + l->again - (l->n_peers ? l->peer[0].segments : 0);
 
-  if (all < ELSEWHERE_MIN)
-    return reading_none(STATE_ABSENT);
-  double again = l->again - (l->n_peers ? l->peer[0].again : 0);
+	if (all < ELSEWHERE_MIN)
+		return reading_none(STATE_ABSENT);
+	double again = l->again - (l->n_peers ? l->peer[0].again : 0);
 
-  return reading_of(again > 0 ? again / all : 0);
+	return reading_of(again > 0 ? again / all : 0);
 }
 
 /* 0 where kernels before 4.2 do not count what a socket sent. */
-static double peer_share(const struct peer *p) {
-  if (p->segments == 0)
-    return 0;
-  return p->segments > p->again ? p->again / p->segments : 1;
+static double peer_share(const struct peer *p)
+{
+	if (p->segments == 0)
+		return 0;
+	return p->segments > p->again ? p->again / p->segments : 1;
 }
 
 /*
  * Among much that goes well, a backend of ours that loses much hides; a client
  * of ours on a bad network is no news. False: nothing to tell of.
  */
-static bool settle(struct loss *l) {
-  size_t n = 0;
+static bool settle(struct loss *l)
+{
+	size_t n = 0;
 
-  if (l->share >= SHARE_TOLD) {
-    struct reading rest = elsewhere(l);
+	if (l->share >= SHARE_TOLD) {
+		struct reading rest = elsewhere(l);
 
-    l->one_peer = l->n_peers > 0 &&
-                  l->peer[0].again >= ONE_PEER_RATIO * l->again &&
-                  (!reading_ok(rest) || rest.value < SHARE_TOLD);
-    l->judged = l->share;
-    /* Of a connection that had lost nothing before only its whole life is
+		l->one_peer = l->n_peers > 0 && l->peer[0].again >= ONE_PEER_RATIO * l->again &&
+			      (!reading_ok(rest) || rest.value < SHARE_TOLD);
+		l->judged = l->share;
+		/* Of a connection that had lost nothing before only its whole life is
      * known. */
-    if (l->one_peer && peer_share(&l->peer[0]) > l->share)
-      l->judged = peer_share(&l->peer[0]);
-    return true;
-  }
-  while (n < l->n_peers && (l->peer[n].client || l->peer[n].again < AGAIN_MIN ||
-                            peer_share(&l->peer[n]) < SHARE_SAD))
-    n++;
-  if (n == l->n_peers)
-    return false;
-  struct peer first = l->peer[0];
+		if (l->one_peer && peer_share(&l->peer[0]) > l->share)
+			l->judged = peer_share(&l->peer[0]);
+		return true;
+	}
+	while (n < l->n_peers && (l->peer[n].client || l->peer[n].again < AGAIN_MIN ||
+					 peer_share(&l->peer[n]) < SHARE_SAD))
+		n++;
+	if (n == l->n_peers)
+		return false;
+	struct peer first = l->peer[0];
 
-  l->peer[0] = l->peer[n];
-  l->peer[n] = first;
-  l->one_peer = true;
-  l->judged = peer_share(&l->peer[0]);
-  return true;
+	l->peer[0] = l->peer[n];
+	l->peer[n] = first;
+	l->one_peer = true;
+	l->judged = peer_share(&l->peer[0]);
+	return true;
 }
 
-static bool spurious(const struct loss *l) {
-  return l->spurious >= SPURIOUS_RATIO * l->again;
+static bool spurious(const struct loss *l)
+{
+	return l->spurious >= SPURIOUS_RATIO * l->again;
 }
 
-static enum severity severity_of(const struct loss *l) {
-  /* Without a time-out nobody stood still: BBR and SACK fill the gaps as they
+static enum severity severity_of(const struct loss *l)
+{
+	/* Without a time-out nobody stood still: BBR and SACK fill the gaps as they
    * go. */
-  if (l->judged < SHARE_SAD || l->timeouts == 0 || spurious(l))
-    return SEVERITY_INFO;
-  if (l->judged >= SHARE_CRITICAL && !l->one_peer)
-    return SEVERITY_CRITICAL;
-  return SEVERITY_WARNING;
+	if (l->judged < SHARE_SAD || l->timeouts == 0 || spurious(l))
+		return SEVERITY_INFO;
+	if (l->judged >= SHARE_CRITICAL && !l->one_peer)
+		return SEVERITY_CRITICAL;
+	return SEVERITY_WARNING;
 }
 
-static void add_evidence(struct judgement *j, const struct model *m,
-                         struct finding *f, const struct loss *l) {
-  const struct table *t = frame_table(m->now, TABLE_tcp_socket);
-  const char *snmp = netns_source(j, l->row->netns, "/proc/net/snmp");
-  const char *netstat = netns_source(j, l->row->netns, "/proc/net/netstat");
-  struct reading rest = elsewhere(l);
+static void add_evidence(
+	struct judgement *j, const struct model *m, struct finding *f, const struct loss *l)
+{
+	const struct table *t = frame_table(m->now, TABLE_tcp_socket);
+	const char *snmp = netns_source(j, l->row->netns, "/proc/net/snmp");
+	const char *netstat = netns_source(j, l->row->netns, "/proc/net/netstat");
+	struct reading rest = elsewhere(l);
 
-  if (l->one_peer)
-    finding_evidence(
-        f, "tcp.peer_retransmitted_ratio", UNIT_RATIO, reading_of(l->judged),
-        "sock_diag tcpi_total_retrans, tcpi_segs_out",
-        reading_of(l->judged >= SHARE_SAD ? SHARE_SAD : SHARE_TOLD),
-        l->judged >= SHARE_SAD ? SAD_WHY : TOLD_WHY);
-  finding_evidence(
-      f, "tcp.retransmitted_ratio", UNIT_RATIO, reading_of(l->share), snmp,
-      l->one_peer ? reading_none(STATE_ABSENT)
-                  : reading_of(l->share >= SHARE_SAD ? SHARE_SAD : SHARE_TOLD),
-      l->one_peer             ? "of all that was sent"
-      : l->share >= SHARE_SAD ? SAD_WHY
-                              : TOLD_WHY);
-  finding_evidence(f, "snmp.tcp_retransmitted", UNIT_COUNT,
-                   reading_of(l->again), snmp, reading_of(AGAIN_MIN),
-                   "during the look, without SYNs; fewer say little");
-  finding_evidence(f, "snmp.tcp_timeouts", UNIT_COUNT, reading_of(l->timeouts),
-                   netstat, reading_of(0),
-                   "each is a connection that stood still for 200 ms or more");
-  if (l->spurious > 0)
-    finding_evidence(f, "snmp.tcp_dsack_received", UNIT_COUNT,
-                     reading_of(l->spurious), netstat,
-                     reading_of(SPURIOUS_RATIO * l->again),
-                     "had arrived already: delay or reordering, not loss");
-  if (l->syn > 0)
-    finding_evidence(
-        f, "snmp.tcp_syn_retransmits", UNIT_COUNT, reading_of(l->syn), netstat,
-        reading_none(STATE_ABSENT),
-        "not in the share: whoever scans or is dead does not answer");
-  if (l->n_peers > 0)
-    finding_evidence(
-        f, "tcp_socket.total_retransmits", UNIT_COUNT,
-        reading_of(l->peer[0].again), "sock_diag tcpi_total_retrans",
-        reading_none(STATE_ABSENT),
-        judge_text(j, "of them towards %s", table_text(t, l->peer[0].address)));
-  finding_evidence(f, "tcp.elsewhere_ratio", UNIT_RATIO, rest, snmp,
-                   reading_none(STATE_ABSENT),
-                   reading_ok(rest) ? "sent again towards all others" : NULL);
+	if (l->one_peer)
+		finding_evidence(f, "tcp.peer_retransmitted_ratio", UNIT_RATIO,
+			reading_of(l->judged), "sock_diag tcpi_total_retrans, tcpi_segs_out",
+			reading_of(l->judged >= SHARE_SAD ? SHARE_SAD : SHARE_TOLD),
+			l->judged >= SHARE_SAD ? SAD_WHY : TOLD_WHY);
+	finding_evidence(f, "tcp.retransmitted_ratio", UNIT_RATIO, reading_of(l->share), snmp,
+		l->one_peer ? reading_none(STATE_ABSENT)
+			    : reading_of(l->share >= SHARE_SAD ? SHARE_SAD : SHARE_TOLD),
+		l->one_peer             ? "of all that was sent"
+		: l->share >= SHARE_SAD ? SAD_WHY
+					: TOLD_WHY);
+	finding_evidence(f, "snmp.tcp_retransmitted", UNIT_COUNT, reading_of(l->again), snmp,
+		reading_of(AGAIN_MIN), "during the look, without SYNs; fewer say little");
+	finding_evidence(f, "snmp.tcp_timeouts", UNIT_COUNT, reading_of(l->timeouts), netstat,
+		reading_of(0), "each is a connection that stood still for 200 ms or more");
+	if (l->spurious > 0)
+		finding_evidence(f, "snmp.tcp_dsack_received", UNIT_COUNT, reading_of(l->spurious),
+			netstat, reading_of(SPURIOUS_RATIO * l->again),
+			"had arrived already: delay or reordering, not loss");
+	if (l->syn > 0)
+		finding_evidence(f, "snmp.tcp_syn_retransmits", UNIT_COUNT, reading_of(l->syn),
+			netstat, reading_none(STATE_ABSENT),
+			"not in the share: whoever scans or is dead does not answer");
+	if (l->n_peers > 0)
+		finding_evidence(f, "tcp_socket.total_retransmits", UNIT_COUNT,
+			reading_of(l->peer[0].again), "sock_diag tcpi_total_retrans",
+			reading_none(STATE_ABSENT),
+			judge_text(j, "of them towards %s", table_text(t, l->peer[0].address)));
+	finding_evidence(f, "tcp.elsewhere_ratio", UNIT_RATIO, rest, snmp,
+		reading_none(STATE_ABSENT),
+		reading_ok(rest) ? "sent again towards all others" : NULL);
 }
 
-static void add_todo(struct judgement *j, const struct model *m,
-                     struct finding *f, const struct loss *l) {
-  const struct table *t = frame_table(m->now, TABLE_tcp_socket);
-  const char *enter =
-      netns_enter(j, l->row->netns, netns_pid(m, l->row->netns));
-  const char *peer = l->n_peers ? table_text(t, l->peer[0].address) : "PEER";
+static void add_todo(
+	struct judgement *j, const struct model *m, struct finding *f, const struct loss *l)
+{
+	const struct table *t = frame_table(m->now, TABLE_tcp_socket);
+	const char *enter = netns_enter(j, l->row->netns, netns_pid(m, l->row->netns));
+	const char *peer = l->n_peers ? table_text(t, l->peer[0].address) : "PEER";
 
-  finding_todo(
-      f, judge_text(
-             j,
-             "see which connections (retrans:NOW/EVER, rto, cwnd):  %sss -tino "
-             "| grep -B1 retrans:",
-             enter));
-  finding_todo(
-      f, judge_text(j,
-                    "find the hop (last lines: where loss begins and stays):  "
-                    "%smtr -rwnc 50 --tcp %s",
-                    enter, peer));
-  if (l->one_peer)
-    finding_todo(
-        f,
-        judge_text(j, "ask the peer's side, and look at the path to it alone: "
-                      "its own interface counters:  ip -s link"));
-  else
-    finding_todo(
-        f,
-        judge_text(j,
-                   "look at what all share: this machine's link, its duplex, "
-                   "drops and queues:  %sip -s link; %stc -s qdisc",
-                   enter, enter));
-  finding_todo(
-      f,
-      "if a rate limit of a cloud or a shaper drops: send below it (fq pacing, "
-      "BBR), or buy more");
+	finding_todo(f, judge_text(j,
+				"see which connections (retrans:NOW/EVER, rto, cwnd):  %sss -tino "
+				"| grep -B1 retrans:",
+				enter));
+	finding_todo(f, judge_text(j,
+				"find the hop (last lines: where loss begins and stays):  "
+				"%smtr -rwnc 50 --tcp %s",
+				enter, peer));
+	if (l->one_peer)
+		finding_todo(
+			f, judge_text(j, "ask the peer's side, and look at the path to it alone: "
+					 "its own interface counters:  ip -s link"));
+	else
+		finding_todo(f, judge_text(j,
+					"look at what all share: this machine's link, its duplex, "
+					"drops and queues:  %sip -s link; %stc -s qdisc",
+					enter, enter));
+	finding_todo(f, "if a rate limit of a cloud or a shaper drops: send below it (fq pacing, "
+			"BBR), or buy more");
 }
 
-static const char *cause_of(struct judgement *j, const struct model *m,
-                            const struct loss *l) {
-  const struct table *t = frame_table(m->now, TABLE_tcp_socket);
+static const char *cause_of(struct judgement *j, const struct model *m, const struct loss *l)
+{
+	const struct table *t = frame_table(m->now, TABLE_tcp_socket);
 
-  if (spurious(l))
-    return "most of it had arrived the first time: the path reorders segments "
-           "or its "
-           "delay jumps; little is lost";
-  if (l->one_peer)
-    return judge_text(j,
-                      "segments are lost on the way to %s%s: the path to it, "
-                      "its network or the "
-                      "host itself",
-                      table_text(t, l->peer[0].address),
-                      reading_ok(elsewhere(l))
-                          ? ", and not towards others"
-                          : ", the only peer with traffic now");
-  if (l->n_peers > 1)
-    return judge_text(
-        j,
-        "segments are lost on the way to %zu peers: what they share is this "
-        "machine's own link, queue or first hops",
-        l->n_peers);
-  return "segments are lost; the connections that lost most have ended, so "
-         "their peers are "
-         "not known";
+	if (spurious(l))
+		return "most of it had arrived the first time: the path reorders segments "
+		       "or its "
+		       "delay jumps; little is lost";
+	if (l->one_peer)
+		return judge_text(j,
+			"segments are lost on the way to %s%s: the path to it, "
+			"its network or the "
+			"host itself",
+			table_text(t, l->peer[0].address),
+			reading_ok(elsewhere(l)) ? ", and not towards others"
+						 : ", the only peer with traffic now");
+	if (l->n_peers > 1)
+		return judge_text(j,
+			"segments are lost on the way to %zu peers: what they share is this "
+			"machine's own link, queue or first hops",
+			l->n_peers);
+	return "segments are lost; the connections that lost most have ended, so "
+	       "their peers are "
+	       "not known";
 }
 
 /* Its owner is a victim. */
-static bool suffers(const struct model *m, const struct loss *l,
-                    const struct tcp_socket *s) {
-  return s->inode && s->netns == l->row->netns && lossy(s) &&
-         (!l->one_peer || s->peer == l->peer[0].address) &&
-         socket_grown(m, s, TCP_SOCKET_total_retransmits) > 0;
+static bool suffers(const struct model *m, const struct loss *l, const struct tcp_socket *s)
+{
+	return s->inode && s->netns == l->row->netns && lossy(s) &&
+	       (!l->one_peer || s->peer == l->peer[0].address) &&
+	       socket_grown(m, s, TCP_SOCKET_total_retransmits) > 0;
 }
 
-static bool ask_victims(struct judgement *j, const struct model *m,
-                        const struct loss *l) {
-  bool known = true;
-  size_t n = 0;
+static bool ask_victims(struct judgement *j, const struct model *m, const struct loss *l)
+{
+	bool known = true;
+	size_t n = 0;
 
-  for (table_each(struct tcp_socket, s,
-                  frame_table(m->now, TABLE_tcp_socket))) {
-    if (suffers(m, l, s) && n++ < OWNERS_MAX)
-      known &= judge_ask(j, m, TABLE_socket_owner, s->inode);
-  }
-  return known;
+	for (table_each(struct tcp_socket, s, frame_table(m->now, TABLE_tcp_socket))) {
+		if (suffers(m, l, s) && n++ < OWNERS_MAX)
+			known &= judge_ask(j, m, TABLE_socket_owner, s->inode);
+	}
+	return known;
 }
 
-static void name_victims(struct judgement *j, const struct model *m,
-                         struct finding *f, const struct loss *l) {
-  for (table_each(struct tcp_socket, s,
-                  frame_table(m->now, TABLE_tcp_socket))) {
-    const struct socket_owner *owner =
-        suffers(m, l, s) ? tcp_owner(m, s->inode) : NULL;
+static void name_victims(
+	struct judgement *j, const struct model *m, struct finding *f, const struct loss *l)
+{
+	for (table_each(struct tcp_socket, s, frame_table(m->now, TABLE_tcp_socket))) {
+		const struct socket_owner *owner = suffers(m, l, s) ? tcp_owner(m, s->inode) : NULL;
 
-    if (owner)
-      finding_victim_once(f, entity_process(j, m, owner->pid));
-  }
+		if (owner)
+			finding_victim_once(f, entity_process(j, m, owner->pid));
+	}
 }
 
-static void report_loss(struct judgement *j, const struct model *m,
-                        const struct loss *l) {
-  const struct table *t = frame_table(m->now, TABLE_tcp_socket);
-  struct finding *f = judge_finding(
-      j, severity_of(l),
-      l->told >= l->again / 2 ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
+static void report_loss(struct judgement *j, const struct model *m, const struct loss *l)
+{
+	const struct table *t = frame_table(m->now, TABLE_tcp_socket);
+	struct finding *f = judge_finding(j, severity_of(l),
+		l->told >= l->again / 2 ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
 
-  add_evidence(j, m, f, l);
-  if (l->one_peer)
-    finding_culprit(
-        f, entity_peer(j, t, l->peer[0].family, l->peer[0].address, 0));
-  else
-    finding_culprit(f, entity_host());
-  name_victims(j, m, f, l);
-  f->share = l->judged;
-  f->title =
-      judge_text(j, "%s of the TCP segments sent to %s are sent again",
-                 human_ratio(l->judged).s,
-                 l->one_peer ? table_text(t, l->peer[0].address) : "all peers");
-  f->cause = cause_of(j, m, l);
-  add_todo(j, m, f, l);
-  f->refuted_if = "nstat TcpRetransSegs TcpOutSegs shows less than 2 % at the "
-                  "busiest hour; "
-                  "or throughput is what it should be (BBR causes and bears "
-                  "some loss itself)";
+	add_evidence(j, m, f, l);
+	if (l->one_peer)
+		finding_culprit(f, entity_peer(j, t, l->peer[0].family, l->peer[0].address, 0));
+	else
+		finding_culprit(f, entity_host());
+	name_victims(j, m, f, l);
+	f->share = l->judged;
+	f->title = judge_text(j, "%s of the TCP segments sent to %s are sent again",
+		human_ratio(l->judged).s,
+		l->one_peer ? table_text(t, l->peer[0].address) : "all peers");
+	f->cause = cause_of(j, m, l);
+	add_todo(j, m, f, l);
+	f->refuted_if = "nstat TcpRetransSegs TcpOutSegs shows less than 2 % at the "
+			"busiest hour; "
+			"or throughput is what it should be (BBR causes and bears "
+			"some loss itself)";
 }
 
 /* Connections towards one peer and port that get no answer. */
 struct silence {
-  const struct tcp_socket *first;
-  size_t sockets, syns, tries;
+	const struct tcp_socket *first;
+	size_t sockets, syns, tries;
 };
 
 /*
@@ -435,159 +419,147 @@ struct silence {
  * opened count. And when the listener that would have to answer is here, that
  * is the matter.
  */
-static bool waits_in_vain(const struct model *m, const struct tcp_socket *s) {
-  return silent(s) && s->inode != 0 &&
-         !listens(m, s->netns, s->local_port, false) &&
-         !(s->state == TCP_STATE_SYN_SENT &&
-           listens(m, 0, s->peer_port, true) && s->local == s->peer);
+static bool waits_in_vain(const struct model *m, const struct tcp_socket *s)
+{
+	return silent(s) && s->inode != 0 && !listens(m, s->netns, s->local_port, false) &&
+	       !(s->state == TCP_STATE_SYN_SENT && listens(m, 0, s->peer_port, true) &&
+		       s->local == s->peer);
 }
 
-static size_t find_silence(const struct model *m, struct silence *list,
-                           size_t max) {
-  size_t n = 0;
+static size_t find_silence(const struct model *m, struct silence *list, size_t max)
+{
+	size_t n = 0;
 
-  for (table_each(struct tcp_socket, s,
-                  frame_table(m->now, TABLE_tcp_socket))) {
-    size_t at = 0;
+	for (table_each(struct tcp_socket, s, frame_table(m->now, TABLE_tcp_socket))) {
+		size_t at = 0;
 
-    if (!waits_in_vain(m, s))
-      continue;
-    while (at < n && (list[at].first->netns != s->netns ||
-                      list[at].first->peer != s->peer ||
-                      list[at].first->peer_port != s->peer_port))
-      at++;
-    if (at == max)
-      continue;
-    if (at == n)
-      list[n++] = (struct silence){.first = s};
-    bool syn = s->state == TCP_STATE_SYN_SENT;
-    size_t tries = syn ? s->timer_retransmits : s->retransmits;
+		if (!waits_in_vain(m, s))
+			continue;
+		while (at < n &&
+			(list[at].first->netns != s->netns || list[at].first->peer != s->peer ||
+				list[at].first->peer_port != s->peer_port))
+			at++;
+		if (at == max)
+			continue;
+		if (at == n)
+			list[n++] = (struct silence){ .first = s };
+		bool syn = s->state == TCP_STATE_SYN_SENT;
+		size_t tries = syn ? s->timer_retransmits : s->retransmits;
 
-    list[at].sockets++;
-    list[at].syns += syn;
-    list[at].tries = tries > list[at].tries ? tries : list[at].tries;
-  }
-  return n;
+		list[at].sockets++;
+		list[at].syns += syn;
+		list[at].tries = tries > list[at].tries ? tries : list[at].tries;
+	}
+	return n;
 }
 
-static bool ask_silence(struct judgement *j, const struct model *m,
-                        const struct silence *z) {
-  bool known = true;
+static bool ask_silence(struct judgement *j, const struct model *m, const struct silence *z)
+{
+	bool known = true;
 
-  for (table_each(struct tcp_socket, s,
-                  frame_table(m->now, TABLE_tcp_socket))) {
-    if (s->netns == z->first->netns && s->peer == z->first->peer &&
-        s->peer_port == z->first->peer_port && waits_in_vain(m, s))
-      known &= judge_ask(j, m, TABLE_socket_owner, s->inode);
-  }
-  return known;
+	for (table_each(struct tcp_socket, s, frame_table(m->now, TABLE_tcp_socket))) {
+		if (s->netns == z->first->netns && s->peer == z->first->peer &&
+			s->peer_port == z->first->peer_port && waits_in_vain(m, s))
+			known &= judge_ask(j, m, TABLE_socket_owner, s->inode);
+	}
+	return known;
 }
 
-static void report_silence(struct judgement *j, const struct model *m,
-                           const struct silence *z) {
-  const struct table *t = frame_table(m->now, TABLE_tcp_socket);
-  struct finding *f = judge_finding(j, SEVERITY_WARNING, CONFIDENCE_LIKELY);
-  struct entity peer =
-      entity_peer(j, t, z->first->family, z->first->peer, z->first->peer_port);
-  bool syn = z->syns * 2 >= z->sockets;
-  uint64_t netns = z->first->netns;
+static void report_silence(struct judgement *j, const struct model *m, const struct silence *z)
+{
+	const struct table *t = frame_table(m->now, TABLE_tcp_socket);
+	struct finding *f = judge_finding(j, SEVERITY_WARNING, CONFIDENCE_LIKELY);
+	struct entity peer =
+		entity_peer(j, t, z->first->family, z->first->peer, z->first->peer_port);
+	bool syn = z->syns * 2 >= z->sockets;
+	uint64_t netns = z->first->netns;
 
-  finding_culprit(f, peer);
-  for (table_each(struct tcp_socket, s, t)) {
-    const struct socket_owner *owner;
+	finding_culprit(f, peer);
+	for (table_each(struct tcp_socket, s, t)) {
+		const struct socket_owner *owner;
 
-    if (s->netns != netns || s->peer != z->first->peer ||
-        s->peer_port != z->first->peer_port || !waits_in_vain(m, s))
-      continue;
-    owner = tcp_owner(m, s->inode);
-    if (owner)
-      finding_victim_once(f, entity_process(j, m, owner->pid));
-  }
-  finding_evidence(f, "silent.connections", UNIT_COUNT,
-                   reading_of((double)z->sockets), "sock_diag",
-                   reading_of(SILENT_MIN), SILENT_WHY);
-  finding_evidence(f, "silent.retransmits", UNIT_COUNT,
-                   reading_of((double)z->tries),
-                   "sock_diag idiag_retrans, tcpi_retransmits",
-                   reading_of(syn ? SYN_TRIES : DATA_TRIES),
-                   "sent again that often without an answer, each time after "
-                   "twice the time");
-  f->title = judge_text(j, "%s does not answer %zu connections: %s", peer.name,
-                        z->sockets,
-                        syn ? "their SYNs are lost or dropped"
-                            : "what they send is not acknowledged");
-  f->cause =
-      syn ? "the host is down, a firewall drops instead of refusing, or the "
-            "route "
-            "leads nowhere; a port that is only closed would refuse at once"
-          : "the peer or the path to it has gone while connections were open; "
-            "TCP "
-            "goes on trying for a quarter of an hour";
-  finding_todo(f, judge_text(j, "does it answer at all:  %sping -c3 -W1 %s",
-                             netns_enter(j, netns, netns_pid(m, netns)),
-                             table_text(t, z->first->peer)));
-  finding_todo(f, judge_text(j, "which way it goes:  %sip route get %s",
-                             netns_enter(j, netns, netns_pid(m, netns)),
-                             table_text(t, z->first->peer)));
-  finding_todo(f,
-               "in the program: a time-out for connecting of a second or two, "
-               "TCP_USER_TIMEOUT for data, and another server to go to");
-  f->refuted_if = "the connections open, or their bytes_acked grows";
+		if (s->netns != netns || s->peer != z->first->peer ||
+			s->peer_port != z->first->peer_port || !waits_in_vain(m, s))
+			continue;
+		owner = tcp_owner(m, s->inode);
+		if (owner)
+			finding_victim_once(f, entity_process(j, m, owner->pid));
+	}
+	finding_evidence(f, "silent.connections", UNIT_COUNT, reading_of((double)z->sockets),
+		"sock_diag", reading_of(SILENT_MIN), SILENT_WHY);
+	finding_evidence(f, "silent.retransmits", UNIT_COUNT, reading_of((double)z->tries),
+		"sock_diag idiag_retrans, tcpi_retransmits",
+		reading_of(syn ? SYN_TRIES : DATA_TRIES),
+		"sent again that often without an answer, each time after "
+		"twice the time");
+	f->title = judge_text(j, "%s does not answer %zu connections: %s", peer.name, z->sockets,
+		syn ? "their SYNs are lost or dropped" : "what they send is not acknowledged");
+	f->cause = syn ? "the host is down, a firewall drops instead of refusing, or the "
+			 "route "
+			 "leads nowhere; a port that is only closed would refuse at once"
+		       : "the peer or the path to it has gone while connections were open; "
+			 "TCP "
+			 "goes on trying for a quarter of an hour";
+	finding_todo(f,
+		judge_text(j, "does it answer at all:  %sping -c3 -W1 %s",
+			netns_enter(j, netns, netns_pid(m, netns)), table_text(t, z->first->peer)));
+	finding_todo(f,
+		judge_text(j, "which way it goes:  %sip route get %s",
+			netns_enter(j, netns, netns_pid(m, netns)), table_text(t, z->first->peer)));
+	finding_todo(f, "in the program: a time-out for connecting of a second or two, "
+			"TCP_USER_TIMEOUT for data, and another server to go to");
+	f->refuted_if = "the connections open, or their bytes_acked grows";
 }
 
-static enum verdict judge(const struct model *m, struct judgement *j) {
-  struct loss *loss[8];
-  struct silence silence[SOCKETS_MAX];
-  size_t n_loss = 0, n_silence, told = 0;
-  bool known = true, measured = false;
+static enum verdict judge(const struct model *m, struct judgement *j)
+{
+	struct loss *loss[8];
+	struct silence silence[SOCKETS_MAX];
+	size_t n_loss = 0, n_silence, told = 0;
+	bool known = true, measured = false;
 
-  for (table_each(struct snmp, row, frame_table(m->now, TABLE_snmp))) {
-    struct loss l;
+	for (table_each(struct snmp, row, frame_table(m->now, TABLE_snmp))) {
+		struct loss l;
 
-    measured |=
-        reading_ok(model_delta(m, TABLE_snmp, row, SNMP_tcp_retransmitted));
-    if (n_loss == ARRAY_SIZE(loss) || !measure(m, row, &l))
-      continue;
-    loss[n_loss] = arena_new(&j->arena, sizeof(l));
-    if (!loss[n_loss])
-      break;
-    attribute(m, &l);
-    *loss[n_loss] = l;
-    n_loss += settle(loss[n_loss]);
-  }
-  for (size_t i = 0; i < n_loss; i++)
-    known &= ask_victims(j, m, loss[i]);
-  n_silence = find_silence(m, silence, ARRAY_SIZE(silence));
-  for (size_t i = 0; i < n_silence; i++) {
-    if (silence[i].sockets >= SILENT_MIN)
-      known &= ask_silence(j, m, &silence[i]);
-  }
-  if (!known)
-    return VERDICT_ASK;
-  for (size_t i = 0; i < n_loss; i++)
-    report_loss(j, m, loss[i]);
-  for (size_t i = 0; i < n_silence; i++) {
-    if (silence[i].sockets < SILENT_MIN)
-      continue;
-    report_silence(j, m, &silence[i]);
-    told++;
-  }
-  if (n_loss + told > 0)
-    return VERDICT_SAD;
-  return measured ? VERDICT_FINE : judge_unknown(j, m, TABLE_snmp);
+		measured |= reading_ok(model_delta(m, TABLE_snmp, row, SNMP_tcp_retransmitted));
+		if (n_loss == ARRAY_SIZE(loss) || !measure(m, row, &l))
+			continue;
+		loss[n_loss] = arena_new(&j->arena, sizeof(l));
+		if (!loss[n_loss])
+			break;
+		attribute(m, &l);
+		*loss[n_loss] = l;
+		n_loss += settle(loss[n_loss]);
+	}
+	for (size_t i = 0; i < n_loss; i++)
+		known &= ask_victims(j, m, loss[i]);
+	n_silence = find_silence(m, silence, ARRAY_SIZE(silence));
+	for (size_t i = 0; i < n_silence; i++) {
+		if (silence[i].sockets >= SILENT_MIN)
+			known &= ask_silence(j, m, &silence[i]);
+	}
+	if (!known)
+		return VERDICT_ASK;
+	for (size_t i = 0; i < n_loss; i++)
+		report_loss(j, m, loss[i]);
+	for (size_t i = 0; i < n_silence; i++) {
+		if (silence[i].sockets < SILENT_MIN)
+			continue;
+		report_silence(j, m, &silence[i]);
+		told++;
+	}
+	if (n_loss + told > 0)
+		return VERDICT_SAD;
+	return measured ? VERDICT_FINE : judge_unknown(j, m, TABLE_snmp);
 }
 
 const struct check check_tcp_retrans = {
-    .id = "tcp.retrans",
-    .question =
-        "Are TCP segments lost on the way, so that they are sent again?",
-    .needs = {{.table = TABLE_snmp, .rate = true},
-              {.table = TABLE_tcp_socket,
-               .rate = true,
-               .optional = true,
-               .keep = keep},
-              {.table = TABLE_netns, .optional = true},
-              {.table = TABLE_socket_owner, .ask = true}},
-    .models = {MODEL_process, MODEL_tcp},
-    .judge = judge,
+	.id = "tcp.retrans",
+	.question = "Are TCP segments lost on the way, so that they are sent again?",
+	.needs = { { .table = TABLE_snmp, .rate = true },
+		{ .table = TABLE_tcp_socket, .rate = true, .optional = true, .keep = keep },
+		{ .table = TABLE_netns, .optional = true },
+		{ .table = TABLE_socket_owner, .ask = true } },
+	.models = { MODEL_process, MODEL_tcp },
+	.judge = judge,
 };

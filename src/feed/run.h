@@ -45,8 +45,8 @@ struct run {
 	enum progress progress[SOURCES_MAX];
 	struct reader *reader[READERS_MAX];
 	size_t n_readers;
-	bool alone; /* something hung: from now on each source has a reader of its own */
-	bool despairs;            /* of the readers that hang: they do not die */
+	bool alone;    /* something hung: from now on each source has a reader of its own */
+	bool despairs; /* of the readers that hang: they do not die */
 	uint64_t deadline_ns;
 };
 

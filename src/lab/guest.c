@@ -149,7 +149,7 @@ int guest_check(const char *const names[], size_t n, const struct guest_options 
 	return sum_up(&rows);
 }
 
-static int one_boot(struct guest_boot *boot, const struct guest_options *o, const char *what)
+static int one_boot(struct guest_boot boot, const struct guest_options *o, const char *what)
 {
 	struct guest_place place;
 	char why[128];
@@ -158,10 +158,10 @@ static int one_boot(struct guest_boot *boot, const struct guest_options *o, cons
 		printf("skipped: %s\n", why);
 		return LAB_SKIPPED;
 	}
-	boot->place = &place;
-	boot->options = o;
-	boot->line = take_text;
-	int code = guest_boot(boot);
+	boot.place = &place;
+	boot.options = o;
+	boot.line = take_text;
+	int code = guest_boot(&boot);
 
 	if (code < 0)
 		fprintf(stderr, "murphy-lab: %s: %s\n", what,
@@ -179,7 +179,7 @@ int guest_run(const struct lab *lab, const struct guest_options *o)
 	};
 
 	snprintf(arguments, sizeof(arguments), "/usr/bin/murphy-lab\nshow\n%s\n", lab->name);
-	return one_boot(&boot, o, lab->name);
+	return one_boot(boot, o, lab->name);
 }
 
 int guest_program(const char *const argv[], const struct guest_options *o)
@@ -195,5 +195,5 @@ int guest_program(const char *const argv[], const struct guest_options *o)
 		.program = argv[0], .arguments = strbuf_text(&arguments), .silent_s = GUEST_RUN_S
 	};
 
-	return arguments.failed ? 1 : one_boot(&boot, o, argv[0]);
+	return arguments.failed ? 1 : one_boot(boot, o, argv[0]);
 }

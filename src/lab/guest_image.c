@@ -60,7 +60,8 @@ static void put(struct image *im, const char *path, unsigned mode, const void *b
 		++im->entries, mode, 0u, 0u, links, 0u, len, 0u, 0u, 0u, 0u, name_len, 0u);
 	fwrite(path, 1, name_len, im->out);
 	pad(im, 110 + name_len);
-	fwrite(bytes, 1, len, im->out);
+	if (bytes)
+		fwrite(bytes, 1, len, im->out);
 	pad(im, len);
 	if (ferror(im->out) && !im->err)
 		im->err = -EIO;
