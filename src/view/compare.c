@@ -52,17 +52,20 @@ static int add_gap(struct pair *p, const struct gap *gap)
 	return err;
 }
 
-static double heavier(const struct fact *f)
+static double weight_of(const struct fact *f)
 {
-	return f ? f->weight > 0 ? f->weight : fact_kinds[f->id].weight : 0;
+	return f->weight > 0 ? f->weight : fact_kinds[f->id].weight;
 }
 
 static int add_difference(struct pair *p, struct difference d, double by_size)
 {
-	const struct fact *more = heavier(d.a) >= heavier(d.b) ? d.a : d.b;
+	bool first = d.a && (!d.b || weight_of(d.a) >= weight_of(d.b));
+	const struct fact *more = first ? d.a : d.b;
 	int err = grow(&p->to->difference, p->to->n, &p->size, sizeof(d));
 
-	d.score = heavier(more) + by_size;
+	if (!more)
+		return 0;
+	d.score = weight_of(more) + by_size;
 	d.why = more->why ? more->why : fact_kinds[more->id].why;
 	if (err == 0)
 		p->to->difference[p->to->n++] = d;
@@ -141,8 +144,10 @@ static int compare_numbers(struct pair *p, const struct fact *a, const struct fa
 		return 0;
 	double times = ratio_between(d.from.value.value, d.to.value.value), by_size = 0;
 
-	for (; times >= 2 && by_size < SCORE_OF_SIZE; times /= 2)
+	while (times >= 2 && by_size < SCORE_OF_SIZE) {
 		by_size += 1.5;
+		times /= 2;
+	}
 	return add_difference(p, d, by_size);
 }
 
