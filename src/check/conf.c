@@ -129,6 +129,9 @@ static char *next_line(char *str, int num, void *stream)
 	bool fits = fit(f, line, num);
 	size_t len = fits ? cursor_left(&line) : 0;
 
+	/* A blank line may have any length, and nobody needs its blanks. */
+	if (len + 2 > (size_t)num)
+		len = 0;
 	if (len > 0)
 		memcpy(str, line.at, len);
 	str[len] = '\n';

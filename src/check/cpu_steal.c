@@ -58,7 +58,7 @@ static void report(struct judgement *j, const struct model *m, struct reading st
 	finding_todo(f, "see whether it lasts:  vmstat 5   (column st)");
 	finding_todo(f, "look at the provider's CPU credits and limits of this instance");
 	finding_todo(f, "move it: stop and start it so that it lands on another host, or take "
-			"dedicated CPUs");
+			"dedicated CPUs (downtime; local disks and its address may be lost)");
 	finding_todo(f, "until then fewer runnable threads than virtual CPUs: a stolen lock holder "
 			"stops all who wait for it");
 	f->refuted_if = "st stays below 2 over some minutes of the same load";

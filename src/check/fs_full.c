@@ -20,6 +20,7 @@
 #define FULL_INODES 16
 /* What two seconds show says nothing of tomorrow: only what is filled within minutes is told. */
 #define FILL_FROM_RATIO 0.80
+#define FILL_WARN_RATIO 0.90
 #define FILL_NS (600ull * 1000000000u)
 /* Held by deleted files: a tenth of what is in use is why it is full. */
 #define HELD_RATIO 0.10
@@ -215,6 +216,9 @@ static enum severity grade(const struct suspect *s)
 		return SEVERITY_CRITICAL;
 	if (s->bytes == GRADE_NEAR && filling(s))
 		return SEVERITY_CRITICAL;
+	/* A large copy fills at any pace and ends: a pace alone is no warning while a tenth is left. */
+	if (worst(s) == GRADE_FILLING && s->space->used_ratio < FILL_WARN_RATIO)
+		return SEVERITY_INFO;
 	return worst(s) == GRADE_ROOMY && !filling(s) ? SEVERITY_INFO : SEVERITY_WARNING;
 }
 
@@ -368,14 +372,15 @@ static void advise(
 	const char *where = shell_word(j, s->space->target);
 
 	if (top) {
-		finding_todo(f, judge_text(j, "see them all:  lsof -nP +L1 %s", where));
+		finding_todo(f, judge_text(j, "see them all:  lsof -nP +aL1 %s", where));
 		finding_todo(f,
 			judge_text(j,
-				"if it is a log, empty it where it is:  truncate -s 0 "
+				"if it is a log that nobody needs, empty it where it is:  truncate "
+				"-s 0 "
 				"/proc/%llu/fd/%llu",
 				(unsigned long long)top->pid, (unsigned long long)top->largest_fd));
-		finding_todo(f,
-			judge_text(j, "or have it closed:  %s", restart_command(j, m, top->pid)));
+		finding_todo(f, judge_text(j, "or end it, which closes them:  %s",
+					restart_command(j, m, top->pid)));
 		finding_todo(f, "rotate logs by a signal or copytruncate, not by rm");
 	} else if (s->inodes > s->bytes) {
 		finding_todo(f, judge_text(j,
@@ -390,7 +395,7 @@ static void advise(
 					"tail",
 					where));
 		finding_todo(
-			f, judge_text(j, "see what is deleted and still held:  lsof -nP +L1 %s",
+			f, judge_text(j, "see what is deleted and still held:  lsof -nP +aL1 %s",
 				   where));
 	}
 	if (s->bytes >= GRADE_ROOMY && !top)

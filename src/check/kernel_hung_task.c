@@ -72,7 +72,9 @@ static void finish(struct judgement *j, struct finding *f, const struct model *m
 	f->title = judge_text(j, "%s%s hung for more than %s%s, and %s", who,
 		n > 1 ? judge_text(j, " and %llu more", (unsigned long long)(n - 1)) : "",
 		human_ns((double)last->blocked_ns).s, kernel_ago(j, m, last->at_ns),
-		still ? "still waits" : "no longer does");
+		still   ? n > 1 ? "still wait" : "still waits"
+		: n > 1 ? "no longer do"
+			: "no longer does");
 	finding_evidence(f, "klog_hung.blocked_ns", UNIT_NS, reading_of((double)last->blocked_ns),
 		"kernel log", reading_of((double)round_ns(m)),
 		"kernel.hung_task_timeout_secs: the kernel's own complaint");

@@ -41,6 +41,13 @@ static bool grade(const struct model *m, const struct kernel_thing *one, enum se
 	return one->all.day > 0 || one->last_ns == 0;
 }
 
+/* Of the last day; without a time it counts as such. */
+static bool recent(const struct model *m, const struct klog_event *e)
+{
+	return !row_has(e->has, KLOG_EVENT_last_ns) ||
+	       m->now->boottime_ns < e->last_ns + KERNEL_DAY_NS;
+}
+
 /* "CPU 3, 5" of the last day, at most 8. */
 static const char *cpus_of(struct judgement *j, const struct model *m)
 {
@@ -57,7 +64,8 @@ static const char *cpus_of(struct judgement *j, const struct model *m)
 			ours |= strcmp(kind, kinds[i]) == 0;
 		for (size_t i = 0; i < n; i++)
 			known |= seen[i] == e->cpu;
-		if (!ours || known || n == ARRAY_SIZE(seen) || !row_has(e->has, KLOG_EVENT_cpu))
+		if (!ours || known || !recent(m, e) || n == ARRAY_SIZE(seen) ||
+			!row_has(e->has, KLOG_EVENT_cpu))
 			continue;
 		seen[n++] = e->cpu;
 		text = judge_text(
@@ -74,7 +82,8 @@ static void add_tasks(struct judgement *j, struct finding *f, const struct model
 	for (size_t i = t->n; i-- > 0;) {
 		const struct klog_event *e = table_at(t, i);
 
-		if (strcmp(table_text(t, e->kind), KLOG_SOFT_LOCKUP) == 0 && e->comm)
+		if (strcmp(table_text(t, e->kind), KLOG_SOFT_LOCKUP) == 0 && e->comm &&
+			recent(m, e))
 			finding_culprit(
 				f, (struct entity){ .kind = ENTITY_PROCESS,
 					   .pid = e->pid,

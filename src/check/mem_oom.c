@@ -333,13 +333,13 @@ static void add_evidence(struct finding *f, const struct group *one, uint64_t lo
 	if (lost)
 		finding_evidence(f, "vmstat.oom_kills_not_in_log", UNIT_COUNT,
 			reading_of((double)lost), "/proc/vmstat oom_kill", none,
-			"since boot; the log is a ring");
+			"since boot, on the whole machine: their lines are gone from the log");
 }
 
 static void advise(
 	struct judgement *j, const struct model *m, struct finding *f, const struct group *one)
 {
-	finding_todo(f, "read the report:  dmesg -T | grep -i -B40 'killed process'");
+	finding_todo(f, "read the report:  dmesg -T | grep -i -B40 'killed process' | tail -n 60");
 	if (one->global || !one->cgroup[0]) {
 		finding_todo(f, "see who grows:  ps -eo pid,rss,etime,comm --sort=-rss | head");
 		finding_todo(f, "bound the grower:  systemctl set-property UNIT MemoryMax=...");

@@ -219,11 +219,23 @@ static void advise(struct judgement *j, struct finding *f, const struct model *m
 	bool low = m->memory->shortage != SHORTAGE_NONE;
 
 	finding_todo(f, "see it move:  vmstat 1 5  (si, so)");
+	if (!low && sm->n_owners > 0)
+		finding_todo(f, judge_text(j,
+					"the machine has memory: see the limit of the group that "
+					"holds it (memory.max; version 1 memory.limit_in_bytes):  "
+					"cat /proc/%llu/cgroup",
+					(unsigned long long)sm->owner[0].pid));
 	finding_todo(f, "see who is swapped out:  grep VmSwap /proc/[0-9]*/status | sort -k2 -n | "
 			"tail");
-	if (!low && m->memory->available_bytes.value > 1.5 * (double)m->memory->swap_used_bytes)
-		finding_todo(f, "bring all of it back at once, in a quiet moment:  swapoff -a && "
-				"swapon -a");
+	/* Not while pages still go out: a group at its limit would be killed, not helped. */
+	if (!low && sm->main && reading_ok(sm->out_pages_per_s) && sm->out_pages_per_s.value < 1 &&
+		m->memory->available_bytes.value > 1.5 * (double)m->memory->swap_used_bytes)
+		finding_todo(
+			f, judge_text(j,
+				   "bring all of it back at once, in a quiet moment and only "
+				   "if no memory limit holds its owner:  swapoff %s && swapon "
+				   "%s",
+				   shell_word(j, sm->main->path), shell_word(j, sm->main->path)));
 	if (sm->n_owners > 0)
 		finding_todo(f, judge_text(j,
 					"give the largest less to do, or restart it when it "

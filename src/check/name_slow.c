@@ -192,7 +192,8 @@ static void report(struct judgement *j, const struct model *m, const struct susp
 		human_ns((double)elapsed).s);
 	finding_evidence(f, "dns_socket.unanswered", UNIT_COUNT,
 		reading_of((double)server->sockets), "/proc/net/udp", reading_of(1),
-		"the same socket, connected to port 53 and empty, in both frames");
+		"the same socket, connected to port 53 and empty, at the start and the end of the "
+		"look");
 	finding_evidence(f, "dns_socket.look_ns", UNIT_NS, reading_of((double)elapsed),
 		"time between the frames", reading_of((double)WAITED_NS),
 		"an answer comes in milliseconds");
@@ -210,11 +211,16 @@ static void report(struct judgement *j, const struct model *m, const struct susp
 			  "answers, or the route is gone";
 	finding_todo(f, judge_text(j, "ask it yourself:  dig +tries=1 +time=2 @%s . NS",
 				shell_word(j, address)));
+	if (strncmp(address, "127.", 4) != 0)
+		finding_todo(f, judge_text(j, "see the way to it:  ip route get %s",
+					shell_word(j, address)));
 	finding_todo(f, "see who is to be asked, and how long:  grep -v '^#' /etc/resolv.conf");
 	if (strncmp(address, "127.", 4) == 0)
 		finding_todo(f, "see whom the local resolver asks:  resolvectl status; "
 				"ss -lunp 'sport = :53'");
-	finding_todo(f, "take a server that answers first in /etc/resolv.conf");
+	finding_todo(f, "put a server that answers on the first line of /etc/resolv.conf, or have "
+			"whatever writes "
+			"that file do so");
 	f->refuted_if = "dig gets an answer at once, again and again, from the victims' network "
 			"namespace";
 }

@@ -58,7 +58,11 @@ static void report_missed(
 				"see which counter of the driver grows:  ethtool -S %s | "
 				"grep -iE 'miss|drop|no_buf|fifo' | grep -v ': 0$'",
 				name));
-	finding_todo(f, judge_text(j, "for bursts, more room:  ethtool -G %s rx 4096", name));
+	finding_todo(
+		f, judge_text(j,
+			   "for bursts, more room, up to what -g says (many drivers take the link "
+			   "down for seconds):  ethtool -G %s rx N",
+			   name));
 	finding_todo(f, "spread its interrupts over CPUs (irqbalance, ethtool -L), and see "
 			"net.softirq and cpu.steal");
 	f->refuted_if = judge_text(j,

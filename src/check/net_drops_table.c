@@ -45,8 +45,8 @@ static void report_conntrack(struct judgement *j, const struct model *m,
 				"2>/dev/null | awk '{print $1, $4}' | sort | uniq -c | sort -rn | "
 				"head",
 				enter));
-	finding_todo(
-		f, "at once, 320 bytes each:  sysctl -w net.netfilter.nf_conntrack_max=524288");
+	finding_todo(f, "at once, 320 bytes each: double what this says, with sysctl -w:  "
+			"sysctl net.netfilter.nf_conntrack_max");
 	finding_todo(f, judge_text(j,
 				"let idle ones go sooner:  %ssysctl -w "
 				"net.netfilter.nf_conntrack_tcp_timeout_established=86400",
@@ -105,11 +105,11 @@ static void neighbors(struct judgement *j, const struct model *m, size_t *told)
 					"see where they are:  ip -%s neigh | awk '{print $3}' | "
 					"sort | uniq -c",
 					n->family == 2 ? "4" : "6"));
-		finding_todo(
-			f, judge_text(j,
-				   "more room:  sysctl -w net.%s.neigh.default.gc_thresh2=8192 "
-				   "net.%s.neigh.default.gc_thresh3=16384",
-				   version, version));
+		finding_todo(f, judge_text(j,
+					"more room: double what these say, with sysctl -w:  sysctl "
+					"net.%s.neigh.default.gc_thresh2 "
+					"net.%s.neigh.default.gc_thresh3",
+					version, version));
 		finding_todo(f, "a network of thousands of hosts in one broadcast domain, or a "
 				"route that makes the whole world a neighbour (scope link), is the "
 				"cause behind it");

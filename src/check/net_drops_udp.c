@@ -86,10 +86,11 @@ static void add_todo(struct judgement *j, const struct model *m, struct finding 
 					(unsigned long long)pid, (unsigned long long)pid));
 	finding_todo(f, "first let it read faster: a thread that only reads, recvmmsg(), more "
 			"sockets with SO_REUSEPORT");
-	finding_todo(f, judge_text(j,
-				"for bursts, a larger buffer: SO_RCVBUF in the program, allowed up "
-				"to:  %ssysctl -w net.core.rmem_max=8388608",
-				enter));
+	finding_todo(
+		f, judge_text(j,
+			   "for bursts, a larger buffer: SO_RCVBUF in the program, allowed up "
+			   "to (raise it if that is less than 8 MiB):  %ssysctl net.core.rmem_max",
+			   enter));
 	if (s && pid)
 		finding_todo(f, judge_text(j, "if it is stuck:  %s", restart_command(j, m, pid)));
 }

@@ -172,9 +172,9 @@ static void add_todo(struct judgement *j, const struct model *m, struct finding 
 		f, judge_text(j, "see what that CPU does with the packets:  perf top -C %llu -g",
 			   (unsigned long long)c->row->cpu));
 	finding_todo(f, spread_text(j, l, name, q));
-	if (loses(c) && c->softirq.value < BEHIND_RATIO)
-		finding_todo(f, "for bursts, a longer backlog:  sysctl -w "
-				"net.core.netdev_max_backlog=10000");
+	if (loses(c) && reading_ok(c->softirq) && c->softirq.value < BEHIND_RATIO)
+		finding_todo(f, "for bursts, a longer backlog (double it, with sysctl -w):  sysctl "
+				"net.core.netdev_max_backlog");
 	finding_todo(f, "make each packet cheaper: fewer firewall rules and captures (tcpdump left "
 			"running), GRO on");
 }

@@ -13,7 +13,9 @@
 #define NEAR_RATIO 0.9
 #define FULL_RATIO 0.99
 #define FULL_WHY "without a free one connect() fails: EADDRNOTAVAIL"
-#define NEAR_WHY "the rest goes in one burst, and connect() searches them all"
+/* Of the kernel: 32768 to 60999. A smaller range was somebody's decision. */
+#define PORTS_DEFAULT 28232
+#define NEAR_WHY "what is left goes in one burst, and each connect() has to search for it"
 #define INFO_WHY "connect() tries every other port first: from half on it searches longer"
 
 enum { FLOWS_MAX = 64 };
@@ -68,7 +70,7 @@ static void add_evidence(
 		finding_evidence(out, "tcp_flow.other", UNIT_COUNT,
 			table_cell(t, f->row, TCP_FLOW_other), "sock_diag",
 			reading_none(STATE_ABSENT), "being opened, or half closed");
-	finding_evidence_text(out, "netns_setting.port_low",
+	finding_evidence_text(out, "ports.range",
 		judge_text(j, "%llu to %llu, %llu of them reserved",
 			(unsigned long long)set->port_low, (unsigned long long)set->port_high,
 			(unsigned long long)set->ports_reserved),
@@ -99,10 +101,12 @@ static void add_todo(struct judgement *j, const struct model *m, struct finding 
 	else
 		finding_todo(out, "in the program: a pool with a limit, and close what is no "
 				  "longer used: they are open all at the same time");
-	finding_todo(out, judge_text(j,
-				  "more ports, if nothing listens in the new part:  %ssysctl -w "
-				  "net.ipv4.ip_local_port_range='15000 60999'",
-				  enter));
+	if (f->use.total < 45999)
+		finding_todo(
+			out, judge_text(j,
+				     "more ports, if nothing listens in the new part (%sss -ltn):  "
+				     "%ssysctl -w net.ipv4.ip_local_port_range='15000 60999'",
+				     enter, enter));
 	finding_todo(out, "more addresses: the limit is for each pair of a local address and a "
 			  "peer's address and port");
 }
@@ -130,7 +134,11 @@ static void report(struct judgement *j, const struct model *m, const struct flow
 		human_number((double)f->use.used).s, human_number((double)f->use.total).s,
 		peer.name, pid ? ", by " : "", pid ? process_label(j, m, pid) : "");
 	out->cause = judge_text(j,
-		"two connections to one address and port must differ in the local port, and %s; %s",
+		"%stwo connections to one address and port must differ in the local port, and %s; "
+		"%s",
+		f->use.total < PORTS_DEFAULT / 2
+			? "the range of local ports was made small (the kernel's has 28232); "
+			: "",
 		f->row->time_wait > f->row->established && !f->use.reuses
 			? "most ports rest in TIME_WAIT: many short connections, one after the "
 			  "other"
@@ -167,8 +175,8 @@ static bool report_overflow(struct judgement *j, const struct model *m)
 		finding_todo(out, "see who opens so many:  ss -tanH state time-wait | awk "
 				  "'{print $4}' | sort | uniq -c | sort -rn | head");
 		finding_todo(out, "keep connections open and use them again");
-		finding_todo(out, "if memory allows (300 bytes each):  sysctl -w "
-				  "net.ipv4.tcp_max_tw_buckets=524288");
+		finding_todo(out, "if memory allows (300 bytes each) double it, with sysctl -w:  "
+				  "sysctl net.ipv4.tcp_max_tw_buckets");
 		out->refuted_if = "nstat -az TcpExtTCPTimeWaitOverflow stands still";
 		found = true;
 	}

@@ -13,7 +13,7 @@
  * sets only the error. timedatectl judges the same way.
  */
 #define LOST_NS UINT64_C(16000000000)
-#define LOST_WHY "the kernel's word for \"nobody told me\""
+#define LOST_WHY "a fixed mark for unknown, not the error of the clock"
 /* The slowest poll of a healthy daemon, 2048 s, lets it grow to 1 s. */
 #define STALE_NS UINT64_C(4000000000)
 #define STALE_WHY "grows by 1.8 s an hour since the last correction; polls are 34 min apart at most"

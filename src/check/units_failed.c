@@ -60,7 +60,9 @@ static bool has_age(const struct systemd_unit *u)
 static enum severity grade(
 	const struct model *m, const struct table *t, const struct systemd_unit *u, bool loop)
 {
-	if (is_passing(table_text(t, u->name)) || (!loop && has_age(u) && age_ns(m, u) > DAY_NS))
+	/* Ends well and is started again: Restart=always as a timer. */
+	if (is(t, u->result, "success") || is_passing(table_text(t, u->name)) ||
+		(!loop && has_age(u) && age_ns(m, u) > DAY_NS))
 		return SEVERITY_INFO;
 	return SEVERITY_WARNING;
 }

@@ -407,13 +407,18 @@ static void wait_for_readers(struct run *r)
 	}
 	int wait_ms = first > now ? (int)((first - now) / 1000000) + 1 : 0;
 
-	if (poll(fds, r->n_readers, wait_ms) < 0 && errno != EINTR)
-		return;
+	if (poll(fds, r->n_readers, wait_ms) < 0) {
+		for (size_t i = 0; i < r->n_readers; i++)
+			fds[i].revents = 0;
+		if (errno != EINTR)
+			usleep(1000);
+	}
 	now = clock_ns(CLOCK_MONOTONIC);
 	for (size_t i = r->n_readers; i-- > 0;) {
 		struct reader *reader = r->reader[i];
 
-		if (fds[i].revents && !receive(r, reader))
+		/* All said: a child that it could not end may keep the pipe open for ever. */
+		if (fds[i].revents && (!receive(r, reader) || reader->at == reader->n_sources))
 			ended(r, i);
 		else if (reader->at < reader->n_sources &&
 			 (now > reader->deadline_ns || now > r->deadline_ns))

@@ -59,7 +59,8 @@ int net_flaps(struct scene *s, unsigned ms, bool once)
 	scene_nap(300);
 	snprintf(peer, sizeof(peer), "%d", (int)pid);
 	/* The namespace's end takes both ends with it. */
-	const char *add[] = { "ip", "link", "add", "lab-flap", "up", "type", "veth", "peer", "name",
+	const char *name = once ? "lab-once" : "lab-flap";
+	const char *add[] = { "ip", "link", "add", name, "up", "type", "veth", "peer", "name",
 		"lab-peer", "netns", peer, NULL };
 
 	if (scene_state(pid) == '?' || scene_command(s, NULL, add) != 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/guest.h"
 
+#include "base/mem.h"
 #include "lab/guest_boot.h"
 #include "lab/judge.h"
 
@@ -127,7 +128,7 @@ static int sum_up(const struct rows *rows)
 int guest_check(const char *const names[], size_t n, const struct guest_options *o)
 {
 	size_t count = n ? n : n_lab_list;
-	auto_free struct row *list = calloc(count, sizeof(*list));
+	auto_free struct row *list = mem_new(count, sizeof(*list));
 	struct rows rows = { list, count };
 	struct guest_place place;
 	char why[128];

@@ -236,8 +236,9 @@ void burn(unsigned ms);
 int tmpfs_new(struct scene *s, uint64_t bytes, uint64_t used, char ret_target[112]);
 
 /*
- * An interface "lab-flap" without addresses, whose other end lives in a network namespace of its
- * own and takes the link away every ms milliseconds; once: only one time, a second from now.
+ * An interface "lab-flap" without addresses, whose other end lives in a network namespace of its own
+ * and takes the link away every ms milliseconds; once: only one time, a second from now, and the name
+ * is "lab-once", since the log remembers names.
  */
 int net_flaps(struct scene *s, unsigned ms, bool once);
 

@@ -7,7 +7,7 @@ static int run(struct scene *s)
 
 	if (err < 0)
 		return err;
-	scene_say(s, "lab-flap loses its link once, as when a cable is pulled");
+	scene_say(s, "lab-once loses its link once, as when a cable is pulled");
 	return scene_hold(s);
 }
 

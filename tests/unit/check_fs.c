@@ -197,7 +197,8 @@ static void filling_counts_when_little_is_left(void **state UNUSED)
 		uint64_t left, in_two_s;
 		int severity;
 	} cases[] = {
-		{ 19 * GIB, 80 * MIB, SEVERITY_WARNING }, /* 19 GiB at 40 MiB/s: 8 minutes */
+		{ 19 * GIB, 80 * MIB, SEVERITY_INFO },    /* 19 GiB at 40 MiB/s: 8 minutes */
+		{ 9 * GIB, 80 * MIB, SEVERITY_WARNING },  /* the same, and a tenth is left */
 		{ 19 * GIB, 60 * MIB, -1 },               /* 11 minutes */
 		{ 30 * GIB, 10 * GIB, -1 },               /* 70 %: copies end */
 		{ 4 * GIB, 20 * MIB, SEVERITY_CRITICAL }, /* near, 7 minutes */
