@@ -108,8 +108,9 @@ static int ask(struct probe *p, struct table *t, struct round *r, size_t i)
 	struct host_space space;
 	int err = host_statfs(p->host, target_of(r, i), &space);
 
-	if (err == -EBUSY)
-		return err;
+	/* No child to be had for it is no answer of the file system. */
+	if (err == -EBUSY || err == -EAGAIN || err == -EMFILE || err == -ENFILE || err == -ENOMEM)
+		return -EBUSY;
 	t->seen++;
 	r->asked++;
 	r->hangs |= err == -ETIMEDOUT;
