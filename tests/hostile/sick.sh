@@ -84,13 +84,13 @@ fi
 limit=memory.max
 [ -d /sys/fs/cgroup/memory ] && limit=memory.limit_in_bytes
 if grep -q __asan_init "$murphy"; then
-	echo 'six MiB of memory: not tried, the address sanitizer alone takes more'
-elif group memory $limit 6291456; then
+	echo 'ten MiB of memory: not tried, the address sanitizer alone takes more'
+elif group memory $limit 10485760; then
 	(inside "$group" "$murphy" --json) >"$dir/out" 2>"$dir/err"
 	code=$?
-	judged 'six MiB of memory' '0 1 2 3'
-	state 'six MiB of memory' meminfo ok
-	state 'six MiB of memory' process ok
+	judged 'ten MiB of memory' '0 1 2 3'
+	state 'ten MiB of memory' meminfo ok
+	state 'ten MiB of memory' process ok
 fi
 
 # In one group with murphy, so that each of the 200 counts as much as it does.
