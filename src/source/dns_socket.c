@@ -103,7 +103,7 @@ int dns_socket_parse(const char *buf, size_t len, struct table *t)
 	size_t before = t->n;
 	int err = 0;
 
-	if (!cursor_line(&c, &line))
+	if (len == 0 || !cursor_line(&c, &line))
 		return -ENODATA;
 	while (err == 0 && cursor_line(&c, &line)) {
 		/* The file was cut within its last line. */

@@ -167,12 +167,11 @@ int sysctl_list_parse(const char *buf, size_t len, struct table *t)
 {
 	struct cursor c = cursor_of(buf, len), line;
 	size_t before = t->n;
+	char text[SYSCTL_PATH_MAX] = "", path[SYSCTL_PATH_MAX] = "";
 	struct span name;
 	int err = 0;
 
 	while (err == 0 && cursor_line(&c, &line)) {
-		char text[SYSCTL_PATH_MAX], path[SYSCTL_PATH_MAX];
-
 		if (!cursor_word(&line, &name) || !cursor_lit(&line, " =") ||
 			name.len >= sizeof(text))
 			continue;

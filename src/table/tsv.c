@@ -349,13 +349,14 @@ static int read_row(struct cursor line, struct table *t, const struct mapping *m
 static void cut_off(struct cursor *c, struct table *t)
 {
 	struct cursor line;
-	uint64_t lost = 0;
+	uint64_t lost = 0, all = t->n;
 
 	while (cursor_line(c, &line))
 		lost++;
+	all += lost;
 	t->lost += lost;
 	table_fail(t, STATE_LATE, "cut at %d MiB: %llu of %llu rows left out", TSV_TABLE_MAX >> 20,
-		(unsigned long long)lost, (unsigned long long)(lost + t->n));
+		(unsigned long long)lost, (unsigned long long)all);
 }
 
 static int read_all(
