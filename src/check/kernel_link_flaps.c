@@ -53,7 +53,7 @@ static void report(struct judgement *j, const struct model *m, const struct flap
 		judge_finding(j, severity, hour && now ? CONFIDENCE_CERTAIN : CONFIDENCE_LIKELY);
 	const char *name = judge_text(j, "%s", l->name);
 
-	if (now)
+	if (now || !l->log)
 		f->title = judge_text(j, "The link of %s came and went %.0f times during the look",
 			name, l->changes.value);
 	else
