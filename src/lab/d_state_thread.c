@@ -58,7 +58,7 @@ static pid_t server(struct scene *s, const struct disk *d, pid_t *ret_tid)
 static int run(struct scene *s)
 {
 	struct disk d;
-	pid_t tid;
+	pid_t tid = 0;
 	int err = disk_new(s, 32 * MIB, 0, &d);
 
 	if (err < 0)

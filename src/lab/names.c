@@ -74,7 +74,8 @@ static void keep_socket(void)
 static int enter_network(struct scene *s)
 {
 	const char *up[] = { "ip", "link", "set", "lo", "up", NULL };
-	const char *add[] = { "ip", "address", "add", SERVER "/32", "dev", "lo", NULL };
+	static const char address[] = SERVER "/32";
+	const char *add[] = { "ip", "address", "add", address, "dev", "lo", NULL };
 	char conf[112];
 
 	snprintf(conf, sizeof(conf), "%s/resolv.conf", s->dir);

@@ -18,8 +18,8 @@ static void take(int listener)
 
 static int start_servers(struct scene *s, unsigned servers)
 {
-	for (uint16_t host = 1; host <= servers; host++) {
-		int listener = net_listen_at(host, PORT, BACKLOG);
+	for (unsigned host = 1; host <= servers; host++) {
+		int listener = net_listen_at((uint16_t)host, PORT, BACKLOG);
 		pid_t pid = listener < 0 ? listener : scene_child(s, "lab-server");
 
 		if (pid == 0)
