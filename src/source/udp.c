@@ -1,99 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /* UDP sockets of the network namespaces that a check asks for. */
-#include "base/cursor.h"
 #include "source/source.h"
 #include "source/tcp_diag.h"
+#include "source/udp_line.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
 
 /* More are counted as lost; those that dropped nothing and hold nothing do not count. */
 enum { ROWS_MAX = 20000, FILE_MAX = 16 << 20 };
 
-/* "0100007F:0035" or 32 digits: 32-bit words as this machine stores them. */
-static bool parse_address(
-	struct span word, uint8_t ret_bytes[16], uint32_t *ret_family, uint32_t *ret_port)
+static int parse_line(struct cursor line, struct table *t)
 {
-	struct cursor c = cursor_span(word);
-	struct span digits;
-	uint64_t port;
+	struct udp_line l;
 
-	if (!cursor_until(&c, ':', &digits) || (digits.len != 8 && digits.len != 32) ||
-		!cursor_x64(&c, &port) || !cursor_end(&c) || port > UINT16_MAX)
-		return false;
-	for (size_t i = 0; i < digits.len / 8; i++) {
-		struct cursor part = cursor_of(digits.at + 8 * i, 8);
-		uint64_t value;
-
-		if (!cursor_x64(&part, &value) || !cursor_end(&part))
-			return false;
-		uint32_t stored = (uint32_t)value;
-
-		memcpy(ret_bytes + 4 * i, &stored, sizeof(stored));
-	}
-	*ret_family = digits.len == 8 ? AF_INET : AF_INET6;
-	*ret_port = (uint32_t)port;
-	return true;
-}
-
-/* What follows the addresses: state, queues, timer, retransmits, uid, time-out, inode, ... drops. */
-static bool parse_rest(struct cursor *line, struct udp_socket *s)
-{
-	enum { TIMER, RETRANSMITS, UID, TIMEOUT, INODE, REFS, POINTER, DROPS, WORDS };
-	struct span word[WORDS], queues, state;
-	uint64_t uid, inode, drops, out, in;
-
-	if (!cursor_word(line, &state) || !cursor_word(line, &queues))
-		return false;
-	for (size_t i = 0; i < WORDS; i++) {
-		if (!cursor_word(line, &word[i]))
-			return false;
-	}
-	struct cursor q = cursor_span(queues), u = cursor_span(word[UID]),
-		      i = cursor_span(word[INODE]), d = cursor_span(word[DROPS]);
-
-	if (!cursor_x64(&q, &out) || !cursor_lit(&q, ":") || !cursor_x64(&q, &in) ||
-		!cursor_end(&q) || !cursor_u64(&u, &uid) || !cursor_end(&u) ||
-		!cursor_u64(&i, &inode) || !cursor_end(&i) || !cursor_u64(&d, &drops) ||
-		!cursor_end(&d))
-		return false;
-	row_put(schemas[TABLE_udp_socket], s, UDP_SOCKET_uid, uid);
-	row_put(schemas[TABLE_udp_socket], s, UDP_SOCKET_inode, inode);
-	row_put(schemas[TABLE_udp_socket], s, UDP_SOCKET_receive_queue, in);
-	row_put(schemas[TABLE_udp_socket], s, UDP_SOCKET_drops, drops);
-	return true;
-}
-
-static int parse_line(struct cursor *line, struct table *t)
-{
-	struct udp_socket s = { 0 };
-	struct span slot, local, peer;
-	uint8_t address[16];
-
-	if (!cursor_word(line, &slot) || !cursor_word(line, &local) || !cursor_word(line, &peer) ||
-		!parse_address(local, address, &s.family, &s.local_port) || !parse_rest(line, &s))
+	if (!udp_line_ends(line, &l) || !udp_line_rest(&l) || !l.has_drops)
 		return -EINVAL;
 	t->seen++;
-	if (s.drops == 0 && s.receive_queue == 0)
+	if (l.drops == 0 && l.receive_queue == 0)
 		return 0;
 	if (t->n >= ROWS_MAX) {
 		t->lost++;
 		return 0;
 	}
-	row_put(t->schema, &s, UDP_SOCKET_netns, 0);
-	row_put(t->schema, &s, UDP_SOCKET_family, s.family);
-	row_put(t->schema, &s, UDP_SOCKET_local_port, s.local_port);
-	s.local = tcp_diag_address(t, s.family, address);
-	if (!s.local)
-		return -ENOMEM;
-	row_set(&s.has, UDP_SOCKET_local);
-	struct udp_socket *row = table_add(t);
+	struct udp_socket *s = table_add(t);
 
-	if (!row)
+	if (!s)
 		return -ENOMEM;
-	*row = s;
+	row_put(t->schema, s, UDP_SOCKET_netns, 0);
+	row_put(t->schema, s, UDP_SOCKET_inode, l.inode);
+	row_put(t->schema, s, UDP_SOCKET_family, l.family);
+	s->local = tcp_diag_address(t, l.family, l.local);
+	if (!s->local)
+		return -ENOMEM;
+	row_set(&s->has, UDP_SOCKET_local);
+	row_put(t->schema, s, UDP_SOCKET_local_port, l.local_port);
+	row_put(t->schema, s, UDP_SOCKET_uid, l.uid);
+	row_put(t->schema, s, UDP_SOCKET_receive_queue, l.receive_queue);
+	row_put(t->schema, s, UDP_SOCKET_drops, l.drops);
 	return 0;
 }
 
@@ -101,7 +45,7 @@ static int parse_line(struct cursor *line, struct table *t)
  * Parse /proc/net/udp or udp6, only sockets that hold or have dropped something, into rows whose netns
  * is 0: of another namespace the caller changes it.
  *
- * Shape:  a head, then "sl local remote st tx:rx tr:when retrnsmt uid timeout inode ref pointer drops".
+ * Shape:  a head, then a line a socket (source/udp_line.h).
  * Errors: -EINVAL malformed, -ENODATA no head.
  * Source: net/ipv4/udp.c, udp4_seq_show(); net/ipv6/udp.c; drops since 2.6.27.
  */
@@ -117,7 +61,7 @@ int udp_parse(const char *buf, size_t len, struct table *t)
 	while (err == 0 && cursor_line(&c, &line)) {
 		cursor_blank(&line);
 		if (!cursor_end(&line))
-			err = parse_line(&line, t);
+			err = parse_line(line, t);
 	}
 	if (err < 0)
 		table_cut(t, before);
