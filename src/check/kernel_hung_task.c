@@ -76,7 +76,9 @@ static void finish(struct judgement *j, struct finding *f, const struct model *m
 		: n > 1 ? "no longer do"
 			: "no longer does");
 	finding_evidence(f, "klog_hung.blocked_ns", UNIT_NS, reading_of((double)last->blocked_ns),
-		"kernel log", reading_of((double)round_ns(m)),
+		"kernel log",
+		last->blocked_ns >= round_ns(m) ? reading_of((double)round_ns(m))
+						: reading_none(STATE_ABSENT), /* was set since */
 		"kernel.hung_task_timeout_secs: the kernel's own complaint");
 	finding_evidence_text(f, "process.state",
 		still ? "D, uninterruptible" : "not D any more, or gone", "/proc/PID/stat");

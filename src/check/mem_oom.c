@@ -345,7 +345,7 @@ static void advise(
 		finding_todo(f, "bound the grower:  systemctl set-property UNIT MemoryMax=...");
 	} else if (!is_there(m, one->cgroup)) {
 		finding_todo(f, "the group is gone: see what it was and who starts it anew:  "
-				"journalctl -k -b | grep -B5 'oom-kill'");
+				"dmesg -T | grep 'oom-kill:' | tail");
 		finding_todo(f, "find what grows in it before the limit is raised");
 	} else {
 		finding_todo(f,

@@ -43,6 +43,16 @@ static bool split_field(struct cursor *line, struct span *ret_name)
 	return true;
 }
 
+/* The next field of /proc/cpuinfo's first CPU; a line that the end of the buffer cuts is not read. */
+static bool next_field(struct cursor *c, struct span *ret_name, struct cursor *ret_value)
+{
+	while (cursor_line(c, ret_value) && c->at[-1] == '\n' && !cursor_end(ret_value)) {
+		if (split_field(ret_value, ret_name))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Parse /proc/cpuinfo up to the end of the first CPU into a row with cpu_model and hypervisor. A
  * line that the end of buf cuts is not read, so the head of the file will do.
@@ -59,11 +69,7 @@ int cpuinfo_parse(const char *buf, size_t len, struct table *t)
 	struct span name;
 	bool some = false;
 
-	while (cursor_line(&c, &line) && c.at[-1] == '\n') {
-		if (cursor_end(&line))
-			break;
-		if (!split_field(&line, &name))
-			continue;
+	while (next_field(&c, &name, &line)) {
 		some = true;
 		if ((span_eq(name, "model name") || span_eq(name, "cpu")) && !h.cpu_model)
 			row_put(t->schema, &h, HOST_cpu_model,
@@ -108,11 +114,7 @@ int cpu_type_parse(const char *buf, size_t len, struct table *t)
 	struct span name;
 	bool some = false;
 
-	while (cursor_line(&c, &line) && c.at[-1] == '\n') {
-		if (cursor_end(&line))
-			break;
-		if (!split_field(&line, &name))
-			continue;
+	while (next_field(&c, &name, &line)) {
 		some = true;
 		for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 			if (span_eq(name, names[i].name))
