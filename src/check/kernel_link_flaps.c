@@ -6,10 +6,11 @@
 
 /*
  * A cable is pulled and put back once; a switch that restarts takes a link down twice. Three times
- * in an hour nobody does by hand. Of changes during the look two are one loss and its return.
+ * in an hour nobody does by hand. Of changes during the look two are one loss and its return: a
+ * card that is set up or reset does that. The third is a second loss.
  */
 #define FLAPS 3
-#define NOW_CHANGES 2
+#define NOW_CHANGES 3
 
 static const char *const kinds[] = { KLOG_LINK_DOWN, NULL };
 
@@ -54,8 +55,8 @@ static void report(struct judgement *j, const struct model *m, const struct flap
 	const char *name = judge_text(j, "%s", l->name);
 
 	if (now || !l->log)
-		f->title = judge_text(j, "The link of %s came and went %.0f times during the look",
-			name, l->changes.value);
+		f->title = judge_text(j, "The link of %s changed %.0f times during the look", name,
+			l->changes.value);
 	else
 		f->title = judge_text(j, "The link of %s was lost %llu times in %s, the last%s",
 			name, (unsigned long long)(hour ? l->log->all.hour : l->log->all.day),
@@ -69,7 +70,7 @@ static void report(struct judgement *j, const struct model *m, const struct flap
 	if (reading_ok(l->changes))
 		finding_evidence(f, "carrier.changes", UNIT_COUNT, l->changes,
 			"/sys/class/net/*/carrier_changes", reading_of(NOW_CHANGES),
-			"over the look; one loss and its return");
+			"over the look; one loss and its return are two");
 	if (l->carrier)
 		finding_evidence(f, "carrier.changes_since_boot", UNIT_COUNT,
 			reading_of((double)l->carrier->changes), "/sys/class/net/*/carrier_changes",

@@ -389,7 +389,9 @@ static void links(void **state UNUSED)
 	assert_int_equal(scene_judge(&s, &check_kernel_link_flaps), VERDICT_FINE);
 	now->changes = 10;
 	assert_int_equal(scene_judge(&s, &check_kernel_link_flaps), VERDICT_FINE);
-	now->changes = 11;
+	now->changes = 11; /* one loss and its return */
+	assert_int_equal(scene_judge(&s, &check_kernel_link_flaps), VERDICT_FINE);
+	now->changes = 12;
 	const struct finding *f = only(&s, &check_kernel_link_flaps, SEVERITY_WARNING);
 
 	assert_int_equal(f->confidence, CONFIDENCE_LIKELY);
