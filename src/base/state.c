@@ -66,3 +66,22 @@ struct reading ratio_of(double part, double whole)
 		return reading_none(STATE_ABSENT);
 	return reading_of(part / whole);
 }
+
+bool alarm_fired(enum alarm alarm, struct reading value, struct reading threshold)
+{
+	if (!reading_ok(value) || !reading_ok(threshold))
+		return false;
+	switch (alarm) {
+	case ALARM_ABOVE:
+		return value.value > threshold.value;
+	case ALARM_FROM:
+		return value.value >= threshold.value;
+	case ALARM_BELOW:
+		return value.value < threshold.value;
+	case ALARM_TO:
+		return value.value <= threshold.value;
+	case ALARM_NONE:
+		break;
+	}
+	return false;
+}

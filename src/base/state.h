@@ -48,6 +48,18 @@ static inline bool reading_ok(struct reading r)
 	return r.state == STATE_OK;
 }
 
+/* On which side of a threshold a value is an alarm. */
+enum alarm {
+	ALARM_NONE,  /* on neither: it is there to compare with */
+	ALARM_ABOVE, /* > */
+	ALARM_FROM,  /* >= */
+	ALARM_BELOW, /* < */
+	ALARM_TO,    /* <= */
+};
+
+/* False where one of the two is not known. */
+bool alarm_fired(enum alarm alarm, struct reading value, struct reading threshold);
+
 /*
  * was and now are a counter's values elapsed_ns apart. A counter that went back, or no time
  * between, gives absent, not 0.

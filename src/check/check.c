@@ -71,12 +71,23 @@ const char *judge_text(struct judgement *j, const char *fmt, ...)
 void finding_evidence(struct finding *f, const char *metric, enum unit unit, struct reading value,
 	const char *source, struct reading threshold, const char *why)
 {
+	bool any = reading_ok(threshold) && threshold.value == 0;
+
+	finding_evidence_alarm(
+		f, metric, unit, value, source, any ? ALARM_ABOVE : ALARM_FROM, threshold, why);
+}
+
+void finding_evidence_alarm(struct finding *f, const char *metric, enum unit unit,
+	struct reading value, const char *source, enum alarm alarm, struct reading threshold,
+	const char *why)
+{
 	if (f->n_evidence < EVIDENCE_MAX)
 		f->evidence[f->n_evidence++] = (struct evidence){ .metric = metric,
 			.unit = unit,
 			.value = value,
 			.source = source,
 			.threshold = threshold,
+			.alarm = reading_ok(threshold) ? alarm : ALARM_NONE,
 			.why = why };
 }
 
@@ -206,6 +217,11 @@ const char *verdict_name(enum verdict v)
 	static const char *const names[] = { "unknown", "fine", "sad", "young", "ask" };
 
 	return names[v];
+}
+
+bool evidence_fired(const struct evidence *e)
+{
+	return !e->text && alarm_fired(e->alarm, e->value, e->threshold);
 }
 
 bool entity_same(const struct entity *a, const struct entity *b)

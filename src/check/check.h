@@ -68,7 +68,8 @@ struct evidence {
 	const char *text;   /* instead of a value: "nfs_wait_on_request"; else NULL */
 	const char *source; /* "/proc/meminfo" */
 	struct reading threshold;
-	const char *why; /* why that threshold; NULL */
+	enum alarm alarm; /* which side of the threshold is bad */
+	const char *why;  /* why that threshold; NULL */
 };
 
 struct finding {
@@ -142,9 +143,13 @@ const char *judge_text(struct judgement *j, const char *fmt, ...) PRINTF_LIKE(2,
 /*
  * Add evidence; what does not fit is dropped. threshold may be reading_none(); why may be NULL.
  * metric, source and why must outlive the judgement (literals, or judge_text()).
+ * Most values are bad from their threshold up (above it, where it is 0); _alarm() says it otherwise.
  */
 void finding_evidence(struct finding *f, const char *metric, enum unit unit, struct reading value,
 	const char *source, struct reading threshold, const char *why);
+void finding_evidence_alarm(struct finding *f, const char *metric, enum unit unit,
+	struct reading value, const char *source, enum alarm alarm, struct reading threshold,
+	const char *why);
 void finding_evidence_text(
 	struct finding *f, const char *metric, const char *text, const char *source);
 void finding_culprit(struct finding *f, struct entity e);
@@ -168,6 +173,9 @@ const char *severity_name(enum severity s);
 const char *confidence_name(enum confidence c);
 const char *entity_kind_name(enum entity_kind k);
 const char *verdict_name(enum verdict v);
+
+/* The value is beyond its threshold: this row made the finding, others are there for context. */
+bool evidence_fired(const struct evidence *e);
 
 bool entity_same(const struct entity *a, const struct entity *b);
 

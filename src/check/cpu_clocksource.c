@@ -208,8 +208,8 @@ static const char *cause_of(struct judgement *j, const struct clock_facts *c)
 
 static void add_todo(struct judgement *j, struct finding *f, const struct clock_facts *c)
 {
-	finding_todo(f, "see who pays for it:  perf top -e cpu-clock   (read_hpet, acpi_pm_read, "
-			"pvclock... near the top)");
+	finding_todo(f, "see who pays for it (read_hpet, acpi_pm_read, pvclock... near the top):  "
+			"perf top -e cpu-clock");
 	if (c->slow && c->better[0]) {
 		finding_todo(f, judge_text(j,
 					"try the better one, until the next boot:  echo %s > "

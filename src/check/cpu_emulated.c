@@ -200,8 +200,8 @@ static void say_low(struct finding *f, struct judgement *j, const struct cpu_fac
 		"the hypervisor gives its lowest CPU model instead of passing the real one "
 		"through: %s",
 		costs(j, c));
-	finding_todo(f, "see what the host has:  grep -m1 -oE 'model name.*' /proc/cpuinfo   "
-			"(on the host)");
+	finding_todo(
+		f, "see, on the host, what it has:  grep -m1 -oE 'model name.*' /proc/cpuinfo");
 	finding_todo(f,
 		"give the guest more: qemu -cpu host, libvirt <cpu mode='host-model'/>, "
 		"Proxmox cpu: host or x86-64-v3; it takes a power cycle, and live migration "

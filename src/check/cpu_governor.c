@@ -228,8 +228,8 @@ static void say_reason(
 			: strcmp(governor, "userspace") == 0
 				? "keeps what somebody wrote into scaling_setspeed"
 				: "raises the frequency only by small steps");
-		finding_todo(f, "let it rise, until the next boot:  cpupower frequency-set -g "
-				"schedutil   (or performance)");
+		finding_todo(f, "let it rise, until the next boot (or governor performance):  "
+				"cpupower frequency-set -g schedutil");
 	}
 	finding_todo(f, "keep it: tuned-adm profile throughput-performance, or what your "
 			"distribution has instead; BIOS: power profile of the OS");
@@ -247,8 +247,8 @@ static void report_slow(struct judgement *j, const struct model *m, const struct
 	f->share = 1 - s->ratio;
 	f->title = judge_text(j, "%zu busy CPUs run at %s or less and could do %s",
 		s->slow[s->reason], ghz(j, (double)w->current_hz), ghz(j, (double)w->max_hz));
-	finding_evidence(f, "cpufreq.current_hz", UNIT_HZ, reading_of((double)w->current_hz),
-		judge_text(j, "%s/scaling_cur_freq", dir), reading_of(s->should_hz),
+	finding_evidence_alarm(f, "cpufreq.current_hz", UNIT_HZ, reading_of((double)w->current_hz),
+		judge_text(j, "%s/scaling_cur_freq", dir), ALARM_BELOW, reading_of(s->should_hz),
 		base ? BASE_WHY : SLOW_WHY);
 	finding_evidence(f, "cpufreq.limit_hz", UNIT_HZ, table_cell(t, w, CPUFREQ_limit_hz),
 		judge_text(j, "%s/scaling_max_freq", dir), reading_none(STATE_ABSENT), NULL);

@@ -215,13 +215,13 @@ static void add_todo(struct judgement *j, struct finding *f, const struct load *
 		finding_todo(
 			f, judge_text(j, "let it wait for the others:  renice -n 10 -p %llu", pid));
 		if (load->top->cgroup && load->top->cgroup[1])
-			finding_todo(f, judge_text(j,
-						"or by its group's share, where systemd made it:  "
-						"systemctl set-property --runtime UNIT "
-						"CPUWeight=20   (group %s)",
-						shell_word(j, load->top->cgroup)));
+			finding_todo(f,
+				judge_text(j,
+					"or by its group's share, where systemd made that (%s):  "
+					"systemctl set-property --runtime UNIT CPUWeight=20",
+					shell_word(j, load->top->cgroup)));
 		finding_todo(
-			f, judge_text(j, "see what it does:  perf top -p %llu   or  top -H -p %llu",
+			f, judge_text(j, "see what it does (or perf top -p %llu):  top -H -p %llu",
 				   pid, pid));
 	}
 	finding_todo(f,
@@ -282,8 +282,8 @@ static void report(struct judgement *j, const struct model *m, struct reading qu
 	f->cause =
 		n > 0 ? cause_of(j, m, &loads[0], &worst) : "processes too short-lived to be named";
 	add_todo(j, f, n > 0 ? &loads[0] : NULL);
-	f->refuted_if = "vmstat 1 shows r at or below the number of CPUs over a minute: this was a "
-			"burst";
+	f->refuted_if = "r stays at or below the number of CPUs over a minute, then it was a "
+			"burst:  vmstat 1 60";
 }
 
 static enum verdict judge(const struct model *m, struct judgement *j)

@@ -55,7 +55,7 @@ static void report(struct judgement *j, const struct model *m, struct reading st
 			human_ratio(steal.value).s);
 	f->cause = "the physical host is oversubscribed, or this machine is over its own CPU quota "
 		   "there (burstable instances without credits look the same)";
-	finding_todo(f, "see whether it lasts:  vmstat 5   (column st)");
+	finding_todo(f, "see whether it lasts (column st):  vmstat 5");
 	finding_todo(f, "look at the provider's CPU credits and limits of this instance");
 	finding_todo(f, "move it: stop and start it so that it lands on another host, or take "
 			"dedicated CPUs (downtime; local disks and its address may be lost)");

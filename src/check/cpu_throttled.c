@@ -104,7 +104,7 @@ static void add_evidence(struct finding *f, const struct model *m, const struct 
 	finding_evidence(f, "cgroup.throttled_ratio", UNIT_RATIO, t->ratio, "cpu.stat",
 		reading_of(THROTTLED_RATIO), THROTTLED_WHY);
 	finding_evidence(f, "cgroup.throttled_time_ratio", UNIT_RATIO, t->stopped, stat,
-		reading_of(STOPPED_RATIO), "of the look, summed over CPUs: may exceed 1");
+		reading_of(STOPPED_RATIO), "of the look, all CPUs added: may be more than 100 %");
 	/* Version 1 counts it only where cpuacct shares the hierarchy. */
 	if (reading_ok(t->used))
 		finding_evidence(f, "cgroup.cpus_used", UNIT_COUNT, t->used, stat,

@@ -227,12 +227,16 @@ static void evidence_space(struct finding *f, const struct suspect *s)
 	const struct space *sp = s->space;
 	static const char source[] = "statfs(2)";
 	struct reading none = reading_none(STATE_ABSENT);
+	/* Few left alone is no alarm: of a small file system there never are many. */
+	bool bytes = s->bytes > GRADE_FINE, inodes = s->inodes > GRADE_FINE;
 
 	finding_evidence(f, "mount_space.used_ratio", UNIT_RATIO, reading_of(sp->used_ratio),
 		source, reading_of(1 - NEAR_RATIO), "as df counts, without what is kept for root");
-	finding_evidence(f, "mount_space.available_bytes", UNIT_BYTES,
-		reading_of((double)sp->available_bytes), source, reading_of((double)NEAR_BYTES),
-		"less than one upgrade, core dump or night of logs; both must be short");
+	finding_evidence_alarm(f, "mount_space.available_bytes", UNIT_BYTES,
+		reading_of((double)sp->available_bytes), source, ALARM_BELOW,
+		bytes ? reading_of((double)NEAR_BYTES) : none,
+		bytes ? "less than one upgrade, core dump or night of logs; both must be short"
+		      : NULL);
 	if (sp->reserved_bytes > 0)
 		finding_evidence(f, "mount_space.reserved_bytes", UNIT_BYTES,
 			reading_of((double)sp->reserved_bytes), source, none,
@@ -240,15 +244,18 @@ static void evidence_space(struct finding *f, const struct suspect *s)
 	if (reading_ok(sp->inodes_ratio)) {
 		finding_evidence(f, "mount_space.inodes_ratio", UNIT_RATIO, sp->inodes_ratio,
 			source, reading_of(1 - NEAR_RATIO), "a file each, however small");
-		finding_evidence(f, "mount_space.free_inodes", UNIT_COUNT,
-			reading_of((double)sp->free_inodes), source, reading_of(NEAR_INODES),
-			"an unpacked archive or a mail queue takes so many; both must be short");
+		finding_evidence_alarm(f, "mount_space.free_inodes", UNIT_COUNT,
+			reading_of((double)sp->free_inodes), source, ALARM_BELOW,
+			inodes ? reading_of(NEAR_INODES) : none,
+			inodes ? "an unpacked archive or a mail queue takes so many; both must be "
+				 "short"
+			       : NULL);
 	}
 	finding_evidence(f, "spaces.fill_bytes_per_s", UNIT_BYTES_PER_S, sp->fill_bytes_per_s,
 		source, none, "how much more was in use at the end of the look");
 	if (reading_ok(sp->full_in_ns))
-		finding_evidence(f, "spaces.full_in_ns", UNIT_NS, sp->full_in_ns, source,
-			reading_of((double)FILL_NS), "at that pace");
+		finding_evidence_alarm(f, "spaces.full_in_ns", UNIT_NS, sp->full_in_ns, source,
+			ALARM_BELOW, reading_of((double)FILL_NS), "at that pace");
 }
 
 static void evidence_people(

@@ -282,13 +282,14 @@ static void volume_evidence(
 
 	finding_evidence(f, "disk_pace.requests_per_s", UNIT_PER_S, reading_of(p->requests_per_s),
 		source, reading_none(STATE_ABSENT), "reads and writes, over the last of the look");
-	finding_evidence(f, "disk_pace.requests_spread", UNIT_RATIO, reading_of(p->requests_spread),
-		source, reading_of(IO_PACE_SPREAD_RATIO),
+	finding_evidence_alarm(f, "disk_pace.requests_spread", UNIT_RATIO,
+		reading_of(p->requests_spread), source, ALARM_BELOW,
+		reading_of(IO_PACE_SPREAD_RATIO),
 		"the tenth of a second farthest from the mean: a disk is uneven, a limit is not");
 	finding_evidence(f, "disk_pace.bytes_per_s", UNIT_BYTES_PER_S, reading_of(p->bytes_per_s),
 		source, reading_none(STATE_ABSENT), NULL);
-	finding_evidence(f, "disk_pace.bytes_spread", UNIT_RATIO, reading_of(p->bytes_spread),
-		source, reading_of(IO_PACE_SPREAD_RATIO), NULL);
+	finding_evidence_alarm(f, "disk_pace.bytes_spread", UNIT_RATIO, reading_of(p->bytes_spread),
+		source, ALARM_BELOW, reading_of(IO_PACE_SPREAD_RATIO), NULL);
 	finding_evidence(f, "disk.queue", UNIT_COUNT, q->disk->queue, "/proc/diskstats",
 		reading_of(IO_QUEUE_SAD), "requests in flight on average, and never none");
 	finding_evidence(f, "disk.wait_ns", UNIT_NS, q->disk->wait_ns, "/proc/diskstats",

@@ -319,8 +319,7 @@ static void advise(struct judgement *j, struct finding *f, const struct group *g
 
 	switch (g->kind) {
 	case WAIT_FROZEN:
-		finding_todo(
-			f, "see who took the snapshot:  ps -ef | grep -E 'freeze|snapshot|backup'");
+		finding_todo(f, "see who took the snapshot:  pgrep -af 'freeze|snapshot|backup'");
 		finding_todo(f, judge_text(j, "thaw it when the snapshot is done:  fsfreeze -u %s",
 					target));
 		f->refuted_if = "fsfreeze -u says that it was not frozen";

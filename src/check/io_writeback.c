@@ -243,17 +243,26 @@ static void add_people(
 	}
 }
 
-static void advise(struct judgement *j, struct finding *f, const struct group *g)
+static void advise(struct judgement *j, struct finding *f, const struct group *g, bool host_limit)
 {
 	finding_todo(f, "see the device and its queue:  iostat -xz 1 5");
-	finding_todo(f, "see whether it is throttled on purpose:  cat /sys/fs/cgroup/*/io.max "
-			"/sys/fs/cgroup/blkio/blkio.throttle.write_bps_device");
-	finding_todo(f, judge_text(j, "slow the writer down or move it:  ionice -c3 -p %llu",
-				(unsigned long long)g->held[0].task->pid));
-	finding_todo(f, "let the kernel flush earlier, so that less piles up:  "
-			"sysctl vm.dirty_background_bytes=67108864 vm.dirty_bytes=268435456");
+	finding_todo(f, "see whether it is throttled on purpose:  grep -rs . /sys/fs/cgroup "
+			"--include=io.max --include=blkio.throttle.write_bps_device");
+	finding_todo(
+		f, judge_text(j,
+			   "let the others through for a while, until kill -CONT:  kill -STOP %llu",
+			   (unsigned long long)g->held[0].task->pid));
+	finding_todo(f, "for good: let it write slower or elsewhere");
+	if (host_limit)
+		finding_todo(f, "let the kernel flush earlier, so that less piles up:  sysctl "
+				"vm.dirty_background_bytes=67108864 vm.dirty_bytes=268435456");
 	f->refuted_if = "fsync of a small file there stays fast:  "
 			"dd if=/dev/zero of=FILE bs=4k count=1 conv=fsync";
+	if (g->mount)
+		f->refuted_if = judge_text(j,
+			"fsync of a small file there stays fast:  dd if=/dev/zero of=%s bs=4k "
+			"count=1 conv=fsync",
+			shell_word(j, judge_text(j, "%s/murphy-test", g->target)));
 }
 
 /* Writers of one job are held back by themselves, by nobody. */
@@ -277,14 +286,14 @@ static void report(
 
 	if (g->disk && reading_ok(g->disk->written_bytes_per_s))
 		rate = judge_text(
-			j, ", which takes %s/s", human_bytes(g->disk->written_bytes_per_s.value).s);
+			j, ": it takes %s/s", human_bytes(g->disk->written_bytes_per_s.value).s);
 	f->share = reading_ok(m->pressure->io.some_now) ? m->pressure->io.some_now.value : 0;
 	if (g->n_victims > 0)
-		f->title = judge_text(j, "Writes to %s are held back%s; %zu more wait for it",
-			where, rate, g->n_victims);
+		f->title = judge_text(j, "Writes to %s are held back%s; %zu other %s for it", where,
+			rate, g->n_victims, g->n_victims == 1 ? "task waits" : "tasks wait");
 	else
-		f->title = judge_text(j, "Writes to %s are held back%s: %zu %s", where, rate,
-			g->n_held, g->n_held == 1 ? "writer" : "writers");
+		f->title = judge_text(j, "Writes to %s are held back%s; %zu %s", where, rate,
+			g->n_held, g->n_held == 1 ? "writer waits" : "writers wait");
 	evidence_waiters(j, f, g);
 	evidence_device(f, m, g);
 	evidence_host(f, m, l);
@@ -294,7 +303,7 @@ static void report(
 		l->throttles ? "the host's dirty limit is" : "the device's own dirty limit is",
 		hurts ? "; whoever needs the same device queues behind it"
 		      : "; nobody else waits for it, as in any large copy");
-	advise(j, f, g);
+	advise(j, f, g, l->throttles);
 }
 
 /* The host is at its limit, and who waits was not seen or could not be. */

@@ -129,7 +129,7 @@ static void report(struct judgement *j, const struct model *m, const struct kern
 	f->cause = cause(m, one);
 	finding_todo(f, "read what the CPU did:  dmesg -T | grep -E -A25 'lockup|LOCKUP|stall'");
 	finding_todo(
-		f, "see whether the hypervisor takes the CPU away:  mpstat -P ALL 1 5  (%steal)");
+		f, "see whether the hypervisor takes the CPU away (%steal):  mpstat -P ALL 1 5");
 	finding_todo(f, "look for an update of the kernel and of the driver in the stack");
 	f->refuted_if = "a pause of the virtual machine (migration, snapshot) at that very minute";
 }

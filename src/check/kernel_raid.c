@@ -81,8 +81,9 @@ static void add_evidence(struct judgement *j, struct finding *f, const struct ta
 {
 	const char *failed = table_text(t, a->failed_devices), *action = table_text(t, a->action);
 
-	finding_evidence(f, "md.working", UNIT_COUNT, reading_of((double)a->working),
-		"/proc/mdstat", reading_of((double)a->members), "members that it should have");
+	finding_evidence_alarm(f, "md.working", UNIT_COUNT, reading_of((double)a->working),
+		"/proc/mdstat", ALARM_BELOW, reading_of((double)a->members),
+		"members that it should have");
 	if (failed[0])
 		finding_evidence_text(
 			f, "md.failed_devices", judge_text(j, "%s", failed), "/proc/mdstat");

@@ -108,13 +108,14 @@ static void advise(struct judgement *j, struct finding *f, const char *target, c
 	finding_todo(f, judge_text(j, "read why:  dmesg -T | grep -F -- %s", dev));
 	finding_todo(f, judge_text(j, "see who has it open, and stop them:  fuser -vm %s", at));
 	finding_todo(
-		f, judge_text(j, "copy what matters away while it can be read:  rsync -a %s/ ...",
+		f, judge_text(j,
+			   "copy what matters away while it can be read:  rsync -a %s/ HOST:DIR/",
 			   at));
 	finding_todo(
 		f, judge_text(j,
 			   "check it unmounted, then mount it again:  umount %s && fsck -f /dev/%s",
 			   at, dev));
-	f->refuted_if = judge_text(j, "touch %s/.murphy-test works", at);
+	f->refuted_if = judge_text(j, "a file can be made there:  touch %s/.murphy-test", at);
 }
 
 static void report(struct judgement *j, const struct model *m, const struct stopped *s)

@@ -9,8 +9,8 @@
 
 void mem_evidence_available(struct finding *f, const struct model *m)
 {
-	finding_evidence(f, "memory.available_ratio", UNIT_RATIO, m->memory->available_ratio,
-		"/proc/meminfo", reading_of(MEMORY_LOW_RATIO),
+	finding_evidence_alarm(f, "memory.available_ratio", UNIT_RATIO, m->memory->available_ratio,
+		"/proc/meminfo", ALARM_BELOW, reading_of(MEMORY_LOW_RATIO),
 		"below a tenth, every larger allocation has to reclaim first");
 }
 

@@ -292,8 +292,9 @@ static void advise(struct judgement *j, struct finding *f, const struct suspect 
 					shell_word(j, judge_text(j, "%s/memory.pressure", dir))));
 	finding_todo(f, "give its processes less to do, or restart the one that has grown");
 	finding_todo(f, judge_text(j,
-				"raise the limit while the host has memory:  "
-				"echo BYTES > %s",
+				"raise the limit while the host has memory, here to twice:  "
+				"echo %llu > %s",
+				(unsigned long long)s->limit_bytes * 2,
 				shell_word(j, judge_text(j, "%s/%s", dir,
 						      s->high ? "memory.high"
 						      : v2    ? "memory.max"

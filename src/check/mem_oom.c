@@ -260,9 +260,9 @@ static void add_victims(
 		const char *cgroup = limited_group(t, k);
 		uint64_t held = k->anon_bytes + k->file_bytes + k->shmem_bytes;
 
-		if (!cgroup != one->global ||
-			(cgroup && strcmp(cgroup, one->cgroup) != 0 &&
-				!(one->joined && alike(t, one, cgroup, k->comm))))
+		if (!cgroup != one->global || (cgroup && strcmp(cgroup, one->cgroup) != 0 &&
+						      !(one->joined && !is_there(m, cgroup) &&
+							      alike(t, one, cgroup, k->comm))))
 			continue;
 		finding_victim(f, (struct entity){ .kind = ENTITY_PROCESS,
 					  .pid = k->pid,
@@ -336,24 +336,34 @@ static void add_evidence(struct finding *f, const struct group *one, uint64_t lo
 			"since boot, on the whole machine: their lines are gone from the log");
 }
 
+/* Where the files of that group's memory lie. */
+static const char *memory_root(const struct model *m, const char *cgroup)
+{
+	const struct table *t = frame_table(m->now, TABLE_cgroup);
+
+	for (table_each(const struct cgroup, c, table_usable(t) ? t : NULL)) {
+		if (c->version == 2 && strcmp(table_text(t, c->path), cgroup) == 0)
+			return "/sys/fs/cgroup";
+	}
+	return "/sys/fs/cgroup/memory";
+}
+
 static void advise(
 	struct judgement *j, const struct model *m, struct finding *f, const struct group *one)
 {
 	finding_todo(f, "read the report:  dmesg -T | grep -i -B40 'killed process' | tail -n 60");
 	if (one->global || !one->cgroup[0]) {
 		finding_todo(f, "see who grows:  ps -eo pid,rss,etime,comm --sort=-rss | head");
-		finding_todo(f, "bound the grower:  systemctl set-property UNIT MemoryMax=...");
+		finding_todo(f, "bound the grower:  systemctl set-property UNIT MemoryMax=SIZE");
 	} else if (!is_there(m, one->cgroup)) {
 		finding_todo(f, "the group is gone: see what it was and who starts it anew:  "
 				"dmesg -T | grep 'oom-kill:' | tail");
 		finding_todo(f, "find what grows in it before the limit is raised");
 	} else {
 		finding_todo(f,
-			judge_text(j,
-				"see what the group holds:  cd /sys/fs/cgroup && "
-				"cat %s %s",
-				shell_word(j, judge_text(j, ".%s/memory.stat", one->cgroup)),
-				shell_word(j, judge_text(j, "memory%s/memory.stat", one->cgroup))));
+			judge_text(j, "see what the group holds:  cat %s",
+				shell_word(j, judge_text(j, "%s%s/memory.stat",
+						      memory_root(m, one->cgroup), one->cgroup))));
 		finding_todo(f, "find what grows in it before the limit is raised");
 	}
 	f->refuted_if = "no kill follows although the same load comes again";

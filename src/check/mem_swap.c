@@ -218,7 +218,7 @@ static void advise(struct judgement *j, struct finding *f, const struct model *m
 	const struct swap_model *sm = m->swap;
 	bool low = m->memory->shortage != SHORTAGE_NONE;
 
-	finding_todo(f, "see it move:  vmstat 1 5  (si, so)");
+	finding_todo(f, "see it move (si, so):  vmstat 1 5");
 	if (!low && sm->n_owners > 0)
 		finding_todo(f, judge_text(j,
 					"the machine has memory: see the limit of the group that "

@@ -66,8 +66,7 @@ static void report_missed(
 	finding_todo(f, "spread its interrupts over CPUs (irqbalance, ethtool -L), and see "
 			"net.softirq and cpu.steal");
 	f->refuted_if = judge_text(j,
-		"cat /sys/class/net/%s/statistics/rx_missed_errors stands "
-		"still",
+		"the counter stands still:  cat /sys/class/net/%s/statistics/rx_missed_errors",
 		name);
 }
 
@@ -96,8 +95,8 @@ static void report_broken(
 				"ethtool -S %s | grep -iE 'err|crc' | grep -v ': 0$'",
 				name, name));
 	finding_todo(f, "change the cable or the transceiver, then the port of the switch");
-	f->refuted_if =
-		judge_text(j, "cat /sys/class/net/%s/statistics/rx_errors stands still", name);
+	f->refuted_if = judge_text(
+		j, "the counter stands still:  cat /sys/class/net/%s/statistics/rx_errors", name);
 }
 
 void net_drops_links(struct judgement *j, const struct model *m, size_t *told)

@@ -31,12 +31,14 @@ static void report_conntrack(struct judgement *j, const struct model *m,
 		"connections forgotten to make room: they may break");
 	finding_culprit(f, entity_host());
 	f->share = ratio > 1 ? 1 : ratio;
-	f->title = judge_text(j, "%s of %s tracked connections%s%s",
+	f->title = judge_text(j, "%s of %s entries for tracked connections are taken%s%s",
 		human_number((double)s->conntrack_entries).s,
 		human_number((double)s->conntrack_max).s,
 		s->netns ? judge_text(j, " in network namespace %llu", (unsigned long long)s->netns)
 			 : "",
-		drops > 0 ? judge_text(j, ": %.0f packets were dropped", drops) : "");
+		drops > 0 ? judge_text(j, ": %.0f %s dropped", drops,
+				    drops == 1 ? "packet was" : "packets were")
+			  : "");
 	f->cause = "the firewall or NAT follows each connection in a table, and the table is full: "
 		   "too many connections, entries that live too long (established ones 5 days), "
 		   "or a flood";
@@ -45,8 +47,10 @@ static void report_conntrack(struct judgement *j, const struct model *m,
 				"2>/dev/null | awk '{print $1, $4}' | sort | uniq -c | sort -rn | "
 				"head",
 				enter));
-	finding_todo(f, "at once, 320 bytes each: double what this says, with sysctl -w:  "
-			"sysctl net.netfilter.nf_conntrack_max");
+	finding_todo(f, judge_text(j,
+				"at once, twice as many, 320 bytes each:  sysctl -w "
+				"net.netfilter.nf_conntrack_max=%llu",
+				(unsigned long long)s->conntrack_max * 2));
 	finding_todo(f, judge_text(j,
 				"let idle ones go sooner:  %ssysctl -w "
 				"net.netfilter.nf_conntrack_tcp_timeout_established=86400",

@@ -139,8 +139,10 @@ static void report_full(
 		"what comes; %s",
 		pid ? why_slow(m, pid) : "its process takes datagrams more slowly than they come");
 	add_todo(j, m, f, u, s, pid);
-	f->refuted_if = "nstat -az UdpRcvbufErrors Udp6RcvbufErrors stands still, or nobody wants "
-			"these datagrams (a socket bound to a multicast group and forgotten)";
+	f->refuted_if = judge_text(j,
+		"nobody wants these datagrams (a socket bound to a multicast group and "
+		"forgotten), or this stands still:  %snstat -az UdpRcvbufErrors Udp6RcvbufErrors",
+		netns_enter(j, u->row->netns, pid ? pid : netns_pid(m, u->row->netns)));
 }
 
 static void report_checksum(struct judgement *j, const struct udp *u)
@@ -157,7 +159,7 @@ static void report_checksum(struct judgement *j, const struct udp *u)
 	finding_todo(
 		f, "see where they come from:  tcpdump -c 50 -vvni any udp | grep -i 'bad udp'");
 	finding_todo(f, "see whether the card counts errors too:  ip -s -s link");
-	f->refuted_if = "nstat -az UdpInCsumErrors stands still";
+	f->refuted_if = "this stands still:  nstat -az UdpInCsumErrors";
 }
 
 static void report_memory(struct judgement *j, const struct udp *u)
@@ -175,7 +177,7 @@ static void report_memory(struct judgement *j, const struct udp *u)
 	finding_todo(f, "see who holds most (Recv-Q):  ss -uanmp | sort -rnk2 | head");
 	finding_todo(f, "see use and limit, in pages:  grep UDP /proc/net/sockstat; sysctl "
 			"net.ipv4.udp_mem");
-	f->refuted_if = "nstat -az UdpMemErrors stands still";
+	f->refuted_if = "this stands still:  nstat -az UdpMemErrors";
 }
 
 static bool is_full(const struct udp *u)

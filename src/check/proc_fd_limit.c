@@ -81,8 +81,8 @@ static void report(struct judgement *j, const struct model *m, const struct proc
 		judge_text(j, "/proc/%llu/limits", (unsigned long long)fd->pid),
 		reading_none(STATE_ABSENT), NULL);
 	if (left >= 0)
-		finding_evidence(f, "process_fd.exhaustion", UNIT_NS, reading_of(left),
-			"growth during the look", reading_of((double)HOUR_NS),
+		finding_evidence_alarm(f, "process_fd.exhaustion", UNIT_NS, reading_of(left),
+			"growth during the look", ALARM_BELOW, reading_of((double)HOUR_NS),
 			"at the pace of this look");
 	finding_culprit(f, entity_process(j, m, fd->pid));
 	f->share = ratio;
@@ -94,8 +94,9 @@ static void report(struct judgement *j, const struct model *m, const struct proc
 			     : "its limit is too small for what it holds open, or it leaks slowly";
 	add_todo(j, m, f, l, restart_command(j, m, fd->pid));
 	f->refuted_if = judge_text(j,
-		"the program holds a fixed number by design and no call of it fails: strace -f "
-		"-p %llu -e trace=desc,network -Z shows no EMFILE",
+		"the program holds a fixed number by design and no call of it fails with EMFILE:  "
+		"strace -f "
+		"-p %llu -e trace=desc,network -Z",
 		(unsigned long long)fd->pid);
 }
 

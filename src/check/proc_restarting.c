@@ -114,10 +114,10 @@ static size_t oom_kills(const struct model *m, const char *comm)
 
 static void add_evidence(struct judgement *j, struct finding *f, const struct respawn *r)
 {
-	finding_evidence(f, "respawn.lived", UNIT_NS, reading_of((double)r->lived_ns),
+	finding_evidence_alarm(f, "respawn.lived", UNIT_NS, reading_of((double)r->lived_ns),
 		judge_text(j, "/proc/PID/stat: pid %llu, then pid %llu",
 			(unsigned long long)r->gone, (unsigned long long)r->pid),
-		reading_of(LIVED_NS), LIVED_WHY);
+		ALARM_BELOW, reading_of(LIVED_NS), LIVED_WHY);
 	if (r->lives > 0)
 		finding_evidence(f, "respawn.lives", UNIT_COUNT, reading_of(r->lives),
 			judge_text(j, "/proc/%llu/stat cminflt", (unsigned long long)r->parent),
@@ -133,7 +133,6 @@ static void add_todo(
 	const struct process_facts *parent = process_find(m->process, r->parent);
 	const struct process_facts *child = process_find(m->process, r->pid);
 	const char *unit = child && child->cgroup ? strrchr(child->cgroup, '/') : NULL;
-	unsigned long long pid = r->pid;
 
 	if (parent && is_init(parent) && unit && strstr(unit, ".service"))
 		finding_todo(f, judge_text(j,
@@ -142,12 +141,15 @@ static void add_todo(
 					shell_word(j, unit + 1), shell_word(j, unit + 1)));
 	else
 		finding_todo(f, judge_text(j,
-					"read what it logs before it ends: the log of %s, and  "
-					"dmesg -T | tail",
+					"read what it logs before it ends, in the log of %s; and "
+					"the kernel's:  dmesg -T | tail",
 					process_label(j, m, r->parent)));
-	finding_todo(f,
-		judge_text(j, "see the end itself:  strace -f -p %llu -o /tmp/end; tail /tmp/end",
-			pid));
+	/* It is gone before anybody attaches to it; who starts it stays. */
+	if (!parent || !is_init(parent))
+		finding_todo(f, judge_text(j,
+					"see the end itself:  timeout 30 strace -f -qq -e "
+					"trace=execve,exit_group -p %llu",
+					(unsigned long long)r->parent));
 	finding_todo(f, "stop it until it is mended: a service that starts for ever burns CPU and "
 			"floods logs, and its clients see it up");
 	finding_todo(f, "common reasons: a configuration that does not parse, a port in use, a "

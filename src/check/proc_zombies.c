@@ -184,11 +184,11 @@ static void report(struct judgement *j, const struct model *m, const struct fact
 		finding_evidence(f, "zombies.of_limit_ratio", UNIT_RATIO, reading_of(f->share),
 			x->room.what, reading_of(LIMIT_RATIO), LIMIT_WHY);
 	if (x->left_ns > 0)
-		finding_evidence(f, "zombies.exhaustion", UNIT_NS, reading_of(x->left_ns),
-			x->room.what, reading_of(SOON_NS), SOON_WHY);
-	f->title = judge_text(j, "%s has not waited for %s children that have ended%s",
+		finding_evidence_alarm(f, "zombies.exhaustion", UNIT_NS, reading_of(x->left_ns),
+			x->room.what, ALARM_BELOW, reading_of(SOON_NS), SOON_WHY);
+	f->title = judge_text(j, "%s has left %s zombies%s: it does not wait for children that end",
 		process_label(j, m, z->pid), human_number((double)z->zombies).s,
-		x->growth_per_s > 0 ? ", and they grow" : "");
+		x->growth_per_s > 0 ? ", more by the second" : "");
 	f->cause = cause_of(j, m, z->pid);
 	add_todo(j, m, f, z->pid);
 	f->refuted_if = "they are gone a minute later without anybody's doing";

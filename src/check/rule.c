@@ -167,8 +167,8 @@ static void add_evidence(const struct case_of *c, struct finding *f)
 		if (x->text)
 			finding_evidence_text(f, x->metric, x->text, source);
 		else
-			finding_evidence(f, x->metric, x->unit, x->value, source, x->threshold,
-				reading_ok(x->threshold) ? c->rule->why : NULL);
+			finding_evidence_alarm(f, x->metric, x->unit, x->value, source, x->alarm,
+				x->threshold, reading_ok(x->threshold) ? c->rule->why : NULL);
 	}
 }
 

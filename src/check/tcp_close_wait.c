@@ -211,8 +211,8 @@ static bool add_headroom(
 		return false;
 	double left_ns = (double)(l->fd_soft - fd->open) * (double)elapsed_ns / (double)g->fresh;
 
-	finding_evidence(f, "close_wait.exhaustion", UNIT_NS, reading_of(left_ns),
-		"sock_diag, /proc/PID/limits", reading_of((double)HOUR_NS),
+	finding_evidence_alarm(f, "close_wait.exhaustion", UNIT_NS, reading_of(left_ns),
+		"sock_diag, /proc/PID/limits", ALARM_BELOW, reading_of((double)HOUR_NS),
 		judge_text(
 			j, "%zu new ones during the look; at that pace descriptors end", g->fresh));
 	return left_ns < (double)HOUR_NS;

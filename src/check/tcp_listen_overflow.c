@@ -83,9 +83,9 @@ static size_t find(const struct model *m, struct overflow *list)
 
 static void add_evidence(struct judgement *j, struct finding *f, const struct overflow *o)
 {
-	finding_evidence(f, "tcp_socket.receive_queue", UNIT_COUNT,
+	finding_evidence_alarm(f, "tcp_socket.receive_queue", UNIT_COUNT,
 		reading_of((double)o->s->receive_queue), "sock_diag Recv-Q of the listener",
-		reading_of((double)o->s->send_queue), FULL_WHY);
+		ALARM_ABOVE, reading_of((double)o->s->send_queue), FULL_WHY);
 	finding_evidence(f, "snmp.tcp_listen_overflows", UNIT_COUNT, reading_of(o->overflows),
 		o->s->netns ? judge_text(j, "/proc/net/netstat of network namespace %llu",
 				      (unsigned long long)o->s->netns)
@@ -222,8 +222,10 @@ static void report(struct judgement *j, const struct model *m, const struct over
 		o->s->send_queue ? (double)o->s->receive_queue / (double)(o->s->send_queue + 1) : 1;
 	f->share = f->share > 1 ? 1 : f->share;
 	add_todo(j, m, f, o, pid);
-	f->refuted_if = "Recv-Q of the listener falls below Send-Q and nstat -az "
-			"TcpExtListenOverflows stands still";
+	f->refuted_if = judge_text(j,
+		"Recv-Q of the listener falls below Send-Q, and this stands still:  "
+		"%snstat -az TcpExtListenOverflows",
+		netns_enter(j, o->s->netns, pid));
 }
 
 /* The kernel counted, and no listener in sight did it: it is gone, or recovered in time. */

@@ -177,7 +177,7 @@ static bool report_overflow(struct judgement *j, const struct model *m)
 		finding_todo(out, "keep connections open and use them again");
 		finding_todo(out, "if memory allows (300 bytes each) double it, with sysctl -w:  "
 				  "sysctl net.ipv4.tcp_max_tw_buckets");
-		out->refuted_if = "nstat -az TcpExtTCPTimeWaitOverflow stands still";
+		out->refuted_if = "this stands still:  nstat -az TcpExtTCPTimeWaitOverflow";
 		found = true;
 	}
 	return found;

@@ -282,8 +282,9 @@ static void add_evidence(
 	finding_evidence(f, "snmp.tcp_timeouts", UNIT_COUNT, reading_of(l->timeouts), netstat,
 		reading_of(0), "each is a connection that stood still for 200 ms or more");
 	if (l->spurious > 0)
-		finding_evidence(f, "snmp.tcp_dsack_received", UNIT_COUNT, reading_of(l->spurious),
-			netstat, reading_of(SPURIOUS_RATIO * l->again),
+		finding_evidence_alarm(f, "snmp.tcp_dsack_received", UNIT_COUNT,
+			reading_of(l->spurious), netstat, ALARM_NONE,
+			reading_of(SPURIOUS_RATIO * l->again),
 			"had arrived already: delay or reordering, not loss");
 	if (l->syn > 0)
 		finding_evidence(f, "snmp.tcp_syn_retransmits", UNIT_COUNT, reading_of(l->syn),

@@ -262,10 +262,10 @@ static void say_reader(struct judgement *j, const struct model *m, struct findin
 	finding_evidence(out, "tcp_socket.receive_queue", UNIT_BYTES,
 		reading_of((double)sum->unread_bytes), "sock_diag Recv-Q", reading_of(0),
 		"received and not read, the same in both frames");
-	finding_evidence(out, "tcp_socket.receive_window_bytes", UNIT_BYTES,
+	finding_evidence_alarm(out, "tcp_socket.receive_window_bytes", UNIT_BYTES,
 		table_cell(frame_table(m->now, TABLE_tcp_socket), f->reader,
 			TCP_SOCKET_receive_window_bytes),
-		"sock_diag tcpi_rcv_wnd", reading_of((double)f->reader->receive_mss),
+		"sock_diag tcpi_rcv_wnd", ALARM_BELOW, reading_of((double)f->reader->receive_mss),
 		"less than one segment: the peer may not send");
 	out->title = judge_text(j, "%s does not read %zu connection%s: %s wait, the window is shut",
 		who, sum->flows, sum->flows == 1 ? "" : "s",

@@ -168,18 +168,16 @@ static void add_todo(
 		return;
 	}
 	if (strcmp(comm, "chronyd") == 0)
-		finding_todo(f,
-			"ask it:  chronyc -n sources; chronyc tracking   (Reach 0: no server "
-			"answers)");
+		finding_todo(f, "ask it (Reach 0: no server answers):  chronyc -n sources; chronyc "
+				"tracking");
 	else if (strcmp(comm, "ntpd") == 0)
-		finding_todo(f, "ask it:  ntpq -pn   (reach 0: no server answers)");
+		finding_todo(f, "ask it (reach 0: no server answers):  ntpq -pn");
 	else if (*comm)
 		finding_todo(f, "ask it:  timedatectl timesync-status; journalctl -u "
 				"systemd-timesyncd -n 20");
 	else
-		finding_todo(f,
-			"start one and name servers:  apt install chrony   (or: timedatectl "
-			"set-ntp true)");
+		finding_todo(f, "start one and name servers (or: timedatectl set-ntp true):  apt "
+				"install chrony");
 	if (*comm) {
 		finding_todo(f, "mend what is between: names of servers, UDP 123 in the firewall");
 		finding_todo(f, judge_text(j, "then:  %s", restart_command(j, m, x->keeper->pid)));
@@ -347,7 +345,8 @@ static void report_leap(struct judgement *j, const struct facts *x)
 		"adjtimex(2)");
 	f->cause = "a time server announced it wrongly, or the flag was left from long ago: at "
 		   "midnight UTC the clock will be off by a second";
-	finding_todo(f, "who says so:  chronyc tracking (Leap status); ntpq -c 'rv 0 leap'");
+	finding_todo(
+		f, "who says so (Leap status; of ntpd: ntpq -c 'rv 0 leap'):  chronyc tracking");
 	finding_todo(f,
 		"leave out the server that does, restart the daemon, and see that the flag is "
 		"gone before midnight UTC:  adjtimex -p");

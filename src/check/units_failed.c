@@ -100,8 +100,12 @@ static void add_evidence(struct judgement *j, struct finding *f, const struct mo
 {
 	struct reading none = reading_none(STATE_ABSENT);
 
+	const char *active = table_text(t, u->active), *sub = table_text(t, u->sub);
+	bool failed = is(t, u->active, "failed");
+
 	finding_evidence_text(f, "systemd_unit.state",
-		judge_text(j, "%s (%s)", table_text(t, u->active), table_text(t, u->sub)),
+		strcmp(active, sub) == 0 ? judge_text(j, "%s", active)
+					 : judge_text(j, "%s (%s)", active, sub),
 		"systemd");
 	if (u->result)
 		finding_evidence_text(f, "systemd_unit.result",
@@ -111,10 +115,10 @@ static void add_evidence(struct judgement *j, struct finding *f, const struct mo
 			reading_of((double)u->restarts), "systemd NRestarts", reading_of(LOOPS),
 			"three in a row are a loop");
 	if (has_age(u))
-		finding_evidence(f, "systemd_unit.age_ns", UNIT_NS,
+		finding_evidence_alarm(f, "systemd_unit.age_ns", UNIT_NS,
 			reading_of((double)age_ns(m, u)), "systemd StateChangeTimestamp",
-			is(t, u->active, "failed") ? reading_of(DAY_NS) : none,
-			"what failed longer ago nobody seems to miss");
+			ALARM_BELOW, failed ? reading_of(DAY_NS) : none,
+			failed ? "what failed longer ago nobody seems to miss" : "in this state");
 }
 
 static void report(

@@ -136,6 +136,7 @@ struct expr_fact {
 	struct reading value;
 	const char *text;         /* instead of the value; else NULL */
 	struct reading threshold; /* what it was compared with */
+	enum alarm alarm;         /* on which side of it the comparison holds */
 	enum table_id table;      /* where it comes from; TABLE_none: several */
 };
 

@@ -118,6 +118,7 @@ struct facts {
 struct place {
 	enum table_id scope;
 	const void *row;
+	bool denied; /* below an odd number of "not" */
 };
 
 static const char *metric_of(const struct expr_node *n, struct arena *arena)
@@ -154,6 +155,7 @@ static void put_fact(struct facts *fs, struct expr_fact f)
 			continue;
 		if (!reading_ok(fs->out[i].threshold) && reading_ok(f.threshold)) {
 			fs->out[i].threshold = f.threshold;
+			fs->out[i].alarm = f.alarm;
 			fs->out[i].unit = f.unit;
 		}
 		return;
@@ -172,6 +174,28 @@ static struct expr_value value_at(const struct facts *fs, int node, struct place
 	return expr_value_of(&copy, node, at.scope, at.row, NULL);
 }
 
+/* On which side of its limit a number makes the comparison hold, or fail when it is denied. */
+static enum alarm alarm_of(const struct expr_node *n, bool limit_first, bool denied)
+{
+	static const enum alarm turned[] = { [ALARM_ABOVE] = ALARM_BELOW,
+		[ALARM_FROM] = ALARM_TO,
+		[ALARM_BELOW] = ALARM_ABOVE,
+		[ALARM_TO] = ALARM_FROM };
+	static const enum alarm refused[] = { [ALARM_ABOVE] = ALARM_TO,
+		[ALARM_FROM] = ALARM_BELOW,
+		[ALARM_BELOW] = ALARM_FROM,
+		[ALARM_TO] = ALARM_ABOVE };
+	enum alarm alarm = n->op == OP_GT   ? ALARM_ABOVE
+			   : n->op == OP_GE ? ALARM_FROM
+			   : n->op == OP_LT ? ALARM_BELOW
+			   : n->op == OP_LE ? ALARM_TO
+					    : ALARM_NONE;
+
+	if (limit_first)
+		alarm = turned[alarm];
+	return denied ? refused[alarm] : alarm;
+}
+
 static void walk_comparison(struct facts *fs, const struct expr_node *n, struct place at)
 {
 	const struct expr_node *l = node_at(fs->answer, n->left),
@@ -183,6 +207,7 @@ static void walk_comparison(struct facts *fs, const struct expr_node *n, struct 
 			side, value_at(fs, l->constant ? n->right : n->left, at), fs->arena);
 		struct expr_value v = value_at(fs, l->constant ? n->left : n->right, at);
 
+		f.alarm = alarm_of(n, l->constant, at.denied);
 		if (v.state == STATE_OK && !f.text)
 			f.threshold = reading_of(v.number * (side->unit == UNIT_NS ? 1e9 : 1));
 		if (limit->bytes == 0 && limit->seconds == 0 && limit->number != 0 &&
@@ -202,7 +227,7 @@ static void walk_rows(struct facts *fs, int node, struct place at)
 		put_fact(fs, fact_of(n, value_at(fs, node, at), fs->arena));
 	if (!fs->blame || !fs->blame->row || fs->blame->id != n->table)
 		return;
-	struct place in = { n->table, fs->blame->row };
+	struct place in = { n->table, fs->blame->row, at.denied };
 
 	if (n->left >= 0)
 		walk(fs, n->left, in);
@@ -235,6 +260,7 @@ static void walk(struct facts *fs, int node, struct place at)
 		walk_comparison(fs, n, at);
 		break;
 	default:
+		at.denied ^= n->op == OP_NOT;
 		walk(fs, n->left, at);
 		if (n->right >= 0)
 			walk(fs, n->right, at);
@@ -246,7 +272,7 @@ size_t expr_facts(const struct expr_answer *a, const struct expr_blame *blame, s
 {
 	struct facts fs = { .answer = a, .blame = blame, .arena = arena, .out = out, .max = max };
 
-	walk(&fs, a->expr->root, (struct place){ a->expr->row, a->row });
+	walk(&fs, a->expr->root, (struct place){ a->expr->row, a->row, false });
 	return fs.n;
 }
 

@@ -60,6 +60,12 @@ static void put_time(struct json *j, uint64_t wall_ns)
 	json_string(j, text);
 }
 
+static const char *const alarm_sign[] = { [ALARM_NONE] = "",
+	[ALARM_ABOVE] = ">",
+	[ALARM_FROM] = ">=",
+	[ALARM_BELOW] = "<",
+	[ALARM_TO] = "<=" };
+
 static void put_evidence(struct json *j, const struct evidence *e)
 {
 	json_begin_object(j);
@@ -75,6 +81,11 @@ static void put_evidence(struct json *j, const struct evidence *e)
 	member(j, "source", e->source);
 	json_key(j, "threshold");
 	put_reading(j, e->threshold);
+	if (e->alarm != ALARM_NONE) {
+		member(j, "alarm", alarm_sign[e->alarm]);
+		json_key(j, "fired");
+		json_bool(j, evidence_fired(e));
+	}
 	if (e->why)
 		member(j, "why", e->why);
 	json_end_object(j);

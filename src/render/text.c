@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { LABEL = 13, METRIC_MAX = 44, WIDTH_MIN = 40, CHECK_COLUMNS = 23 };
+enum { LABEL = 13, VALUE = 9, METRIC_MAX = 44, NOTE_MIN = 36, WIDTH_MIN = 40, CHECK_COLUMNS = 23 };
 
 #define BOLD "\033[1m"
 #define DIM "\033[2m"
@@ -28,10 +28,10 @@ static void paint(struct strbuf *out, const struct text_style *style, const char
 		strbuf_puts(out, colour);
 }
 
-static void label(struct strbuf *out, const struct text_style *style, const char *name)
+static void label(struct strbuf *out, const struct text_style *style, const char *name, int columns)
 {
 	paint(out, style, DIM);
-	strbuf_printf(out, "  %-*s", LABEL - 2, name);
+	strbuf_printf(out, "  %-*s", columns - 2, name);
 	paint(out, style, PLAIN);
 }
 
@@ -40,7 +40,7 @@ static void paragraph(
 {
 	if (!text || !*text)
 		return;
-	label(out, style, name);
+	label(out, style, name, LABEL);
 	words_wrap(out, text, LABEL, LABEL, width_of(style));
 }
 
@@ -57,24 +57,46 @@ static size_t metric_columns(const struct finding *f)
 	return most;
 }
 
-static void evidence_value(
-	struct strbuf *text, const struct text_style *style, const struct evidence *e)
+/* "alarm above 10 %": on which side of its threshold a value is bad. */
+static void evidence_alarm(struct strbuf *text, const struct evidence *e)
 {
-	if (e->text)
-		strbuf_puts(text, e->text);
-	else
-		strbuf_printf(text, "%-9s", words_quantity(e->unit, e->value).s);
-	if (reading_ok(e->threshold) && e->why)
-		strbuf_printf(
-			text, " (limit %s: %s)", words_quantity(e->unit, e->threshold).s, e->why);
-	else if (reading_ok(e->threshold))
-		strbuf_printf(text, " (limit %s)", words_quantity(e->unit, e->threshold).s);
-	else if (e->why)
-		strbuf_printf(text, " (%s)", e->why);
-	if (style->verbose && e->source)
-		strbuf_printf(text, "  [%s]", e->source);
+	static const char *const side[] = { [ALARM_NONE] = "against",
+		[ALARM_ABOVE] = "alarm above",
+		[ALARM_FROM] = "alarm from",
+		[ALARM_BELOW] = "alarm below",
+		[ALARM_TO] = "alarm up to" };
+
+	if (reading_ok(e->threshold))
+		strbuf_printf(text, "%s %s%s", side[e->alarm],
+			words_quantity(e->unit, e->threshold).s, e->why ? ": " : "");
+	if (e->why)
+		strbuf_puts(text, e->why);
 }
 
+/* From column at: the value, and what stands in brackets behind it, broken below itself. */
+static void put_value(
+	struct strbuf *out, const struct text_style *style, const struct evidence *e, size_t at)
+{
+	auto_strbuf text = { 0 };
+
+	if (e->text)
+		strbuf_puts(&text, e->text);
+	else
+		strbuf_printf(&text, "%-*s", VALUE, words_quantity(e->unit, e->value).s);
+	if (reading_ok(e->threshold) || e->why) {
+		strbuf_puts(&text, " (");
+		evidence_alarm(&text, e);
+		strbuf_puts(&text, ")");
+	}
+	if (style->verbose && e->source)
+		strbuf_printf(&text, "  [%s]", e->source);
+	size_t below = e->text ? at : at + VALUE + 2;
+
+	words_wrap_buf(out, &text, at, below + NOTE_MIN <= width_of(style) ? below : LABEL + 4,
+		width_of(style));
+}
+
+/* An exclamation mark before what is beyond its threshold; the rest is there for context. */
 static void put_evidence(
 	struct strbuf *out, const struct text_style *style, const struct finding *f)
 {
@@ -82,15 +104,17 @@ static void put_evidence(
 
 	for (size_t i = 0; i < f->n_evidence; i++) {
 		const struct evidence *e = &f->evidence[i];
-		auto_strbuf text = { 0 };
 		size_t name = words_columns(e->metric);
 		size_t gap = name < metric ? metric - name + 2 : 2;
+		bool fired = evidence_fired(e);
 
-		label(out, style, i == 0 ? "evidence" : "");
+		label(out, style, i == 0 ? "evidence" : "", LABEL - 2);
+		paint(out, style, fired ? BOLD : "");
+		strbuf_puts(out, fired ? "! " : "  ");
 		strbuf_add_printable(out, e->metric, strlen(e->metric));
+		paint(out, style, fired ? PLAIN : "");
 		words_pad(out, gap);
-		evidence_value(&text, style, e);
-		words_wrap_buf(out, &text, LABEL + name + gap, LABEL + 4, width_of(style));
+		put_value(out, style, e, LABEL + name + gap);
 	}
 }
 
@@ -112,25 +136,34 @@ static void put_entities(struct strbuf *out, const struct text_style *style, con
 	paragraph(out, style, name, text.bytes);
 }
 
-/* "words:  command": a long one stands on a line of its own, whole, for copying. */
-static void put_todo(struct strbuf *out, const struct text_style *style, const struct finding *f)
+/* How sure murphy is stands beside what it is sure of. */
+static void put_cause(struct strbuf *out, const struct text_style *style, const struct finding *f)
 {
-	for (size_t i = 0; i < f->n_todo; i++) {
-		const char *text = f->todo[i], *command = strstr(text, ":  ");
-		const char *name = i == 0 ? "do" : "";
-		auto_strbuf words = { 0 };
+	auto_strbuf text = { 0 };
 
-		if (!command || LABEL + words_columns(text) <= width_of(style)) {
-			paragraph(out, style, name, text);
-			continue;
-		}
-		strbuf_add(&words, text, (size_t)(command - text) + 1);
-		out->failed |= words.failed;
-		paragraph(out, style, name, words.bytes);
-		words_pad(out, LABEL + 2);
-		strbuf_add_printable(out, command + 3, strlen(command + 3));
-		strbuf_putc(out, '\n');
+	if (f->cause && *f->cause)
+		strbuf_printf(&text, "(%s) %s", confidence_name(f->confidence), f->cause);
+	out->failed |= text.failed;
+	paragraph(out, style, "cause", strbuf_text(&text));
+}
+
+/* "words:  command": a long one stands on a line of its own, whole, for copying. */
+static void put_command(
+	struct strbuf *out, const struct text_style *style, const char *name, const char *text)
+{
+	const char *command = text ? strstr(text, ":  ") : NULL;
+	auto_strbuf words = { 0 };
+
+	if (!command || LABEL + words_columns(text) <= width_of(style)) {
+		paragraph(out, style, name, text);
+		return;
 	}
+	strbuf_add(&words, text, (size_t)(command - text) + 1);
+	out->failed |= words.failed;
+	paragraph(out, style, name, words.bytes);
+	words_pad(out, LABEL + 2);
+	strbuf_add_printable(out, command + 3, strlen(command + 3));
+	strbuf_putc(out, '\n');
 }
 
 /* The title from column at on, its id at the right edge, on a line of its own if need be. */
@@ -165,12 +198,13 @@ void text_finding(const struct finding *f, const struct text_style *style, struc
 	paint(out, style, PLAIN);
 	put_title(out, style, f, 10);
 	put_evidence(out, style, f);
-	paragraph(out, style, "cause", f->cause);
+	put_cause(out, style, f);
 	put_entities(out, style, f->n_culprits == 1 ? "culprit" : "culprits", f->culprits,
 		f->n_culprits, 0);
 	put_entities(out, style, "victims", f->victims, f->n_victims, f->more_victims);
-	put_todo(out, style, f);
-	paragraph(out, style, "refuted if", f->refuted_if);
+	for (size_t i = 0; i < f->n_todo; i++)
+		put_command(out, style, i == 0 ? "do" : "", f->todo[i]);
+	put_command(out, style, "refuted if", f->refuted_if);
 	if (f->known_cause) {
 		auto_strbuf text = { 0 };
 
@@ -178,13 +212,13 @@ void text_finding(const struct finding *f, const struct text_style *style, struc
 			f->known_cause->known->reason, f->known_cause->title);
 		paragraph(out, style, "follows", strbuf_text(&text));
 	}
-	label(out, style, "more");
-	strbuf_printf(out, "murphy explain %s  (%s)\n", f->id, confidence_name(f->confidence));
+	label(out, style, "more", LABEL);
+	strbuf_printf(out, "murphy explain %s\n", f->id);
 }
 
 static void put_nested(struct strbuf *out, const struct text_style *style, const struct finding *f)
 {
-	label(out, style, "brings");
+	label(out, style, "brings", LABEL);
 	strbuf_printf(out, "%-8s  ", severity_word[f->severity]);
 	put_title(out, style, f, LABEL + 10);
 }
@@ -294,7 +328,7 @@ static void put_unseen(const struct report *r, const struct text_style *style, s
 			told[other] = true;
 		}
 		strbuf_printf(&text, ": %s", t->why);
-		label(out, style, "not seen");
+		label(out, style, "not seen", LABEL);
 		words_wrap_buf(out, &text, LABEL, LABEL, width_of(style));
 	}
 	if (r->stuck)

@@ -310,6 +310,35 @@ static void oom_kills_of_gone_groups_are_one_loop(void **state UNUSED)
 	}
 }
 
+/* Who was killed in a group that is still there is told with that group alone. */
+static void victims_of_a_group_are_not_those_of_gone_ones(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	s.was.boottime_ns = 200000 * SECOND;
+	s.now.boottime_ns = 200002 * SECOND;
+	add_kill(&s, 300 * SECOND, "/pods/one/aaa");
+	add_kill(&s, 200 * SECOND, "/pods/one/bbb");
+	add_kill(&s, 100 * SECOND, "/pods/one/ccc");
+	struct cgroup *c = build_row(&s.now, TABLE_cgroup);
+
+	c->id = 1;
+	c->version = 2;
+	c->path = build_text(&s.now, TABLE_cgroup, "/pods/one/ccc");
+	assert_int_equal(scene_judge(&s, &check_mem_oom), VERDICT_SAD);
+	assert_int_equal(s.judgement.n_findings, 2);
+	for (size_t i = 0; i < 2; i++) {
+		const struct finding *f = s.judgement.finding[i];
+		bool there = strcmp(f->culprits[0].name, "/pods/one/ccc") == 0;
+
+		assert_int_equal(f->n_victims, there ? 1 : 2);
+		assert_int_equal(
+			!!strstr(f->todo[1], "cat /sys/fs/cgroup/pods/one/ccc/memory.stat"), there);
+	}
+	scene_end(&s);
+}
+
 /* The log may not be read and the group is gone: only the machine's counter saw it. */
 static void an_oom_kill_of_this_moment_is_told_beside_old_ones(void **state UNUSED)
 {
@@ -533,6 +562,7 @@ int main(void)
 		cmocka_unit_test(slab_names_the_largest_unreclaimable_cache),
 		cmocka_unit_test(oom_kills_are_told_by_limit_and_age),
 		cmocka_unit_test(oom_kills_of_gone_groups_are_one_loop),
+		cmocka_unit_test(victims_of_a_group_are_not_those_of_gone_ones),
 		cmocka_unit_test(an_oom_kill_of_this_moment_is_told_beside_old_ones),
 		cmocka_unit_test(oom_kills_that_the_log_lost_still_count),
 		cmocka_unit_test(cgroup_thrashing_version_1),

@@ -363,6 +363,27 @@ static void facts_have_values_and_limits(void **state UNUSED)
 	assert_int_equal(fact[1].value.state, STATE_ABSENT);
 }
 
+/* The side of its limit on which a number makes the expression true. */
+static void facts_say_on_which_side_is_bad(void **state UNUSED)
+{
+	static const struct {
+		const char *text;
+		enum alarm alarm;
+	} rows[] = { { "sysctl.fs_file_open > 5", ALARM_ABOVE },
+		{ "loadavg.load_1m >= 5", ALARM_FROM }, { "5 > sysctl.fs_file_open", ALARM_BELOW },
+		{ "5 >= loadavg.load_1m", ALARM_TO }, { "not sysctl.fs_file_open < 5", ALARM_FROM },
+		{ "not (not sysctl.fs_file_open <= 5)", ALARM_TO },
+		{ "sysctl.fs_file_open == 5", ALARM_NONE } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct expr_fact fact[2];
+
+		assert_true(strchr("tfTF", ask(rows[i].text)));
+		assert_int_equal(expr_facts(&answer, NULL, &arena, fact, 2), 1);
+		assert_int_equal(fact[0].alarm, rows[i].alarm);
+	}
+}
+
 static void needs_come_from_the_names(void **state UNUSED)
 {
 	struct need needs[NEEDS_MAX] = { 0 };
@@ -418,6 +439,7 @@ int main(void)
 		TEST(who_is_to_blame),
 		TEST(cases_are_of_the_only_any),
 		TEST(facts_have_values_and_limits),
+		TEST(facts_say_on_which_side_is_bad),
 		TEST(needs_come_from_the_names),
 		TEST(steps_are_bounded),
 		TEST(globs),

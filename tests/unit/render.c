@@ -54,6 +54,60 @@ static void commands_stay_whole(void **state UNUSED)
 	strbuf_release(&out);
 }
 
+/* On which side of its threshold a value is bad, and which values made the finding. */
+static void evidence_says_what_fired(void **state UNUSED)
+{
+	struct finding f = { .id = "x.y",
+		.title = "t",
+		.confidence = CONFIDENCE_LIKELY,
+		.cause = "somebody",
+		.refuted_if = "it stands still:  cat /proc/net/some/long/path/of/the/kernel" };
+	struct frame frame = { 0 };
+	struct model m = { .now = &frame };
+	struct text_style style = { .width = 60 };
+	struct strbuf out = { 0 };
+
+	finding_evidence(&f, "a.b", UNIT_COUNT, reading_of(5), "s", reading_of(5), "why");
+	finding_evidence(&f, "a.c", UNIT_COUNT, reading_of(0), "s", reading_of(0), "none");
+	finding_evidence_alarm(
+		&f, "a.d", UNIT_RATIO, reading_of(0.05), "s", ALARM_BELOW, reading_of(0.1), NULL);
+	finding_evidence(
+		&f, "a.e", UNIT_COUNT, reading_of(5), "s", reading_none(STATE_ABSENT), NULL);
+	finding_evidence(
+		&f, "a.f", UNIT_COUNT, reading_none(STATE_DENIED), "s", reading_of(0), NULL);
+	text_finding(&f, &style, &out);
+	assert_non_null(strstr(out.bytes, "  evidence ! a.b  5         (alarm from 5: why)\n"));
+	assert_non_null(strstr(out.bytes, "             a.c  0         (alarm above 0: none)\n"));
+	assert_non_null(strstr(out.bytes, "           ! a.d  5 %       (alarm below 10 %)\n"));
+	assert_non_null(strstr(out.bytes, "             a.e  5\n"));
+	assert_non_null(strstr(out.bytes, "             a.f  denied    (alarm above 0)\n"));
+	assert_non_null(strstr(out.bytes, "  cause      (likely) somebody\n"));
+	assert_non_null(
+		strstr(out.bytes, "  refuted if it stands still:\n               cat /proc/"));
+	strbuf_clear(&out);
+	json_finding(&f, &m, false, &out);
+	assert_non_null(strstr(out.bytes, "\"threshold\":5,\"alarm\":\">=\",\"fired\":true"));
+	assert_non_null(strstr(out.bytes, "\"threshold\":0,\"alarm\":\">\",\"fired\":false"));
+	assert_non_null(strstr(out.bytes, "\"threshold\":0.1,\"alarm\":\"<\",\"fired\":true"));
+	assert_non_null(strstr(out.bytes, "\"threshold\":null}"));
+	strbuf_release(&out);
+}
+
+/* What is said of a value stands below itself, not below the metric. */
+static void notes_keep_their_column(void **state UNUSED)
+{
+	struct finding f = { .id = "x.y", .title = "t", .cause = "", .refuted_if = "" };
+	struct text_style style = { .width = 66 };
+	struct strbuf out = { 0 };
+
+	finding_evidence(&f, "a.b", UNIT_COUNT, reading_of(5), "s", reading_none(STATE_ABSENT),
+		"one two three four five six seven eight");
+	text_finding(&f, &style, &out);
+	assert_non_null(strstr(out.bytes, "a.b  5         (one two three four five six seven\n"
+					  "                             eight)\n"));
+	strbuf_release(&out);
+}
+
 static void absent_is_not_zero(void **state UNUSED)
 {
 	assert_string_equal(words_quantity(UNIT_BYTES, reading_none(STATE_DENIED)).s, "denied");
@@ -133,6 +187,8 @@ int main(void)
 		cmocka_unit_test(wraps_at_the_width),
 		cmocka_unit_test(names_cannot_steer_the_terminal),
 		cmocka_unit_test(commands_stay_whole),
+		cmocka_unit_test(evidence_says_what_fired),
+		cmocka_unit_test(notes_keep_their_column),
 		cmocka_unit_test(absent_is_not_zero),
 		cmocka_unit_test(unknown_of_the_host_is_null),
 		cmocka_unit_test(since_needs_the_time_of_day),
