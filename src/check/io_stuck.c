@@ -10,7 +10,7 @@
  * and moved no byte between; over less than this a slow disk alone would look so.
  */
 #define LOOK_MIN_NS 1000000000ull
-enum { TASKS_MAX = 64, GROUPS_MAX = 8 };
+enum { TASKS_MAX = 64, GROUPS_MAX = 8, STACK_SHOWN = 4 };
 
 /* Tasks that wait for one thing. */
 struct group {
@@ -280,6 +280,16 @@ static void add_culprits(
 	}
 }
 
+/* The innermost functions of a stack, none of them cut. */
+static const char *top_of_stack(struct judgement *j, const char *stack)
+{
+	const char *end = stack;
+
+	for (int n = 0; n < STACK_SHOWN && end; n++)
+		end = strstr(n ? end + 1 : end, " < ");
+	return end ? judge_text(j, "%.*s", (int)(end - stack), stack) : judge_text(j, "%s", stack);
+}
+
 static void add_evidence(
 	struct judgement *j, struct finding *f, const struct model *m, const struct group *g)
 {
@@ -294,8 +304,8 @@ static void add_evidence(
 		finding_evidence_text(f, "task_wait.wchan", judge_text(j, "%s", g->wait.wchan),
 			"/proc/PID/wchan");
 	if (g->wait.stack[0])
-		finding_evidence_text(f, "task_wait.stack", judge_text(j, "%.100s", g->wait.stack),
-			"/proc/PID/stack");
+		finding_evidence_text(
+			f, "task_wait.stack", top_of_stack(j, g->wait.stack), "/proc/PID/stack");
 	if (g->unanswered)
 		finding_evidence_text(f, "mount_space.answered",
 			judge_text(j, "no answer from %s (%s)", g->wait.target, g->wait.fstype),
@@ -334,10 +344,15 @@ static void advise(struct judgement *j, struct finding *f, const struct group *g
 	case WAIT_FUSE:
 		finding_todo(f, judge_text(j,
 					"find its daemon and what it waits for:  findmnt %s; "
-					"ps -ef | grep -i fuse",
+					"pgrep -af fuse",
 					target));
-		finding_todo(f, "cut it off:  echo 1 > /sys/fs/fuse/connections/DEV/abort");
-		f->refuted_if = judge_text(j, "timeout 5 df %s answers", target);
+		/* fs/fuse/control.c names a connection by the number of its anonymous device. */
+		if (g->mount)
+			finding_todo(f, judge_text(j,
+						"cut it off, losing what was not written:  "
+						"echo 1 > /sys/fs/fuse/connections/%u/abort",
+						(unsigned int)g->mount->dev));
+		f->refuted_if = judge_text(j, "it answers:  timeout 5 df %s", target);
 		break;
 	case WAIT_DISK:
 	case WAIT_JOURNAL:

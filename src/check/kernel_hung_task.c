@@ -69,12 +69,13 @@ static void finish(struct judgement *j, struct finding *f, const struct model *m
 		j, "%s (pid %llu)", table_text(t, last->comm), (unsigned long long)last->pid);
 	uint64_t n = f->n_victims + f->more_victims;
 
-	f->title = judge_text(j, "%s%s hung for more than %s%s, and %s", who,
+	f->title = judge_text(j, "%s%s hung%s, for more than %s%s: %s", who,
 		n > 1 ? judge_text(j, " and %llu more", (unsigned long long)(n - 1)) : "",
-		human_ns((double)last->blocked_ns).s, kernel_ago(j, m, last->at_ns),
-		still   ? n > 1 ? "still wait" : "still waits"
-		: n > 1 ? "no longer do"
-			: "no longer does");
+		kernel_ago(j, m, last->at_ns), human_ns((double)last->blocked_ns).s,
+		n > 1 ? " each" : "",
+		still   ? n > 1 ? "they still wait" : "it still waits"
+		: n > 1 ? "none does now"
+			: "now it does not");
 	finding_evidence(f, "klog_hung.blocked_ns", UNIT_NS, reading_of((double)last->blocked_ns),
 		"kernel log",
 		last->blocked_ns >= round_ns(m) ? reading_of((double)round_ns(m))

@@ -137,11 +137,17 @@ static const char *title(
 		one->last_ns ? kernel_ago(j, m, one->last_ns) : " at an unknown time");
 }
 
+/* The kernel's word for ENOSPC from below: block/blk-core.c, blk_errors[]. */
+static bool is_full_below(const struct kernel_thing *one)
+{
+	return strcmp(one->of[IO].what, "critical space allocation") == 0;
+}
+
 static const char *cause(struct judgement *j, const struct kernel_thing *one)
 {
 	const char *what = one->of[IO].what;
 
-	if (strcmp(what, "critical space allocation") == 0)
+	if (is_full_below(one))
 		return "what lies below the device is full: a thin pool, a sparse image, a quota";
 	if (strcmp(what, "critical medium") == 0)
 		return "the medium itself: the drive could not read what it had written";
@@ -182,7 +188,14 @@ static void report(struct judgement *j, const struct model *m, const struct kern
 	add_mounts(j, f, m, one->name);
 	f->cause = cause(j, one);
 	finding_todo(f, judge_text(j, "read them all:  dmesg -T | grep -F -- %s", disk));
-	finding_todo(f, "make sure that the backup of it is whole, before anything else");
+	if (is_full_below(one))
+		finding_todo(
+			f, starts(one->name, "loop")
+				   ? judge_text(j, "make room below it:  losetup -l /dev/%s; df -h",
+					     disk)
+				   : "make room below it:  lvs -a");
+	else
+		finding_todo(f, "make sure that the backup of it is whole, before anything else");
 	if (!starts(one->name, "dm-") && !starts(one->name, "loop") && !starts(one->name, "ata"))
 		finding_todo(f, judge_text(j, "ask the drive:  smartctl -a /dev/%s", disk));
 	finding_todo(f, judge_text(j, "see what is below and above it:  lsblk -s /dev/%s", disk));

@@ -139,13 +139,22 @@ static void report(struct judgement *j, const struct model *m)
 		who ? who
 		    : "deleted or unmapped shared memory (memfd, SysV, tmpfs of another namespace)",
 		memory_shortage_text(mm->shortage));
-	finding_todo(f, "see what lies in tmpfs:  df -h -t tmpfs; ls -lS DIR");
-	finding_todo(
-		f, "see shared memory of the rest:  ipcs -m; grep -l memfd: /proc/[0-9]*/maps");
-	finding_todo(f, "delete what nobody needs; limit the tmpfs:  mount -o remount,size=1G DIR");
+	finding_todo(f, "see how full each tmpfs is:  df -h -t tmpfs");
+	if (f->culprits[0].kind == ENTITY_MOUNT) {
+		const char *where = shell_word(j, f->culprits[0].name);
+
+		finding_todo(f,
+			judge_text(j, "see what lies there:  du -xah %s | sort -h | tail", where));
+		finding_todo(f, judge_text(j,
+					"delete what nobody needs, then limit it:  mount -o "
+					"remount,size=1G %s",
+					where));
+	}
+	finding_todo(f, "see shared memory of the rest:  ipcs -m; grep -ls memfd: "
+			"/proc/[0-9]*/maps");
 	f->refuted_if =
-		"echo 1 > /proc/sys/vm/drop_caches (harmless, slow afterwards) lowers Cached "
-		"below half of this";
+		"Cached falls below half of this when caches are dropped (harmless, slow "
+		"afterwards):  echo 1 > /proc/sys/vm/drop_caches; grep ^Cached /proc/meminfo";
 }
 
 static enum verdict judge(const struct model *m, struct judgement *j)

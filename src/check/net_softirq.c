@@ -124,7 +124,7 @@ static void add_evidence(
 		finding_evidence(f, "softnet.flow_limited", UNIT_COUNT, reading_of(c->limited),
 			softnet, reading_none(STATE_ABSENT),
 			"of them because one flow had half of the backlog");
-	finding_evidence(f, "cpu.softirq_ns", UNIT_RATIO, c->softirq,
+	finding_evidence(f, "cpu.softirq_ratio", UNIT_RATIO, c->softirq,
 		judge_text(j, "/proc/stat, cpu%llu", (unsigned long long)c->row->cpu),
 		reading_of(BUSY_RATIO), BUSY_WHY);
 	finding_evidence(f, "softnet.processed", UNIT_PER_S, reading_of(c->processed / seconds),

@@ -298,8 +298,8 @@ static void report_user(struct judgement *j, const struct model *m, const struct
 	struct entity e = entity_process(j, m, u->pid);
 	unsigned long long pid = u->pid, uid = u->uid;
 
-	e.detail = judge_text(j, "its limit counts; user %llu has %llu processes", uid,
-		(unsigned long long)u->processes);
+	e.detail = judge_text(j, "its limit counts; user %llu has %llu process%s", uid,
+		(unsigned long long)u->processes, u->processes == 1 ? "" : "es");
 	finding_culprit(f, e);
 	add_use(f, "user_tasks.threads", "user_tasks.limit", used, limit, "owners of /proc/PID",
 		judge_text(j, "/proc/%llu/limits", pid));

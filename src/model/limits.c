@@ -12,8 +12,8 @@ static const char *const whats[LIMIT_KINDS] = {
 	[LIMIT_PIDS] = "process ids",
 	[LIMIT_THREADS] = "threads",
 	[LIMIT_CGROUP_MEMORY] = "memory without page cache",
-	[LIMIT_CGROUP_PIDS] = "tasks of a control group",
-	[LIMIT_USER_TASKS] = "tasks of a user",
+	[LIMIT_CGROUP_PIDS] = "tasks",
+	[LIMIT_USER_TASKS] = "tasks",
 	[LIMIT_SPACE] = "space",
 	[LIMIT_INODES] = "inodes",
 	[LIMIT_ACCEPT_QUEUE] = "accept queue",
@@ -25,11 +25,6 @@ static const char *const whats[LIMIT_KINDS] = {
 
 /* Version 1 writes "no limit" as the largest multiple of a page. */
 static const uint64_t NO_MEMORY_LIMIT = (uint64_t)1 << 60;
-
-const char *limit_what(enum limit_kind kind)
-{
-	return whats[kind];
-}
 
 static void drop(struct limits_model *lm, size_t i)
 {

@@ -45,7 +45,4 @@ struct limits_model {
 	size_t n;
 };
 
-/* "open files", "memory without page cache"... */
-const char *limit_what(enum limit_kind kind);
-
 #endif

@@ -381,8 +381,11 @@ void text_report(const struct report *r, const struct text_style *style, struct 
 	put_recent(r, style, out);
 	put_findings(r, style, out);
 	if (code == 0 || code == 3) {
-		strbuf_printf(out, "Nothing%s wrong%s.\n\n", r->n_known ? " else" : "",
-			code == 3 ? " in what could be looked at" : "");
+		bool blind = report_count(r, VERDICT_UNKNOWN) == r->n_results;
+
+		strbuf_printf(out, "Nothing%s %s%s.\n\n", r->n_known ? " else" : "",
+			blind ? "could be looked at" : "wrong",
+			code == 3 && !blind ? " in what could be looked at" : "");
 		put_vitals(r, style, out);
 	}
 	put_checks(r, style, out);

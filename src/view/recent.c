@@ -6,17 +6,19 @@
 #include <string.h>
 
 /* More names than these nobody reads; --json has all. */
-enum { NAMES_MAX = 6, SETTINGS_MAX = 8 };
+enum { NAMES_MAX = 3, SETTINGS_MAX = 8 };
 
-/* What most often breaks something is named first. */
-static const char *const weighty[] = { "linux-image", "kernel", "linux", "libc6", "glibc", "musl",
-	"openssl", "libssl", "systemd", "qemu", "docker", "containerd", "postgresql", "mariadb",
-	"mysql", "nginx", "apache2", "httpd" };
+/* What most often breaks something is named first: names begin so, or are so ("linux$"). */
+static const char *const weighty[] = { "linux-image", "kernel", "linux$", "linux-lts", "libc6$",
+	"glibc", "musl", "openssl", "libssl", "systemd", "qemu", "docker", "containerd",
+	"postgresql", "mariadb", "mysql", "nginx", "apache2", "httpd" };
 
 static size_t weight_of(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(weighty); i++) {
-		if (strncmp(name, weighty[i], strlen(weighty[i])) == 0)
+		size_t len = strcspn(weighty[i], "$");
+
+		if (strncmp(name, weighty[i], len) == 0 && (!weighty[i][len] || !name[len]))
 			return i;
 	}
 	return ARRAY_SIZE(weighty);
@@ -53,11 +55,6 @@ static void add_boots(struct recent *v, const struct model *m, const struct tabl
 			(unsigned long long)n, ago(v, m, last));
 }
 
-static bool is_package(const struct table *t, const struct change *c)
-{
-	return !is_kind(t, c, "boot") && !is_kind(t, c, "sysctl");
-}
-
 struct names {
 	const char *name[NAMES_MAX];
 	size_t weight[NAMES_MAX];
@@ -85,42 +82,34 @@ static void add_name(struct names *names, const char *name)
 	names->n += names->n < NAMES_MAX;
 }
 
-static void add_packages(struct recent *v, const struct model *m, const struct table *t)
+/* "22 packages upgraded, last 1 h ago: linux-image-amd64, openssl, ..." */
+static void add_packages(struct recent *v, const struct model *m, const struct table *t,
+	const char *kind, const char *word)
 {
-	static const struct {
-		const char *kind, *word;
-	} kinds[] = { { "upgrade", "upgraded" }, { "install", "installed" },
-		{ "downgrade", "downgraded" }, { "remove", "removed" } };
-	uint64_t count[ARRAY_SIZE(kinds)] = { 0 }, all = 0, last = 0;
+	uint64_t n = 0, last = 0;
 	struct names names = { 0 };
-	const char *line = "packages:";
+	const char *line;
 
 	for (table_each(const struct change, c, t)) {
-		if (!is_package(t, c))
+		if (!is_kind(t, c, kind))
 			continue;
-		for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-			count[i] += is_kind(t, c, kinds[i].kind);
-		all++;
+		n++;
 		if (c->at_wall_ns > last)
 			last = c->at_wall_ns;
 		add_name(&names, table_text(t, c->name));
 	}
-	if (all == 0)
+	if (n == 0)
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		if (count[i])
-			line = arena_printf(&v->arena, "%s %llu %s,", line,
-				(unsigned long long)count[i], kinds[i].word);
-	}
-	line = arena_printf(&v->arena, "%s last %s:", line, ago(v, m, last));
+	line = arena_printf(&v->arena, "%llu package%s %s, %s%s:", (unsigned long long)n,
+		n == 1 ? "" : "s", word, n == 1 ? "" : "last ", ago(v, m, last));
 	for (size_t i = 0; i < names.n; i++)
 		line = arena_printf(&v->arena, "%s%s %s", line, i > 0 ? "," : "", names.name[i]);
-	v->line[v->n++] = arena_printf(&v->arena, "%s%s", line, all > names.n ? ", ..." : "");
+	v->line[v->n++] = arena_printf(&v->arena, "%s%s", line, n > names.n ? ", ..." : "");
 }
 
 static void add_settings(struct recent *v, const struct table *t)
 {
-	const char *line = "settings that are not the kernel's default:";
+	const char *line = "settings that are not the kernel's default (in brackets):";
 	size_t n = 0;
 
 	for (table_each(const struct change, c, t)) {
@@ -145,6 +134,9 @@ void recent_make(const struct model *m, struct recent *v)
 	if (!table_usable(t))
 		return;
 	add_boots(v, m, t);
-	add_packages(v, m, t);
+	add_packages(v, m, t, "upgrade", "upgraded");
+	add_packages(v, m, t, "downgrade", "downgraded");
+	add_packages(v, m, t, "install", "installed");
+	add_packages(v, m, t, "remove", "removed");
 	add_settings(v, t);
 }

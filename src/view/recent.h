@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What changed in the last day, in a line each of boots, packages and kernel settings: the first
+ * What changed in the last day, in a line each of boots, of what was done to packages, and of kernel settings: the first
  * question of whoever comes to a sick machine.
  */
 #ifndef MURPHY_VIEW_RECENT_H
@@ -8,7 +8,7 @@
 
 #include "model/model.h"
 
-enum { RECENT_MAX = 3 };
+enum { RECENT_MAX = 6 };
 
 struct recent {
 	struct arena arena; /* owns the text: arena_release() */

@@ -113,8 +113,10 @@ static void disks_line(const struct model *m, struct vitals *v)
 			break;
 		}
 	}
-	for (size_t i = 0; i < DISKS_SHOWN && top[i]; i++)
-		disk_part(m, top[i], &s);
+	for (size_t i = 0; i < DISKS_SHOWN && top[i]; i++) {
+		if (top_busy[i] > 0 || i == 0)
+			disk_part(m, top[i], &s);
+	}
 	if (s.len == 0 && table_usable(frame_table(m->now, TABLE_disk)))
 		strbuf_puts(&s, m->was ? "no disk has done anything since boot"
 				       : "one look only: no rates");
@@ -127,9 +129,12 @@ static void network_line(const struct model *m, struct vitals *v)
 	auto_strbuf s = { 0 };
 
 	if (t && reading_ok(t->sockets[TCP_STATE_ESTABLISHED])) {
-		strbuf_printf(&s, "%s TCP connections, %s listeners, %s in TIME_WAIT",
-			human_count(t->sockets[TCP_STATE_ESTABLISHED].value).s,
-			human_count(t->sockets[TCP_STATE_LISTEN].value).s,
+		double open = t->sockets[TCP_STATE_ESTABLISHED].value;
+		double listen = t->sockets[TCP_STATE_LISTEN].value;
+
+		strbuf_printf(&s, "%s TCP connection%s, %s listener%s, %s in TIME_WAIT",
+			human_count(open).s, open == 1 ? "" : "s", human_count(listen).s,
+			listen == 1 ? "" : "s",
 			human_count(t->sockets[TCP_STATE_TIME_WAIT].value).s);
 		if (reading_ok(t->in_segments_per_s) && reading_ok(t->out_segments_per_s))
 			strbuf_printf(&s, "; %s segments/s in, %s out",

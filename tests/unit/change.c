@@ -172,6 +172,7 @@ static void lines_for_people(void **state UNUSED)
 
 	put_machine();
 	put("var/log/pacman.log",
+		"[2026-11-22T18:02:39+0000] [ALPM] upgraded linux-perf (1 -> 2)\n"
 		"[2026-11-22T18:02:39+0000] [ALPM] upgraded a (1 -> 2)\n"
 		"[2026-11-22T18:02:39+0000] [ALPM] upgraded b (1 -> 2)\n"
 		"[2026-11-22T18:02:39+0000] [ALPM] upgraded c (1 -> 2)\n"
@@ -183,12 +184,13 @@ static void lines_for_people(void **state UNUSED)
 	put("proc/sys/vm/swappiness", "10\n");
 	f.at[TABLE_change] = read_changes();
 	recent_make(&m, &v);
-	assert_int_equal(v.n, 3);
+	assert_int_equal(v.n, 4);
 	assert_string_equal(v.line[0], "booted 2 h ago");
-	assert_string_equal(v.line[1], "packages: 7 upgraded, 1 installed, last 1 h ago: linux, "
-				       "openssl, a, b, c, d, ...");
 	assert_string_equal(
-		v.line[2], "settings that are not the kernel's default: vm.swappiness = 10 (60)");
+		v.line[1], "8 packages upgraded, last 1 h ago: linux, openssl, linux-perf, ...");
+	assert_string_equal(v.line[2], "1 package installed, 1 h ago: f");
+	assert_string_equal(v.line[3], "settings that are not the kernel's default (in brackets): "
+				       "vm.swappiness = 10 (60)");
 	arena_release(&v.arena);
 	frame_release(&f);
 }

@@ -95,7 +95,8 @@ static const struct finding *first(const struct scene *s, const char *id)
 	return f;
 }
 
-static const char frozen_stack[] = "percpu_rwsem_wait<vfs_write<ksys_write<do_syscall_64";
+static const char frozen_stack[] = "percpu_rwsem_wait < ext4_file_write_iter < vfs_write < "
+				   "ksys_write < do_syscall_64";
 static const char fsync_stack[] = "folio_wait_bit<folio_wait_writeback<file_write_and_wait_range<"
 				  "ext4_sync_file<do_fsync";
 
@@ -149,6 +150,9 @@ static void frozen_file_system(void **state UNUSED)
 	assert_int_equal(f->culprits[0].kind, ENTITY_MOUNT);
 	assert_string_equal(f->culprits[0].name, "/mnt/snap");
 	assert_int_equal(f->victims[0].pid, 9);
+	/* Whole functions, and no more than say what it waits for. */
+	assert_string_equal(f->evidence[3].text,
+		"percpu_rwsem_wait < ext4_file_write_iter < vfs_write < ksys_write");
 	assert_int_equal(scene_judge(&s, &check_io_writeback), VERDICT_UNKNOWN); /* no vmstat */
 	scene_end(&s);
 }

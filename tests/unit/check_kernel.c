@@ -316,7 +316,9 @@ static void hung_tasks(void **state UNUSED)
 	f = only(&s, &check_kernel_hung_task, SEVERITY_WARNING);
 	assert_int_equal(f->n_victims, 1);
 	p->state = 'S';
-	only(&s, &check_kernel_hung_task, SEVERITY_INFO);
+	f = only(&s, &check_kernel_hung_task, SEVERITY_INFO);
+	assert_string_equal(
+		f->title, "postgres (pid 9) hung 1 h ago, for more than 2 min: now it does not");
 	p->state = 'D';
 	p->start_ns = UP - SECOND; /* another process of that pid */
 	only(&s, &check_kernel_hung_task, SEVERITY_INFO);

@@ -159,6 +159,13 @@ static void the_header_has_no_holes(void **state UNUSED)
 	text_report(&r, &style, &out);
 	assert_null(strstr(out.bytes, "Linux"));
 	assert_non_null(strstr(out.bytes, "\n1 check: 0 found something, 1 fine\n"));
+	assert_non_null(strstr(out.bytes, "\nNothing wrong.\n"));
+	/* Who could not look has nothing to praise. */
+	strbuf_clear(&out);
+	result.verdict = VERDICT_UNKNOWN;
+	result.why = "not here";
+	text_report(&r, &style, &out);
+	assert_non_null(strstr(out.bytes, "\nNothing could be looked at.\n"));
 	strbuf_release(&out);
 	frame_release(&frame);
 }
