@@ -7,6 +7,7 @@
 #include "tests/unit/unit.h"
 
 #define SECOND UINT64_C(1000000000)
+#define DEV(major, minor) ((uint64_t)(major) << 32 | (minor))
 
 /* The table of f, made OK and empty when it is not there. */
 static inline struct table *build_table(struct frame *f, enum table_id id)
@@ -40,6 +41,19 @@ static inline void build_unset(void *row, unsigned int column)
 static inline text_t build_text(struct frame *f, enum table_id id, const char *text)
 {
 	return table_intern(build_table(f, id), text, strlen(text));
+}
+
+/* A mount; its source and options are empty. */
+static inline struct mount *build_mount(
+	struct frame *f, uint64_t id, uint64_t dev, const char *target, const char *fstype)
+{
+	struct mount *m = build_row(f, TABLE_mount);
+
+	m->id = id;
+	m->dev = dev;
+	m->target = build_text(f, TABLE_mount, target);
+	m->fstype = build_text(f, TABLE_mount, fstype);
+	return m;
 }
 
 /* Two frames two seconds apart, and what is made of them. Zeroed, then scene_start(). */

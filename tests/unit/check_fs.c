@@ -8,20 +8,6 @@ extern const struct check check_fs_full;
 #define GIB (UINT64_C(1) << 30)
 #define MIB (UINT64_C(1) << 20)
 
-static struct mount *add_mount(
-	struct scene *s, uint64_t id, uint64_t dev, const char *target, const char *fstype)
-{
-	struct mount *m = build_row(&s->now, TABLE_mount);
-	text_t at = build_text(&s->now, TABLE_mount, target);
-	text_t type = build_text(&s->now, TABLE_mount, fstype);
-
-	m->id = id;
-	m->dev = dev;
-	m->target = at;
-	m->fstype = type;
-	return m;
-}
-
 /* Of both frames; what is left is of the last. */
 static struct mount_space *add_space(
 	struct scene *s, uint64_t id, uint64_t size, uint64_t was_left, uint64_t left)
@@ -109,7 +95,7 @@ static void both_share_and_amount_count(void **state UNUSED)
 		struct scene s;
 
 		scene_start(&s);
-		add_mount(&s, 3, 77, "/data", "ext4");
+		build_mount(&s.now, 3, 77, "/data", "ext4");
 		add_space(&s, 3, cases[i].size, cases[i].left, cases[i].left);
 		const struct finding *f = told(&s);
 
@@ -129,7 +115,7 @@ static void full_by_design_is_silent(void **state UNUSED)
 		struct scene s;
 
 		scene_start(&s);
-		add_mount(&s, 3, 77, "/snap/core", types[i]);
+		build_mount(&s.now, 3, 77, "/snap/core", types[i]);
 		add_space(&s, 3, GIB, 0, 0);
 		assert_null(told(&s));
 		scene_end(&s);
@@ -137,12 +123,12 @@ static void full_by_design_is_silent(void **state UNUSED)
 	struct scene s;
 
 	scene_start(&s);
-	add_mount(&s, 3, 77, "/mnt/old", "ext4")->read_only = 1;
+	build_mount(&s.now, 3, 77, "/mnt/old", "ext4")->read_only = 1;
 	add_space(&s, 3, GIB, 0, 0);
 	assert_null(told(&s));
 	/* A writable mount of it elsewhere is how it is called. */
-	add_mount(&s, 4, 77, "/srv/a/b", "ext4");
-	add_mount(&s, 5, 77, "/srv", "ext4");
+	build_mount(&s.now, 4, 77, "/srv/a/b", "ext4");
+	build_mount(&s.now, 5, 77, "/srv", "ext4");
 	assert_string_equal(told(&s)->culprits[0].name, "/srv");
 	scene_end(&s);
 }
@@ -153,7 +139,7 @@ static void a_pool_is_told_once(void **state UNUSED)
 
 	scene_start(&s);
 	for (uint64_t id = 1; id <= 5; id++) {
-		add_mount(&s, id, 70 + id, "/pool", "zfs");
+		build_mount(&s.now, id, 70 + id, "/pool", "zfs");
 		add_space(&s, id, id * GIB, 0, 0);
 	}
 	assert_non_null(told(&s));
@@ -166,7 +152,7 @@ static void who_holds_what_was_deleted_is_the_culprit(void **state UNUSED)
 	struct scene s;
 
 	scene_start(&s);
-	add_mount(&s, 3, 77, "/data", "ext4");
+	build_mount(&s.now, 3, 77, "/data", "ext4");
 	add_space(&s, 3, 100 * GIB, 0, 0);
 	add_process(&s, 9, "writer", 8 * MIB);
 	add_process(&s, 10, "logger", 0);
@@ -209,7 +195,7 @@ static void filling_counts_when_little_is_left(void **state UNUSED)
 		struct scene s;
 
 		scene_start(&s);
-		add_mount(&s, 3, 77, "/data", "ext4");
+		build_mount(&s.now, 3, 77, "/data", "ext4");
 		add_space(&s, 3, 100 * GIB, cases[i].left + cases[i].in_two_s, cases[i].left);
 		const struct finding *f = told(&s);
 
@@ -239,7 +225,7 @@ static void inodes_run_out_alone(void **state UNUSED)
 		struct scene s;
 
 		scene_start(&s);
-		add_mount(&s, 3, 77, "/", cases[i].fstype);
+		build_mount(&s.now, 3, 77, "/", cases[i].fstype);
 		struct mount_space *sp = add_space(&s, 3, 100 * GIB, cases[i].left, cases[i].left);
 
 		sp->inodes = cases[i].inodes;
@@ -260,7 +246,7 @@ static void who_did_not_answer_is_not_full(void **state UNUSED)
 
 	scene_start(&s);
 	assert_int_equal(scene_judge(&s, &check_fs_full), VERDICT_UNKNOWN);
-	add_mount(&s, 3, 77, "/mnt/remote", "nfs4");
+	build_mount(&s.now, 3, 77, "/mnt/remote", "nfs4");
 	struct mount_space *sp = add_space(&s, 3, GIB, 0, 0);
 
 	for (unsigned int i = 1; i < MOUNT_SPACE_COLUMNS; i++)
@@ -275,9 +261,9 @@ static void the_longest_mount_holds_a_path(void **state UNUSED)
 	struct scene s;
 
 	scene_start(&s);
-	add_mount(&s, 1, 1, "/", "ext4");
-	add_mount(&s, 2, 2, "/data", "ext4");
-	add_mount(&s, 3, 3, "/data", "xfs");
+	build_mount(&s.now, 1, 1, "/", "ext4");
+	build_mount(&s.now, 2, 2, "/data", "ext4");
+	build_mount(&s.now, 3, 3, "/data", "xfs");
 	const struct table *t = s.now.at[TABLE_mount];
 
 	assert_int_equal(mount_of_path(t, "/swapfile")->id, 1);

@@ -5,8 +5,6 @@
 
 extern const struct check check_io_stuck, check_io_writeback;
 
-#define DEV(major, minor) ((uint64_t)(major) << 32 | (minor))
-
 /* In both frames; progress: it ran in between. */
 static struct process *add_process(
 	struct scene *s, uint64_t pid, const char *comm, char was_state, char state, bool progress)
@@ -41,19 +39,6 @@ static void add_wait(
 	w->mount_id = mount;
 	if (!mount)
 		build_unset(w, TASK_WAIT_mount_id);
-}
-
-static void add_mount(
-	struct scene *s, uint64_t id, uint64_t dev, const char *target, const char *fstype)
-{
-	struct mount *m = build_row(&s->now, TABLE_mount);
-	text_t at = build_text(&s->now, TABLE_mount, target);
-	text_t type = build_text(&s->now, TABLE_mount, fstype);
-
-	m->id = id;
-	m->dev = dev;
-	m->target = at;
-	m->fstype = type;
 }
 
 static void add_disk(struct scene *s, uint64_t dev, const char *name, uint64_t writes)
@@ -137,7 +122,7 @@ static void frozen_file_system(void **state UNUSED)
 
 	scene_start(&s);
 	add_process(&s, 9, "writer", 'D', 'D', false);
-	add_mount(&s, 3, DEV(7, 0), "/mnt/snap", "ext4");
+	build_mount(&s.now, 3, DEV(7, 0), "/mnt/snap", "ext4");
 	add_disk(&s, DEV(7, 0), "loop0", 0);
 	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_ASK);
 	assert_int_equal(s.judgement.ask[0].key, 9);
@@ -180,7 +165,7 @@ static void a_dead_device_is_not_a_slow_one(void **state UNUSED)
 
 	scene_start(&s);
 	add_process(&s, 9, "postgres", 'D', 'D', false);
-	add_mount(&s, 3, DEV(8, 1), "/data", "ext4");
+	build_mount(&s.now, 3, DEV(8, 1), "/data", "ext4");
 	add_disk(&s, DEV(8, 1), "sda1", 0);
 	add_wait(&s, 9, "folio_wait_bit", fsync_stack, 3);
 	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_SAD);
@@ -217,7 +202,7 @@ static void a_mount_that_does_not_answer(void **state UNUSED)
 	add_process(&s, 9, "df", 'D', 'D', false);
 	add_process(&s, 10, "murphy", 'D', 'D', false);
 	add_process(&s, 11, "murphy-reader", 'D', 'D', false);
-	add_mount(&s, 3, DEV(0, 55), "/mnt/remote", "fuse.sshfs");
+	build_mount(&s.now, 3, DEV(0, 55), "/mnt/remote", "fuse.sshfs");
 	add_wait(&s, 9, "request_wait_answer", "request_wait_answer<fuse_statfs", 0);
 	struct mount_space *ms = build_row(&s.now, TABLE_mount_space);
 
@@ -260,7 +245,7 @@ static void a_thread_is_stuck_by_itself(void **state UNUSED)
 	add_thread(&s, 9, 13, 'S', 'D', false);
 	add_thread(&s, 9, 14, 'D', 'S', false);
 	add_thread(&s, 8, 15, 'D', 'D', false); /* of a process that is not there */
-	add_mount(&s, 3, DEV(7, 0), "/mnt/snap", "ext4");
+	build_mount(&s.now, 3, DEV(7, 0), "/mnt/snap", "ext4");
 	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_ASK);
 	assert_int_equal(s.judgement.n_asks, 1);
 	assert_int_equal(s.judgement.ask[0].key, 11);
@@ -353,7 +338,7 @@ static void writers_of_one_job_harm_nobody(void **state UNUSED)
 		scene_start(&s);
 		build_row(&s.was, TABLE_vmstat);
 		build_row(&s.now, TABLE_vmstat);
-		add_mount(&s, 3, DEV(7, 0), "/mnt/slow", "ext4");
+		build_mount(&s.now, 3, DEV(7, 0), "/mnt/slow", "ext4");
 		add_disk(&s, DEV(7, 0), "loop0", 50);
 		for (uint64_t pid = 9; pid < 11; pid++) {
 			struct process *p = add_process(
@@ -376,7 +361,7 @@ static void writers_held_back_and_who_queues_behind(void **state UNUSED)
 	scene_start(&s);
 	add_dirty(&s, 10);
 	add_process(&s, 9, "bulk", 'D', 'D', true);
-	add_mount(&s, 3, DEV(7, 0), "/mnt/slow", "ext4");
+	build_mount(&s.now, 3, DEV(7, 0), "/mnt/slow", "ext4");
 	add_disk(&s, DEV(7, 0), "loop0", 2000);
 	assert_int_equal(scene_judge(&s, &check_io_writeback), VERDICT_ASK);
 	add_wait(&s, 9, "balance_dirty_pages", "balance_dirty_pages<ext4_buffered_write_iter", 3);
@@ -407,7 +392,7 @@ static void threads_queue_behind(void **state UNUSED)
 	add_dirty(&s, 10);
 	add_process(&s, 9, "bulk", 'S', 'S', true)->threads = 3;
 	add_process(&s, 20, "api", 'S', 'S', true)->threads = 9;
-	add_mount(&s, 3, DEV(7, 0), "/mnt/slow", "ext4");
+	build_mount(&s.now, 3, DEV(7, 0), "/mnt/slow", "ext4");
 	add_disk(&s, DEV(7, 0), "loop0", 2000);
 	add_thread(&s, 9, 10, 'D', 'D', true);
 	add_thread(&s, 9, 11, 'D', 'D', true);
@@ -435,8 +420,8 @@ static void another_file_system_is_no_victim(void **state UNUSED)
 	add_dirty(&s, 10);
 	add_process(&s, 9, "bulk", 'D', 'D', true);
 	add_process(&s, 10, "other", 'D', 'D', true);
-	add_mount(&s, 3, DEV(7, 0), "/mnt/slow", "ext4");
-	add_mount(&s, 4, DEV(8, 0), "/", "ext4");
+	build_mount(&s.now, 3, DEV(7, 0), "/mnt/slow", "ext4");
+	build_mount(&s.now, 4, DEV(8, 0), "/", "ext4");
 	add_wait(&s, 9, "balance_dirty_pages", "", 3);
 	add_wait(&s, 10, "folio_wait_bit", fsync_stack, 4);
 	assert_int_equal(scene_judge(&s, &check_io_writeback), VERDICT_SAD);
