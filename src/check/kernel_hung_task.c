@@ -4,8 +4,6 @@
 #include "check/kernel.h"
 #include "model/blocked.h"
 
-#include <string.h>
-
 /*
  * khungtaskd looks every hung_task_timeout_secs, 120 s unless it was changed, and repeats itself
  * while it may: who was named within two of its rounds, and is not seen to run, still hangs.
@@ -94,13 +92,9 @@ static void finish(struct judgement *j, struct finding *f, const struct model *m
 			      : "the same task is in D again";
 }
 
-/* Readers of murphy wait for a dead mount by design: feed/reader.c names them so. */
-static bool is_ours(const char *comm)
-{
-	return strcmp(comm, "murphy") == 0 || strcmp(comm, "murphy-reader") == 0;
-}
-
-/* The last first: it is what somebody still feels. */
+/*
+ * The last first: it is what somebody still feels. Readers of murphy wait for a dead mount by design.
+ */
 static bool report(struct judgement *j, const struct model *m, bool still)
 {
 	const struct table *t = frame_table(m->now, TABLE_klog_hung);
@@ -112,7 +106,7 @@ static bool report(struct judgement *j, const struct model *m, bool still)
 		const struct klog_hung *k = table_at(t, i);
 		bool old = row_has(k->has, KLOG_HUNG_at_ns) && now_ns > k->at_ns + KERNEL_DAY_NS;
 
-		if (is_ours(table_text(t, k->comm)) || hangs_still(m, k) != still ||
+		if (model_is_ours(table_text(t, k->comm)) || hangs_still(m, k) != still ||
 			(old && !still))
 			continue;
 		if (!f)

@@ -24,6 +24,7 @@ struct group {
 	bool global;
 	uint64_t logged, counted;   /* in the kernel's log; by the group's own counter */
 	uint64_t hour, day;         /* of the logged */
+	uint64_t ours;              /* of the logged: murphy itself was killed */
 	uint64_t first_ns, last_ns; /* boottime; 0: unknown */
 	bool now;                   /* the counter rose during the look */
 	size_t joined;              /* groups like it, gone now, that are in these numbers */
@@ -73,6 +74,7 @@ static void fold_log(struct groups *g, const struct model *m)
 		if (!one)
 			continue;
 		one->logged++;
+		one->ours += model_is_ours(table_text(t, k->comm));
 		if (!one->last || k->at_ns >= one->last_ns)
 			one->last = k;
 		if (!row_has(k->has, KLOG_OOM_at_ns))
@@ -200,6 +202,7 @@ static void merge(struct group *into, const struct group *from)
 	into->logged += from->logged;
 	into->hour += from->hour;
 	into->day += from->day;
+	into->ours += from->ours;
 	into->joined++;
 }
 
@@ -230,8 +233,17 @@ static bool ended_before(const struct model *m, const struct group *one, uint64_
 	return !one->now && m->now->boottime_ns > one->last_ns + age_ns;
 }
 
+/* A murphy that looked from a group too small for it: nothing that was here before it is hurt. */
+static bool only_ours(const struct group *one)
+{
+	return !one->global && one->ours > 0 && one->ours == one->logged &&
+	       one->counted <= one->logged;
+}
+
 static enum severity grade(const struct model *m, const struct group *one)
 {
+	if (only_ours(one))
+		return SEVERITY_INFO;
 	bool bad = one->global && !ended_before(m, one, RECENT_NS);
 
 	if (one->hour > 0 || one->now)
@@ -352,6 +364,11 @@ static void advise(
 	struct judgement *j, const struct model *m, struct finding *f, const struct group *one)
 {
 	finding_todo(f, "read the report:  dmesg -T | grep -i -B40 'killed process' | tail -n 60");
+	f->refuted_if = "no kill follows although the same load comes again";
+	if (only_ours(one)) {
+		finding_todo(f, "give the group that murphy runs in a larger limit");
+		return;
+	}
 	if (one->global || !one->cgroup[0]) {
 		finding_todo(f, "see who grows:  ps -eo pid,rss,etime,comm --sort=-rss | head");
 		finding_todo(f, "bound the grower:  systemctl set-property UNIT MemoryMax=SIZE");
@@ -366,7 +383,6 @@ static void advise(
 						      memory_root(m, one->cgroup), one->cgroup))));
 		finding_todo(f, "find what grows in it before the limit is raised");
 	}
-	f->refuted_if = "no kill follows although the same load comes again";
 }
 
 static void report(
@@ -385,13 +401,19 @@ static void report(
 				   .name = judge_text(j, "%s", one->cgroup),
 				   .detail = one->global ? "the whole machine" : NULL });
 	add_victims(j, f, m, one);
-	f->cause = judge_text(j,
-		"%s%s%s%s; the killed process held most, which does not prove that it grew",
-		place(j, one),
-		one->joined ? judge_text(j, " (the last of %zu groups there, all gone)",
-				      one->joined + 1)
-			    : "",
-		asked[0] ? "; the last straw was an allocation by " : "", asked);
+	if (only_ours(one))
+		f->cause = judge_text(j,
+			"%s; it was murphy itself that was killed, and what it could not read "
+			"then is missing in what it told",
+			place(j, one));
+	else
+		f->cause = judge_text(j,
+			"%s%s%s%s; the killed process held most, which does not prove that it grew",
+			place(j, one),
+			one->joined ? judge_text(j, " (the last of %zu groups there, all gone)",
+					      one->joined + 1)
+				    : "",
+			asked[0] ? "; the last straw was an allocation by " : "", asked);
 	advise(j, m, f, one);
 }
 

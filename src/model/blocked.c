@@ -130,12 +130,6 @@ const struct blocked_task *blocked_find(const struct blocked_model *bm, uint64_t
 	return NULL;
 }
 
-/* feed/reader.c names its children so. */
-static bool ours(const char *comm)
-{
-	return strcmp(comm, "murphy") == 0 || strcmp(comm, "murphy-reader") == 0;
-}
-
 /* Rose over the look; what cannot be told did not. */
 static bool rose(const struct model *m, enum table_id id, const void *row, unsigned int column)
 {
@@ -223,7 +217,7 @@ static struct blocked_task *add_task(
 		.start_ns = p->start_ns,
 		.comm = table_text(t, p->comm),
 		.kthread = p->kthread };
-	b->ours = ours(b->comm);
+	b->ours = model_is_ours(b->comm);
 	return b;
 }
 

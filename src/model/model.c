@@ -2,6 +2,7 @@
 #include "model/model.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #define MODEL(name) extern const struct model_row model_##name;
 #include "model/model.def"
@@ -22,6 +23,11 @@ const void **model_slot(struct model *m, enum model_id id)
 	};
 
 	return (const void **)((char *)m + offset[id]);
+}
+
+bool model_is_ours(const char *comm)
+{
+	return strcmp(comm, "murphy") == 0 || strcmp(comm, "murphy-reader") == 0;
 }
 
 uint64_t model_elapsed_ns(const struct model *m, enum table_id id)

@@ -46,6 +46,9 @@ extern const struct model_row *const model_rows[MODELS];
 /* Where struct model keeps the pointer of that model. */
 const void **model_slot(struct model *m, enum model_id id);
 
+/* A process of murphy's own, by its name: feed/reader.c names its children so. */
+bool model_is_ours(const char *comm);
+
 /* Nanoseconds between the two readings of table id, 0 when there are not two. */
 uint64_t model_elapsed_ns(const struct model *m, enum table_id id);
 

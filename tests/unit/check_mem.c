@@ -252,6 +252,8 @@ static void oom_kills_are_told_by_limit_and_age(void **state UNUSED)
 		{ "/job", 1, 7200, SEVERITY_INFO, true },
 		{ "/job", 3, 7200, SEVERITY_WARNING, true },
 		{ "", 1, 7200, SEVERITY_WARNING, true },
+		{ "", 1, 82800, SEVERITY_WARNING, true },
+		{ "/job", 2, 82800, SEVERITY_INFO, true },
 		{ "", 5, 90000, SEVERITY_INFO, true },
 	};
 
@@ -278,6 +280,39 @@ static void oom_kills_are_told_by_limit_and_age(void **state UNUSED)
 }
 
 /* A container that is killed and started anew has another name each time. */
+/* A murphy that looked from a group too small for it hurts nobody else. */
+static void oom_kills_of_murphy_itself(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	for (int i = 0; i < 3; i++)
+		add_kill(&s, SECOND, "/small");
+	text_t ours = build_text(&s.now, TABLE_klog_oom, "murphy-reader");
+
+	for (table_each(struct klog_oom, k, s.now.at[TABLE_klog_oom]))
+		k->comm = ours;
+	assert_int_equal(scene_judge(&s, &check_mem_oom), VERDICT_SAD);
+	const struct finding *f = only_finding(&s, "mem.oom");
+
+	assert_int_equal(f->severity, SEVERITY_INFO);
+	assert_non_null(strstr(f->cause, "murphy itself"));
+	add_kill(&s, SECOND, "/small"); /* and another */
+	assert_int_equal(scene_judge(&s, &check_mem_oom), VERDICT_SAD);
+	f = only_finding(&s, "mem.oom");
+	assert_int_equal(f->severity, SEVERITY_CRITICAL);
+	assert_null(strstr(f->cause, "murphy itself"));
+	scene_end(&s);
+	/* The machine was out of memory, whoever it took. */
+	scene_start(&s);
+	add_kill(&s, SECOND, "");
+	((struct klog_oom *)s.now.at[TABLE_klog_oom]->row)->comm =
+		build_text(&s.now, TABLE_klog_oom, "murphy");
+	assert_int_equal(scene_judge(&s, &check_mem_oom), VERDICT_SAD);
+	assert_int_equal(only_finding(&s, "mem.oom")->severity, SEVERITY_CRITICAL);
+	scene_end(&s);
+}
+
 static void oom_kills_of_gone_groups_are_one_loop(void **state UNUSED)
 {
 	for (int there = 0; there < 2; there++) {
@@ -561,6 +596,7 @@ int main(void)
 		cmocka_unit_test(cache_stuck_names_the_tmpfs),
 		cmocka_unit_test(slab_names_the_largest_unreclaimable_cache),
 		cmocka_unit_test(oom_kills_are_told_by_limit_and_age),
+		cmocka_unit_test(oom_kills_of_murphy_itself),
 		cmocka_unit_test(oom_kills_of_gone_groups_are_one_loop),
 		cmocka_unit_test(victims_of_a_group_are_not_those_of_gone_ones),
 		cmocka_unit_test(an_oom_kill_of_this_moment_is_told_beside_old_ones),
