@@ -15,6 +15,12 @@ struct span {
 	size_t len;
 };
 
+/* The whole of a text. */
+static inline struct span span_of(const char *text)
+{
+	return (struct span){ text, __builtin_strlen(text) };
+}
+
 struct cursor {
 	const char *at, *end;
 };

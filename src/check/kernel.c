@@ -14,16 +14,27 @@ static int kind_of(const struct table *t, const struct klog_event *e, const char
 	return -1;
 }
 
-static struct kernel_thing *thing_of(struct kernel_things *things, const char *name)
+static struct kernel_thing *find(const struct kernel_things *things, const char *name)
 {
 	for (size_t i = 0; i < things->n; i++) {
 		if (strcmp(things->at[i].name, name) == 0)
 			return &things->at[i];
 	}
-	if (things->n == KERNEL_THINGS_MAX)
-		return NULL;
-	struct kernel_thing *one = &things->at[things->n++];
+	return NULL;
+}
 
+const struct kernel_thing *kernel_named(const struct kernel_things *things, const char *name)
+{
+	return find(things, name);
+}
+
+static struct kernel_thing *thing_of(struct kernel_things *things, size_t room, const char *name)
+{
+	struct kernel_thing *one = find(things, name);
+
+	if (one || things->n == room)
+		return one;
+	one = &things->at[things->n++];
 	*one = (struct kernel_thing){ .name = name };
 	one->all.what = "";
 	for (size_t i = 0; i < KERNEL_KINDS_MAX; i++)
@@ -47,39 +58,93 @@ static void add(
 		c->last_ns = e->last_ns;
 }
 
-void kernel_fold(const struct model *m, const char *const *kinds,
-	const char *(*name_of)(const struct model *m, const char *name), struct kernel_things *ret)
+static uint64_t age_of(const struct model *m, const struct klog_event *e)
 {
-	const struct table *t = frame_table(m->now, TABLE_klog_event);
 	uint64_t now_ns = m->now->boottime_ns;
 
-	ret->n = 0;
+	if (!row_has(e->has, KLOG_EVENT_last_ns))
+		return UINT64_MAX;
+	return now_ns > e->last_ns ? now_ns - e->last_ns : 0;
+}
+
+static void take(struct kernel_thing *one, int kind, const struct model *m, const struct table *t,
+	const struct klog_event *e)
+{
+	uint64_t age = age_of(m, e);
+
+	add(&one->of[kind], t, e, age);
+	add(&one->all, t, e, age);
+	if (e->last_ns >= one->last_ns) {
+		one->last_ns = e->last_ns;
+		one->pid = e->pid;
+		one->sequence = e->sequence;
+	}
+	if (age != UINT64_MAX && (!one->first_ns || e->first_ns < one->first_ns))
+		one->first_ns = e->first_ns;
+}
+
+/* Rows of kinds that are of one thing; what was summed up may be of any. */
+static size_t count_rows(const struct model *m, const struct table *t, const char *const *kinds,
+	struct kernel_things *things)
+{
+	size_t n = 0;
+
+	for (table_each(const struct klog_event, e, t)) {
+		if (kind_of(t, e, kinds) < 0)
+			continue;
+		if (e->folded == 0) {
+			n++;
+			continue;
+		}
+		uint64_t age = age_of(m, e);
+
+		things->lost |= age <= KERNEL_DAY_NS || age == UINT64_MAX;
+	}
+	return n;
+}
+
+void kernel_fold(struct judgement *j, const struct model *m, const char *const *kinds,
+	const char *(*name_of)(struct judgement *j, const struct model *m, const char *name),
+	struct kernel_things *ret)
+{
+	const struct table *t = frame_table(m->now, TABLE_klog_event);
+
+	*ret = (struct kernel_things){ 0 };
 	if (!table_usable(t))
 		return;
+	size_t room = count_rows(m, t, kinds, ret);
+
+	room = room < KERNEL_THINGS_MAX ? room : KERNEL_THINGS_MAX;
+	if (room > 0)
+		ret->at = arena_new(&j->arena, room * sizeof(*ret->at));
+	if (!ret->at) {
+		ret->lost |= room > 0;
+		return;
+	}
 	for (table_each(const struct klog_event, e, t)) {
 		int kind = kind_of(t, e, kinds);
-		bool timed = row_has(e->has, KLOG_EVENT_last_ns);
 		const char *name = table_text(t, e->comm ? e->comm : e->device);
 
-		if (kind < 0)
+		if (kind < 0 || e->folded > 0)
 			continue;
-		name = name_of ? name_of(m, name) : name;
-		struct kernel_thing *one = name ? thing_of(ret, name) : NULL;
+		name = name_of ? name_of(j, m, name) : name;
+		struct kernel_thing *one = name ? thing_of(ret, room, name) : NULL;
 
-		if (!one)
-			continue;
-		uint64_t age = !timed ? UINT64_MAX : now_ns > e->last_ns ? now_ns - e->last_ns : 0;
-
-		add(&one->of[kind], t, e, age);
-		add(&one->all, t, e, age);
-		if (e->last_ns >= one->last_ns) {
-			one->last_ns = e->last_ns;
-			one->pid = e->pid;
-			one->sequence = e->sequence;
-		}
-		if (timed && (!one->first_ns || e->first_ns < one->first_ns))
-			one->first_ns = e->first_ns;
+		if (one)
+			take(one, kind, m, t, e);
+		else
+			ret->lost |= name != NULL;
 	}
+}
+
+enum verdict kernel_verdict(struct judgement *j, const struct kernel_things *things, bool sad)
+{
+	if (sad)
+		return VERDICT_SAD;
+	if (!things->lost)
+		return VERDICT_FINE;
+	return judge_unknown_why(j, STATE_LATE,
+		"the kernel log of this day tells of more different things than murphy keeps");
 }
 
 const char *kernel_ago(struct judgement *j, const struct model *m, uint64_t at_ns)
@@ -107,6 +172,11 @@ void kernel_evidence(struct judgement *j, struct finding *f, const char *name,
 		finding_evidence(f, judge_text(j, "klog_event.%s_in_log", name), UNIT_COUNT,
 			reading_of((double)c->n), "kernel log", reading_none(STATE_ABSENT),
 			"older than a day, or of unknown age, counts no more");
+}
+
+bool kernel_removable(const char *target)
+{
+	return strncmp(target, "/media/", 7) == 0 || strncmp(target, "/run/media/", 11) == 0;
 }
 
 struct entity kernel_device(struct judgement *j, const char *name)

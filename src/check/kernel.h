@@ -14,7 +14,8 @@
 #define KERNEL_HOUR_NS (3600ull * 1000000000u)
 #define KERNEL_DAY_NS (24 * KERNEL_HOUR_NS)
 
-enum { KERNEL_KINDS_MAX = 5, KERNEL_THINGS_MAX = 64 };
+/* A table has no more rows than that unless a stranger made it. */
+enum { KERNEL_KINDS_MAX = 6, KERNEL_THINGS_MAX = 2048 };
 
 struct kernel_count {
 	uint64_t n, hour, day; /* in the log; in the last hour; in the last day */
@@ -31,16 +32,24 @@ struct kernel_thing {
 };
 
 struct kernel_things {
-	struct kernel_thing at[KERNEL_THINGS_MAX];
+	struct kernel_thing *at; /* in the judgement's arena; NULL when there are none */
 	size_t n;
+	bool lost; /* some of these kinds, of the last day, are summed up without their names */
 };
 
 /*
  * Fold the log's events of kinds (ends with NULL) by what name_of says of a name (NULL: itself);
- * what has no name any more (NULL) is left out. Texts belong to the frame.
+ * what has no name any more (NULL) is left out. Texts belong to the frame, or to j.
  */
-void kernel_fold(const struct model *m, const char *const *kinds,
-	const char *(*name_of)(const struct model *m, const char *name), struct kernel_things *ret);
+void kernel_fold(struct judgement *j, const struct model *m, const char *const *kinds,
+	const char *(*name_of)(struct judgement *j, const struct model *m, const char *name),
+	struct kernel_things *ret);
+
+/* SAD, or FINE; UNKNOWN instead of FINE where events of these kinds have lost their names. */
+enum verdict kernel_verdict(struct judgement *j, const struct kernel_things *things, bool sad);
+
+/* The thing of that name; NULL when there is none. */
+const struct kernel_thing *kernel_named(const struct kernel_things *things, const char *name);
 
 /* " 4 min ago", "" when the time is not known. */
 const char *kernel_ago(struct judgement *j, const struct model *m, uint64_t at_ns);
@@ -51,6 +60,9 @@ bool kernel_over(const struct model *m, uint64_t last_ns);
 /* Evidence: how many in the last hour (threshold and why), in the last day, in the whole log. */
 void kernel_evidence(struct judgement *j, struct finding *f, const char *name,
 	const struct kernel_count *c, double threshold, const char *why);
+
+/* Where sticks and cards are mounted: pulled out without a word, they are one's own doing. */
+bool kernel_removable(const char *target);
 
 /* A device as an entity; name is copied. */
 struct entity kernel_device(struct judgement *j, const char *name);

@@ -2,6 +2,7 @@
 #include "check/entity.h"
 #include "check/kernel.h"
 #include "model/disks.h"
+#include "sample/disk_name.h"
 
 #include <string.h>
 
@@ -19,91 +20,143 @@ static bool starts(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* The whole disk of a partition, "nvme0n1" of its controller "nvme0"; else the name itself. */
-static const char *disk_of(const struct model *m, const char *name)
+/* A mount of a disk, which may be gone: then disk is NULL, and the source names it. */
+struct place {
+	const struct mount *mount;
+	const struct disk_load *disk;
+	struct span source; /* "sdb1" */
+};
+
+struct look {
+	const struct model *m;
+	struct kernel_things stopped; /* file systems that turned read-only */
+	struct place *place;
+	size_t n_places;
+};
+
+/* Mounts that lie on one disk. */
+struct damage {
+	size_t needs, outlives; /* without it they fail; a copy or another path serves them */
+	bool removable;         /* all of them that need it */
+	bool gone, path;        /* the disk: no longer there; one of several to the same data */
+};
+
+/* The whole disk of a partition, "nvme0n1" of its controller "nvme0", also when they are gone. */
+static const char *disk_of(struct judgement *j, const struct model *m, const char *name)
 {
 	const struct disk_load *d = disks_named(m->disks, name);
-	const char *best = name;
-	size_t len = 0;
 
-	if ((d && !d->partition) || !m->disks)
-		return name;
-	for (size_t i = 0; i < m->disks->n; i++) {
+	if (d)
+		return disks_whole(m->disks, d)->name;
+	for (size_t i = 0; m->disks && starts(name, "nvme") && i < m->disks->n; i++) {
 		const char *whole = m->disks->disk[i].name;
 
-		if (m->disks->disk[i].partition)
-			continue;
-		if (d && starts(name, whole) && strlen(whole) > len) {
-			best = whole;
-			len = strlen(whole);
-		}
-		if (!d && starts(name, "nvme") && starts(whole, name) && whole[strlen(name)] == 'n')
+		if (!m->disks->disk[i].partition && starts(whole, name) &&
+			whole[strlen(name)] == 'n')
 			return whole;
 	}
-	return best;
+	if (starts(name, "nvme") && strspn(name + 4, "0123456789") == strlen(name) - 4)
+		return judge_text(j, "%sn1", name);
+	struct span disk = disk_name_whole(span_of(name));
+
+	return disk.len == strlen(name) ? name : judge_text(j, "%.*s", (int)disk.len, disk.at);
 }
 
-/* A drive without a medium, or one that a virtual machine has for no reason, fails all the time. */
-static const char *name_of(const struct model *m, const char *name)
+/*
+ * A drive without a medium, or one that a virtual machine has for no reason, fails all the time; so
+ * does the protected area of an eMMC for everybody who has not its key.
+ */
+static const char *name_of(struct judgement *j, const struct model *m, const char *name)
 {
-	return starts(name, "fd") || starts(name, "sr") ? NULL : disk_of(m, name);
+	size_t len = strlen(name);
+
+	if (starts(name, "fd") || starts(name, "sr") ||
+		(len > 4 && strcmp(name + len - 4, "rpmb") == 0))
+		return NULL;
+	return disk_of(j, m, name);
 }
 
-static bool is_on(const struct model *m, const struct mount *mt, const char *disk)
+/* Mounts of disks once, and not for each disk: most of a container host's have none. */
+static void find_places(struct judgement *j, struct look *l)
 {
-	const struct disk_load *d = disks_find(m->disks, mt->dev);
+	static const char dev[] = "/dev/";
+	const struct table *t = frame_table(l->m->now, TABLE_mount);
 
-	return d && strcmp(disk_of(m, d->name), disk) == 0;
-}
-
-static size_t add_mounts(
-	struct judgement *j, struct finding *f, const struct model *m, const char *disk)
-{
-	const struct table *t = frame_table(m->now, TABLE_mount);
-	size_t n = 0;
-
-	if (!table_usable(t))
-		return 0;
+	if (!table_usable(t) || t->n == 0)
+		return;
+	l->place = arena_new(&j->arena, t->n * sizeof(*l->place));
 	for (table_each(const struct mount, mt, t)) {
-		if (!is_on(m, mt, disk))
+		const char *source = table_text(t, mt->source);
+		struct place at = { .mount = mt,
+			.disk = disks_mounted(l->m->disks, mt->dev, source) };
+
+		if (starts(source, dev))
+			at.source = span_of(source + sizeof(dev) - 1);
+		if (l->place && (at.disk || at.source.len))
+			l->place[l->n_places++] = at;
+	}
+}
+
+static enum disks_rest rest(const struct look *l, const struct place *at, const char *disk)
+{
+	if (at->disk)
+		return disks_rest(l->m->disks, at->disk, disk);
+	return disk_name_within(at->source, span_of(disk)) ? REST_NEEDS : REST_NOT;
+}
+
+/* A loop or network block device stays where it is without its file or server. */
+static bool stays(const char *name)
+{
+	return starts(name, "loop") || starts(name, "nbd");
+}
+
+static struct damage damage_of(const struct look *l, const char *disk)
+{
+	const struct disks_model *disks = l->m->disks;
+	const struct table *t = frame_table(l->m->now, TABLE_mount);
+	struct damage d = { .removable = true, .path = disks_is_path(disks, disk) };
+
+	for (size_t i = 0; i < l->n_places; i++) {
+		enum disks_rest how = rest(l, &l->place[i], disk);
+
+		d.outlives += how == REST_OUTLIVES;
+		if (how != REST_NEEDS)
 			continue;
-		n++;
-		if (f)
+		d.needs++;
+		d.removable &= kernel_removable(table_text(t, l->place[i].mount->target));
+	}
+	d.gone = (stays(disk) && d.needs == 0) ||
+		 (disks && disks->state == STATE_OK && !disks_named(disks, disk) &&
+			 !starts(disk, "ata"));
+	return d;
+}
+
+/* Those that fail with it; those that a copy serves are its victims only where there are no others. */
+static void add_mounts(struct judgement *j, struct finding *f, const struct look *l,
+	const char *disk, const struct damage *d)
+{
+	const struct table *t = frame_table(l->m->now, TABLE_mount);
+	enum disks_rest least = d->needs ? REST_NEEDS : REST_OUTLIVES;
+
+	for (size_t i = 0; i < l->n_places; i++) {
+		const struct mount *mt = l->place[i].mount;
+
+		if (rest(l, &l->place[i], disk) >= least)
 			finding_victim(f,
 				(struct entity){ .kind = ENTITY_MOUNT,
 					.name = judge_text(j, "%s", table_text(t, mt->target)),
 					.detail = judge_text(j, "%s", table_text(t, mt->fstype)) });
 	}
-	return n;
 }
 
 /* A file system that found damage and stopped writing is kernel.read-only's, unless its disk fails. */
-static bool only_read_only(const struct model *m, const struct kernel_thing *one)
+static bool only_read_only(const struct look *l, const struct kernel_thing *one)
 {
-	static const char *const stopped[] = { KLOG_READ_ONLY, NULL };
-	struct kernel_things things;
-
-	if (one->all.n != one->of[FS].n)
-		return false;
-	kernel_fold(m, stopped, name_of, &things);
-	for (size_t i = 0; i < things.n; i++) {
-		if (strcmp(things.at[i].name, one->name) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* A loop device stays where it is without its file. */
-static bool is_gone(const struct model *m, const char *name, size_t mounts)
-{
-	if (starts(name, "loop") && mounts == 0)
-		return true;
-	return m->disks && m->disks->state == STATE_OK && !disks_named(m->disks, name) &&
-	       !starts(name, "ata");
+	return one->all.n == one->of[FS].n && kernel_named(&l->stopped, one->name);
 }
 
 /* False: not worth a word. */
-static bool grade(const struct kernel_thing *one, size_t mounts, bool gone, enum severity *ret)
+static bool grade(const struct kernel_thing *one, const struct damage *d, enum severity *ret)
 {
 	uint64_t hiccups = one->of[DRIVER].hour, hard = one->all.hour - hiccups;
 	const char *driver = one->of[DRIVER].what;
@@ -112,12 +165,17 @@ static bool grade(const struct kernel_thing *one, size_t mounts, bool gone, enum
 					    strcmp(driver, "controller is down") == 0));
 
 	*ret = SEVERITY_INFO;
-	if (one->all.day == 0)
-		return !gone && one->last_ns == 0;
-	/* Pulled out, and nobody has anything on it. */
-	if (gone && mounts == 0)
+	/* It is so now, whenever it began. */
+	if (d->gone && d->needs > 0) {
+		*ret = d->removable ? SEVERITY_WARNING : SEVERITY_CRITICAL;
 		return true;
-	if (mounts > 0 && lost)
+	}
+	if (one->all.day == 0)
+		return !d->gone && one->last_ns == 0;
+	/* Pulled out, and nobody has anything on it; or what it had to do went another way. */
+	if (d->gone || d->path)
+		return true;
+	if (d->needs > 0 && lost)
 		*ret = SEVERITY_CRITICAL;
 	else if (hard > 0 || hiccups >= HICCUPS || one->all.day >= MANY)
 		*ret = SEVERITY_WARNING;
@@ -143,10 +201,17 @@ static bool is_full_below(const struct kernel_thing *one)
 	return strcmp(one->of[IO].what, "critical space allocation") == 0;
 }
 
-static const char *cause(struct judgement *j, const struct kernel_thing *one)
+static const char *cause(
+	struct judgement *j, const struct kernel_thing *one, const struct damage *d)
 {
 	const char *what = one->of[IO].what;
 
+	if (d->gone && d->needs > 0)
+		return "it is no longer there (pulled out, without power or link, or given up by "
+		       "its driver), and what is mounted on it reads and writes nothing any more";
+	if (d->path)
+		return "one path to the data failed: cable, switch, controller, or planned work "
+		       "there; multipath sends what failed another way";
 	if (is_full_below(one))
 		return "what lies below the device is full: a thin pool, a sparse image, a quota";
 	if (strcmp(what, "critical medium") == 0)
@@ -164,54 +229,77 @@ static const char *cause(struct judgement *j, const struct kernel_thing *one)
 		what[0] ? ": " : "", what);
 }
 
-static void report(struct judgement *j, const struct model *m, const struct kernel_thing *one)
+static void advise(struct judgement *j, struct finding *f, const struct kernel_thing *one,
+	const struct damage *d)
 {
-	static const char *const names[] = { "io", "buffer", "lost_write", "driver", "fs" };
-	size_t mounts = add_mounts(j, NULL, m, one->name);
-	bool gone = is_gone(m, one->name, mounts);
-	enum severity severity;
+	const char *name = one->name, *disk = shell_word(j, name);
 
-	if (only_read_only(m, one) || !grade(one, mounts, gone, &severity))
-		return;
-	struct finding *f = judge_finding(j, severity, CONFIDENCE_CERTAIN);
-	const char *disk = shell_word(j, one->name);
-
-	f->title = title(j, m, one, gone);
-	f->since_ns = one->first_ns;
-	f->past = kernel_over(m, one->last_ns);
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		if (one->of[i].n)
-			kernel_evidence(j, f, names[i], &one->of[i], i == DRIVER ? HICCUPS : 1,
-				i == DRIVER ? "tried again with success" : "none is normal");
-	}
-	finding_culprit(f, kernel_device(j, one->name));
-	add_mounts(j, f, m, one->name);
-	f->cause = cause(j, one);
 	finding_todo(f, judge_text(j, "read them all:  dmesg -T | grep -F -- %s", disk));
-	if (is_full_below(one))
+	if (d->path)
+		finding_todo(f, "see which paths are up:  multipath -ll");
+	else if (is_full_below(one))
 		finding_todo(
-			f, starts(one->name, "loop")
+			f, starts(name, "loop")
 				   ? judge_text(j, "make room below it:  losetup -l /dev/%s; df -h",
 					     disk)
 				   : "make room below it:  lvs -a");
 	else
 		finding_todo(f, "make sure that the backup of it is whole, before anything else");
-	if (!starts(one->name, "dm-") && !starts(one->name, "loop") && !starts(one->name, "ata"))
+	if (!starts(name, "dm-") && !stays(name) && !starts(name, "ata") && !d->gone)
 		finding_todo(f, judge_text(j, "ask the drive:  smartctl -a /dev/%s", disk));
-	finding_todo(f, judge_text(j, "see what is below and above it:  lsblk -s /dev/%s", disk));
-	f->refuted_if = "reading the whole device (dd to /dev/null) ends without an error, "
-			"and no new line comes";
+	if (d->gone)
+		finding_todo(f, "see what is left, and what has come anew:  lsblk");
+	else
+		finding_todo(f,
+			judge_text(j, "see what is below and above it:  lsblk -s /dev/%s", disk));
+	f->refuted_if =
+		d->gone && d->needs
+			? "a file on it that nobody has read since can be read"
+			: "reading the whole device (dd to /dev/null) ends without an error, "
+			  "and no new line comes";
+}
+
+static bool report(struct judgement *j, const struct look *l, const struct kernel_thing *one)
+{
+	static const char *const names[] = { "io", "buffer", "lost_write", "driver", "fs" };
+	const struct damage d = damage_of(l, one->name);
+	enum severity severity;
+
+	if ((only_read_only(l, one) && !(d.gone && d.needs)) || !grade(one, &d, &severity))
+		return false;
+	struct finding *f = judge_finding(j, severity, CONFIDENCE_CERTAIN);
+
+	f->title = title(j, l->m, one, d.gone);
+	f->since_ns = one->first_ns;
+	f->past = kernel_over(l->m, one->last_ns) && !(d.gone && d.needs);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (one->of[i].n)
+			kernel_evidence(j, f, names[i], &one->of[i], i == DRIVER ? HICCUPS : 1,
+				i == DRIVER ? "tried again with success" : "none is normal");
+	}
+	if (d.gone && d.needs)
+		finding_evidence_text(f, "disk.name", "not there, and mounted", "/proc/diskstats");
+	finding_culprit(f, kernel_device(j, one->name));
+	add_mounts(j, f, l, one->name, &d);
+	f->cause = cause(j, one, &d);
+	advise(j, f, one, &d);
+	return true;
 }
 
 static enum verdict judge(const struct model *m, struct judgement *j)
 {
+	static const char *const stopped[] = { KLOG_READ_ONLY, NULL };
+	struct look l = { .m = m };
 	struct kernel_things things;
-	size_t before = j->n_findings + j->lost_findings;
+	bool sad = false;
 
-	kernel_fold(m, kinds, name_of, &things);
+	kernel_fold(j, m, stopped, name_of, &l.stopped);
+	kernel_fold(j, m, kinds, name_of, &things);
+	if (things.n > 0)
+		find_places(j, &l);
 	for (size_t i = 0; i < things.n; i++)
-		report(j, m, &things.at[i]);
-	return j->n_findings + j->lost_findings > before ? VERDICT_SAD : VERDICT_FINE;
+		sad |= report(j, &l, &things.at[i]);
+	return kernel_verdict(j, &things, sad);
 }
 
 const struct check check_kernel_io_errors = {

@@ -11,6 +11,8 @@
  */
 #define FLAPS 3
 #define NOW_CHANGES 3
+/* While a host boots, drivers, bonds and network managers set cards up, and reset them for it. */
+#define BOOT_NS (300ull * 1000000000u)
 
 static const char *const kinds[] = { KLOG_LINK_DOWN, NULL };
 
@@ -41,15 +43,24 @@ static bool flaps_now(const struct flaps *l)
 
 static bool is_sad(const struct flaps *l)
 {
-	return flaps_now(l) || (l->log && l->log->all.day >= FLAPS);
+	return flaps_now(l) || (l->log && l->log->all.day >= FLAPS && l->log->last_ns > BOOT_NS);
+}
+
+/*
+ * Not an experiment or a container's end: it has a device. What is not among the interfaces here is
+ * gone, or another namespace's, or no interface at all.
+ */
+static bool is_real(const struct model *m, const struct flaps *l)
+{
+	if (l->carrier)
+		return !l->carrier->virtual;
+	return !table_usable(frame_table(m->now, TABLE_carrier));
 }
 
 static void report(struct judgement *j, const struct model *m, const struct flaps *l)
 {
 	bool hour = l->log && l->log->all.hour >= FLAPS, now = flaps_now(l);
-	/* What is no device of its own is somebody's experiment or a container's end. */
-	bool real = !l->carrier || !l->carrier->virtual;
-	enum severity severity = now || (hour && real) ? SEVERITY_WARNING : SEVERITY_INFO;
+	enum severity severity = now || (hour && is_real(m, l)) ? SEVERITY_WARNING : SEVERITY_INFO;
 	struct finding *f =
 		judge_finding(j, severity, hour && now ? CONFIDENCE_CERTAIN : CONFIDENCE_LIKELY);
 	const char *name = judge_text(j, "%s", l->name);
@@ -96,7 +107,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 
 	if (!table_usable(carriers) && !table_usable(log))
 		return judge_unknown(j, m, TABLE_klog_event);
-	kernel_fold(m, kinds, NULL, &things);
+	kernel_fold(j, m, kinds, NULL, &things);
 	for (size_t i = 0; i < things.n; i++) {
 		struct flaps l = { .name = things.at[i].name, .log = &things.at[i] };
 
@@ -108,21 +119,16 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 		report(j, m, &l);
 		sad = true;
 	}
-	if (!table_usable(carriers))
-		return sad ? VERDICT_SAD : VERDICT_FINE;
-	for (table_each(const struct carrier, c, carriers)) {
+	for (table_each(const struct carrier, c, table_usable(carriers) ? carriers : NULL)) {
 		struct flaps l = { .name = table_text(carriers, c->name), .carrier = c };
-		bool logged = false;
 
-		for (size_t i = 0; i < things.n; i++)
-			logged |= strcmp(things.at[i].name, l.name) == 0;
 		l.changes = model_delta(m, TABLE_carrier, c, CARRIER_changes);
-		if (logged || !is_sad(&l))
+		if (kernel_named(&things, l.name) || !is_sad(&l))
 			continue;
 		report(j, m, &l);
 		sad = true;
 	}
-	return sad ? VERDICT_SAD : VERDICT_FINE;
+	return kernel_verdict(j, &things, sad);
 }
 
 const struct check check_kernel_link_flaps = {

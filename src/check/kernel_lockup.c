@@ -5,10 +5,12 @@
 #include <string.h>
 
 /*
- * A virtual machine that is paused (live migration, snapshot) wakes up to one complaint and is well:
- * so one alone is info there. Twice in an hour is no accident anywhere.
+ * A virtual machine that is paused (live migration, snapshot) wakes up to one complaint of each
+ * watchdog of each CPU, all within a minute, and is well: that is info there. Twice in an hour is no
+ * accident anywhere.
  */
 #define AGAIN 2
+#define PAUSE_NS (60ull * 1000000000u)
 
 enum { SOFT, HARD, STALL, WORKQUEUE, KINDS };
 static const char *const kinds[] = { KLOG_SOFT_LOCKUP, KLOG_HARD_LOCKUP, KLOG_RCU_STALL,
@@ -17,7 +19,8 @@ static const char *const words[] = { "soft lockup", "hard lockup", "RCU stall",
 	"work queue lockup" };
 
 /* All of one machine is one story: one CPU holds up the others. */
-static const char *one_name(const struct model *m UNUSED, const char *name UNUSED)
+static const char *one_name(
+	struct judgement *j UNUSED, const struct model *m UNUSED, const char *name UNUSED)
 {
 	return "";
 }
@@ -29,10 +32,49 @@ static bool is_virtual(const struct model *m)
 	return h && row_has(h->has, HOST_hypervisor) && h->hypervisor;
 }
 
+static bool is_ours(const char *kind)
+{
+	for (size_t i = 0; i < KINDS; i++) {
+		if (strcmp(kind, kinds[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The CPU complained in the same way in a row before e, of another task. */
+static bool again(const struct table *t, const struct klog_event *e, uint64_t begin)
+{
+	for (const struct klog_event *o = t->row; o < e; o++) {
+		if (o->kind == e->kind && o->cpu == e->cpu && o->last_ns >= begin)
+			return true;
+	}
+	return false;
+}
+
+/* All that the last hour has came at once, and no CPU complained twice in the same way. */
+static bool one_pause(const struct model *m)
+{
+	const struct table *t = frame_table(m->now, TABLE_klog_event);
+	uint64_t begin =
+		m->now->boottime_ns > KERNEL_HOUR_NS ? m->now->boottime_ns - KERNEL_HOUR_NS : 0;
+	uint64_t first = UINT64_MAX, last = 0;
+
+	for (table_each(const struct klog_event, e, t)) {
+		if (!is_ours(table_text(t, e->kind)) || e->last_ns < begin)
+			continue;
+		/* A stall whose CPU is not told may be of several. */
+		if (row_has(e->has, KLOG_EVENT_cpu) && (e->n >= AGAIN || again(t, e, begin)))
+			return false;
+		first = e->first_ns < first ? e->first_ns : first;
+		last = e->last_ns > last ? e->last_ns : last;
+	}
+	return last <= first || last - first <= PAUSE_NS;
+}
+
 /* False: too old for a word. */
 static bool grade(const struct model *m, const struct kernel_thing *one, enum severity *ret)
 {
-	bool alone = is_virtual(m) && one->all.hour < AGAIN && one->of[HARD].hour == 0;
+	bool alone = is_virtual(m) && one_pause(m) && one->of[HARD].hour == 0;
 
 	*ret = SEVERITY_INFO;
 	if (one->all.hour > 0 && !alone)
@@ -58,13 +100,11 @@ static const char *cpus_of(struct judgement *j, const struct model *m)
 
 	for (table_each(const struct klog_event, e, t)) {
 		const char *kind = table_text(t, e->kind);
-		bool known = false, ours = false;
+		bool known = false;
 
-		for (size_t i = 0; i < KINDS; i++)
-			ours |= strcmp(kind, kinds[i]) == 0;
 		for (size_t i = 0; i < n; i++)
 			known |= seen[i] == e->cpu;
-		if (!ours || known || !recent(m, e) || n == ARRAY_SIZE(seen) ||
+		if (!is_ours(kind) || known || !recent(m, e) || n == ARRAY_SIZE(seen) ||
 			!row_has(e->has, KLOG_EVENT_cpu))
 			continue;
 		seen[n++] = e->cpu;
@@ -139,9 +179,9 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 	struct kernel_things things;
 	enum severity severity;
 
-	kernel_fold(m, kinds, one_name, &things);
+	kernel_fold(j, m, kinds, one_name, &things);
 	if (things.n == 0 || !grade(m, &things.at[0], &severity))
-		return VERDICT_FINE;
+		return kernel_verdict(j, &things, false);
 	report(j, m, &things.at[0], severity);
 	return VERDICT_SAD;
 }

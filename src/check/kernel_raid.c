@@ -42,15 +42,6 @@ static enum severity grade(const struct table *t, const struct md *a)
 	return SEVERITY_WARNING;
 }
 
-static const struct kernel_thing *log_of(const struct kernel_things *things, const char *name)
-{
-	for (size_t i = 0; i < things->n; i++) {
-		if (strcmp(things->at[i].name, name) == 0)
-			return &things->at[i];
-	}
-	return NULL;
-}
-
 static void add_culprits(
 	struct judgement *j, struct finding *f, const struct model *m, const struct md *a)
 {
@@ -66,10 +57,10 @@ static void add_culprits(
 	if (!table_usable(mounts))
 		return;
 	for (table_each(const struct mount, mt, mounts)) {
-		const struct disk_load *d = disks_find(m->disks, mt->dev);
+		const struct disk_load *d =
+			disks_mounted(m->disks, mt->dev, table_text(mounts, mt->source));
 
-		if (d && strncmp(d->name, name, strlen(name)) == 0 &&
-			(d->name[strlen(name)] == '\0' || d->name[strlen(name)] == 'p'))
+		if (d && disks_rest(m->disks, d, name) != REST_NOT)
 			finding_victim(f, (struct entity){ .kind = ENTITY_MOUNT,
 						  .name = judge_text(j, "%s",
 							  table_text(mounts, mt->target)) });
@@ -142,13 +133,13 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 	/* No such file: no arrays, and that is known. */
 	if (!table_usable(t))
 		return t && t->state == STATE_ABSENT ? VERDICT_FINE : judge_unknown(j, m, TABLE_md);
-	kernel_fold(m, kinds, NULL, &things);
+	kernel_fold(j, m, kinds, NULL, &things);
 	for (table_each(const struct md, a, t)) {
 		bool degraded = row_has(a->has, MD_working) && a->working < a->members;
 
 		if (!degraded && !broken(t, a))
 			continue;
-		report(j, m, a, log_of(&things, table_text(t, a->name)));
+		report(j, m, a, kernel_named(&things, table_text(t, a->name)));
 		sad = true;
 	}
 	return sad ? VERDICT_SAD : VERDICT_FINE;

@@ -18,19 +18,17 @@ struct stopped {
 
 static const char *device_of(const struct model *m, const struct table *t, const struct mount *mt)
 {
-	const struct disk_load *d = disks_find(m->disks, mt->dev);
 	const char *source = table_text(t, mt->source), *slash = strrchr(source, '/');
+	const struct disk_load *d = disks_mounted(m->disks, mt->dev, source);
 
 	return d ? d->name : slash ? slash + 1 : source;
 }
 
 static const struct kernel_thing *log_of(const struct kernel_things *things, const char *device)
 {
-	for (size_t i = 0; i < things->n; i++) {
-		if (strcmp(things->at[i].name, device) == 0 && things->at[i].of[STOPPED].n > 0)
-			return &things->at[i];
-	}
-	return NULL;
+	const struct kernel_thing *one = kernel_named(things, device);
+
+	return one && one->of[STOPPED].n > 0 ? one : NULL;
 }
 
 /*
@@ -123,10 +121,9 @@ static void report(struct judgement *j, const struct model *m, const struct stop
 	const struct table *t = frame_table(m->now, TABLE_mount);
 	const char *target = judge_text(j, "%s", table_text(t, s->mount->target));
 	const char *type = judge_text(j, "%s", table_text(t, s->mount->fstype));
-	bool removable =
-		strncmp(target, "/media/", 7) == 0 || strncmp(target, "/run/media/", 11) == 0;
-	struct finding *f = judge_finding(
-		j, removable ? SEVERITY_WARNING : SEVERITY_CRITICAL, CONFIDENCE_CERTAIN);
+	struct finding *f =
+		judge_finding(j, kernel_removable(target) ? SEVERITY_WARNING : SEVERITY_CRITICAL,
+			CONFIDENCE_CERTAIN);
 	const struct kernel_thing *log = s->log;
 
 	f->title = judge_text(j,
@@ -183,7 +180,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 	struct kernel_things things;
 	bool sad = false;
 
-	kernel_fold(m, kinds, NULL, &things);
+	kernel_fold(j, m, kinds, NULL, &things);
 	for (table_each(const struct mount, mt, t)) {
 		struct stopped s = { .dev = mt->dev, .device = device_of(m, t, mt), .mount = mt };
 		bool turned = mt->turned_read_only && !asked_for(t, mt->dev);
@@ -198,7 +195,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 		if (things.at[i].of[STOPPED].n > 0 && !told(j, from, things.at[i].name))
 			sad |= report_past(j, m, &things.at[i]);
 	}
-	return sad ? VERDICT_SAD : VERDICT_FINE;
+	return kernel_verdict(j, &things, sad);
 }
 
 const struct check check_kernel_read_only = {

@@ -60,7 +60,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 	struct kernel_things things;
 	bool sad = false;
 
-	kernel_fold(m, kinds, NULL, &things);
+	kernel_fold(j, m, kinds, NULL, &things);
 	for (size_t i = 0; i < things.n; i++) {
 		const struct kernel_thing *one = &things.at[i];
 
@@ -69,7 +69,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 		report(j, m, one, suppressed(&things));
 		sad = true;
 	}
-	return sad ? VERDICT_SAD : VERDICT_FINE;
+	return kernel_verdict(j, &things, sad);
 }
 
 const struct check check_kernel_segfaults = {

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/disks.h"
 
+#include "base/cursor.h"
+#include "sample/disk_name.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -45,6 +48,76 @@ const struct disk_load *disks_whole(const struct disks_model *dm, const struct d
 	return best;
 }
 
+const struct disk_load *disks_mounted(
+	const struct disks_model *dm, uint64_t dev, const char *source)
+{
+	static const char mapper[] = "/dev/mapper/";
+	const struct disk_load *d = disks_find(dm, dev);
+
+	if (d || strncmp(source, "/dev/", 5) != 0)
+		return d;
+	for (size_t i = 0; dm && i < dm->n; i++) {
+		if (dm->disk[i].map[0] && strncmp(source, mapper, sizeof(mapper) - 1) == 0 &&
+			strcmp(source + sizeof(mapper) - 1, dm->disk[i].map) == 0)
+			return &dm->disk[i];
+	}
+	return disks_named(dm, source);
+}
+
+/* It goes on without one of those below it. */
+static bool can_lose(const struct disk_load *d)
+{
+	return strcmp(d->made_by, "mpath") == 0 ||
+	       (strncmp(d->made_by, "raid", 4) == 0 && strcmp(d->made_by, "raid0") != 0);
+}
+
+/* Stacks are a few high; what a stranger's capture claims is looked at for a bounded time. */
+enum { REST_DEEP = 8, REST_STEPS = 512 };
+
+static enum disks_rest rest_at(const struct disks_model *dm, const struct disk_load *d,
+	struct span disk, unsigned int deep, unsigned int *steps)
+{
+	enum disks_rest best = REST_NOT;
+
+	if (disk_name_within(span_of(d->name), disk))
+		return REST_NEEDS;
+	d = disks_whole(dm, d);
+	struct cursor c = cursor_span(span_of(d->below));
+	struct span word;
+
+	while (deep > 0 && best != REST_NEEDS && cursor_word(&c, &word) && *steps > 0) {
+		enum disks_rest one = disk_name_within(word, disk) ? REST_NEEDS : REST_NOT;
+
+		--*steps;
+		for (size_t i = 0; i < dm->n && one == REST_NOT; i++) {
+			if (span_eq(word, dm->disk[i].name))
+				one = rest_at(dm, &dm->disk[i], disk, deep - 1, steps);
+		}
+		best = one > best ? one : best;
+	}
+	return best == REST_NEEDS && can_lose(d) ? REST_OUTLIVES : best;
+}
+
+enum disks_rest disks_rest(
+	const struct disks_model *dm, const struct disk_load *d, const char *name)
+{
+	unsigned int steps = REST_STEPS;
+
+	return rest_at(dm, d, span_of(name), REST_DEEP, &steps);
+}
+
+bool disks_is_path(const struct disks_model *dm, const char *name)
+{
+	for (size_t i = 0; dm && i < dm->n; i++) {
+		const struct disk_load *d = &dm->disk[i];
+
+		if (strcmp(d->made_by, "mpath") == 0 && strcmp(d->name, name) != 0 &&
+			disks_rest(dm, d, name) != REST_NOT)
+			return true;
+	}
+	return false;
+}
+
 /* Mean time of one request of those that completed over the look. */
 static struct reading mean_wait(
 	const struct model *m, const struct disk *d, unsigned int wait, unsigned int count)
@@ -87,6 +160,9 @@ static struct disk_load load_of(const struct model *m, const struct table *t, co
 		.row = d,
 		.name = table_text(t, d->name),
 		.partition = d->partition,
+		.below = table_text(t, d->below),
+		.made_by = table_text(t, d->made_by),
+		.map = table_text(t, d->map),
 		.reads_per_s = model_rate(m, TABLE_disk, d, DISK_reads),
 		.writes_per_s = model_rate(m, TABLE_disk, d, DISK_writes),
 		.read_bytes_per_s = model_rate(m, TABLE_disk, d, DISK_read_bytes),

@@ -9,6 +9,7 @@ struct disk_load {
 	const struct disk *row; /* of the frame's disk table */
 	const char *name;
 	bool partition;
+	const char *below, *made_by, *map; /* of maps and arrays, as the table has them; "" */
 	bool quiet;               /* nothing completed over the look and nothing in flight */
 	struct reading completed; /* requests over the look, reads and writes */
 	struct reading reads_per_s, writes_per_s;
@@ -38,5 +39,22 @@ const struct disk_load *disks_whole(const struct disks_model *dm, const struct d
 
 /* The same by name: "sda1", "/dev/sda1". */
 const struct disk_load *disks_named(const struct disks_model *dm, const char *name);
+
+/* The device that a mount is of: by its number, else by "/dev/sda1", "/dev/mapper/x"; NULL. */
+const struct disk_load *disks_mounted(
+	const struct disks_model *dm, uint64_t dev, const char *source);
+
+enum disks_rest {
+	REST_NOT,
+	REST_OUTLIVES, /* through an array or paths that can lose it */
+	REST_NEEDS,
+};
+
+/* Does d lie on the disk of that name, which may be gone, through maps, arrays and partitions? */
+enum disks_rest disks_rest(
+	const struct disks_model *dm, const struct disk_load *d, const char *name);
+
+/* Is the disk of that name one of the paths of a multipath map? */
+bool disks_is_path(const struct disks_model *dm, const char *name);
 
 #endif

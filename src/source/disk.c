@@ -4,7 +4,11 @@
 #include "source/source.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+
+/* Maps and arrays of which it is read what is below them: a folder and two short files for each. */
+enum { STACKED_MAX = 256 };
 
 enum { SKIP = DISK_COLUMNS, NS_PER_MS = 1000000, SECTOR = 512 };
 
@@ -114,6 +118,64 @@ static int mark_partitions(struct table *t, const struct strbuf *names)
 	return 0;
 }
 
+/* The first line of a file below /sys/block/NAME, up to end (0: all of it), into column. */
+static void take_word(struct probe *p, struct table *t, struct disk *d, const char *file, char end,
+	unsigned int column)
+{
+	char path[160], text[256];
+
+	snprintf(path, sizeof(path), "sys/block/%.64s/%s", table_text(t, d->name), file);
+	int n = probe_line(p, path, text, sizeof(text));
+	const char *stop = n > 0 && end ? memchr(text, end, (size_t)n) : NULL;
+
+	if (n > 0)
+		row_put(t->schema, d, column,
+			table_intern(t, text, stop ? (size_t)(stop - text) : (size_t)n));
+}
+
+/* What a map or an array lies on; a disk that vanished is still named there. */
+static void take_below(struct probe *p, struct table *t, struct disk *d)
+{
+	auto_strbuf names = { 0 }, joined = { 0 };
+	char path[96];
+
+	snprintf(path, sizeof(path), "sys/block/%.64s/slaves", table_text(t, d->name));
+	if (host_list(p->host, path, &names) < 0)
+		return;
+	for (const char *name = NULL; (name = host_next_name(&names, name));) {
+		if (joined.len)
+			strbuf_putc(&joined, ' ');
+		strbuf_add(&joined, name, strlen(name));
+	}
+	if (!joined.failed)
+		row_put(t->schema, d, DISK_below,
+			table_intern(t, strbuf_text(&joined), joined.len));
+}
+
+static void read_stacks(struct probe *p, struct table *t)
+{
+	size_t n = 0;
+
+	for (table_each(struct disk, d, t)) {
+		struct span name = span_of(table_text(t, d->name));
+		bool map = span_starts(name, "dm-"), array = span_starts(name, "md");
+
+		if (d->partition || (!map && !array))
+			continue;
+		if (n++ == STACKED_MAX || probe_late(p)) {
+			t->cell[DISK_below] = STATE_LATE;
+			return;
+		}
+		take_below(p, t, d);
+		if (map) {
+			take_word(p, t, d, "dm/uuid", '-', DISK_made_by);
+			take_word(p, t, d, "dm/name", '\0', DISK_map);
+		} else {
+			take_word(p, t, d, "md/level", '\0', DISK_made_by);
+		}
+	}
+}
+
 static int read_disk(struct probe *p)
 {
 	struct table *t = probe_table(p, TABLE_disk);
@@ -130,6 +192,8 @@ static int read_disk(struct probe *p)
 		err = mark_partitions(t, &names);
 	if (err < 0)
 		t->cell[DISK_partition] = (uint8_t)state_of_errno(err);
+	else
+		read_stacks(p, t);
 	return 0;
 }
 

@@ -5,21 +5,31 @@
  */
 #include "source/klog_event.h"
 
+#include "sample/disk_name.h"
 #include "source/source.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define HOUR_NS (3600ull * 1000000000u)
+/* The kernel tells a failed command and its request at once, and then the maps above it. */
+#define SAME_REQUEST_NS 1000000000u
 
-/* A log of ever new names is searched line by line through what is there: bounded. */
-enum { EVENTS_MAX = 1024, DEVICE_MAX = 64 };
+/*
+ * A log of ever new names is searched line by line through what is there: bounded. When there is no
+ * room, a quarter of the kind that has most rows, its oldest, becomes one row without a name: so a
+ * flood hides neither its own newest nor what is of another kind.
+ */
+enum { EVENTS_MAX = 1024, DEVICE_MAX = 64, KINDS_MAX = 32, FOLD_PART = 4 };
 
 struct event_log {
 	struct table *t;
 	bool stalled; /* the line before told of a stall, and not of its CPU */
 	struct klog_line stall_line;
 	struct klog_found stall;
+	bool reads_or_writes; /* the last SCSI command that failed */
+	uint64_t command_ns;
 };
 
 static bool same_hour(const struct klog_event *e, const struct klog_line *l)
@@ -37,27 +47,106 @@ static struct klog_event *row_of(struct table *t, const struct klog_line *l,
 		struct klog_event *e = table_at(t, i);
 
 		if (e->kind == key->kind && e->device == key->device && e->comm == key->comm &&
-			row_has(e->has, KLOG_EVENT_cpu) == f->has_cpu &&
+			e->folded == 0 && row_has(e->has, KLOG_EVENT_cpu) == f->has_cpu &&
 			(!f->has_cpu || e->cpu == f->cpu) && same_hour(e, l))
 			return e;
 	}
 	return NULL;
 }
 
+/* The kind that most rows are of, and how many. */
+static text_t crowded_kind(const struct table *t, size_t *ret_rows)
+{
+	struct {
+		text_t kind;
+		size_t rows;
+	} seen[KINDS_MAX] = { 0 };
+	size_t n = 0, most = 0;
+
+	for (table_each(const struct klog_event, e, t)) {
+		size_t i = 0;
+
+		while (i < n && seen[i].kind != e->kind)
+			i++;
+		if (i == KINDS_MAX)
+			continue;
+		n += i == n;
+		seen[i].kind = e->kind;
+		if (++seen[i].rows > seen[most].rows)
+			most = i;
+	}
+	*ret_rows = seen[most].rows;
+	return seen[most].kind;
+}
+
+static void add_events(const struct schema *schema, struct klog_event *e, uint64_t n)
+{
+	if (__builtin_add_overflow(n, e->n, &n))
+		n = UINT64_MAX;
+	row_put(schema, e, KLOG_EVENT_n, n);
+}
+
+/* into, the older row, becomes nobody's and takes what e, the next, counted. */
+static void fold(const struct schema *schema, struct klog_event *into, const struct klog_event *e)
+{
+	if (into->folded == 0) {
+		struct klog_event plain = { .kind = into->kind };
+
+		row_put(schema, &plain, KLOG_EVENT_sequence, into->sequence);
+		row_put(schema, &plain, KLOG_EVENT_kind, into->kind);
+		row_put(schema, &plain, KLOG_EVENT_n, into->n);
+		row_put(schema, &plain, KLOG_EVENT_folded, 1);
+		if (row_has(into->has, KLOG_EVENT_first_ns))
+			row_put(schema, &plain, KLOG_EVENT_first_ns, into->first_ns);
+		if (row_has(into->has, KLOG_EVENT_last_ns))
+			row_put(schema, &plain, KLOG_EVENT_last_ns, into->last_ns);
+		*into = plain;
+	}
+	add_events(schema, into, e->n);
+	row_put(schema, into, KLOG_EVENT_folded, into->folded + 1);
+	if (row_has(e->has, KLOG_EVENT_last_ns) && e->last_ns >= into->last_ns)
+		row_put(schema, into, KLOG_EVENT_last_ns, e->last_ns);
+}
+
+/* Rows stand in the order of their first event, so a kind's first ones are its oldest. */
+static void make_room(struct table *t)
+{
+	size_t rows, n = 0, folded = 0;
+	text_t kind = crowded_kind(t, &rows);
+	struct klog_event *into = NULL;
+
+	for (size_t i = 0; i < t->n; i++) {
+		struct klog_event *e = table_at(t, i);
+
+		if (e->kind == kind && folded <= rows / FOLD_PART) {
+			folded++;
+			if (into) {
+				fold(t->schema, into, e);
+				continue;
+			}
+			into = table_at(t, n);
+		}
+		*(struct klog_event *)table_at(t, n++) = *e;
+	}
+	t->lost += t->n - n;
+	table_cut(t, n);
+}
+
 static int count(struct event_log *log, const struct klog_line *l, const struct klog_found *f)
 {
 	struct table *t = log->t;
+	size_t before = table_bytes(t);
 	struct klog_event key = {
 		.kind = table_intern(t, f->kind, strlen(f->kind)),
 		.device = klog_intern(t, l, span_upto(f->device, DEVICE_MAX)),
 		.comm = klog_intern(t, l, f->comm),
 	};
-	struct klog_event *e = row_of(t, l, &key, f);
+	/* A name that is new has no row: a flood of them is not searched for. */
+	bool known = table_bytes(t) == before;
+	struct klog_event *e = known ? row_of(t, l, &key, f) : NULL;
 
-	if (!e && t->n == EVENTS_MAX) {
-		t->lost++;
-		return 0;
-	}
+	if (!e && t->n >= EVENTS_MAX)
+		make_room(t);
 	if (!e) {
 		e = table_add(t);
 		if (!e)
@@ -80,11 +169,7 @@ static int count(struct event_log *log, const struct klog_line *l, const struct 
 	if (f->what.len)
 		row_put(t->schema, e, KLOG_EVENT_what,
 			klog_intern(t, l, span_upto(f->what, DEVICE_MAX)));
-	uint64_t n = e->n;
-
-	if (__builtin_add_overflow(n, f->n ? f->n : 1, &n))
-		n = UINT64_MAX;
-	row_put(t->schema, e, KLOG_EVENT_n, n);
+	add_events(t->schema, e, f->n ? f->n : 1);
 	return 0;
 }
 
@@ -122,26 +207,6 @@ static bool is_news(
 	return false;
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-/* name is disk, or a partition of it: "sda1", and "nvme0n1p1" where disk ends with a digit. */
-static bool is_part(const char *name, struct span disk)
-{
-	size_t len = strlen(name);
-
-	if (len < disk.len || memcmp(name, disk.at, disk.len) != 0)
-		return false;
-	name += disk.len;
-	if (*name == '\0')
-		return true;
-	if (is_digit(disk.at[disk.len - 1]) && *name++ != 'p')
-		return false;
-	return *name && strspn(name, "0123456789") == strlen(name);
-}
-
 /*
  * A disk came: what its name meant before was another one.
  *
@@ -163,10 +228,18 @@ static void forget_other_disk(struct table *t, struct span s)
 	for (size_t i = 0; i < t->n; i++) {
 		struct klog_event *e = table_at(t, i);
 
-		if (!is_part(table_text(t, e->device), disk))
+		if (!disk_name_within(span_of(table_text(t, e->device)), disk))
 			*(struct klog_event *)table_at(t, n++) = *e;
 	}
 	table_cut(t, n);
+}
+
+/* Not known to be more than a discard or the like. */
+static bool is_refused(
+	const struct event_log *log, const struct klog_line *l, const struct klog_found *f)
+{
+	return f->refused &&
+	       !(log->reads_or_writes && l->at_ns - log->command_ns <= SAME_REQUEST_NS);
 }
 
 static int take_line(struct event_log *log, const struct klog_line *l)
@@ -182,7 +255,10 @@ static int take_line(struct event_log *log, const struct klog_line *l)
 	if (err < 0)
 		return err;
 	if (!find(l->text, &f)) {
-		forget_other_disk(log->t, l->text);
+		if (klog_command(l->text, &log->reads_or_writes))
+			log->command_ns = l->at_ns;
+		else
+			forget_other_disk(log->t, l->text);
 		return 0;
 	}
 	if (strcmp(f.kind, KLOG_RCU_STALL) == 0 && !f.has_cpu) {
@@ -191,7 +267,7 @@ static int take_line(struct event_log *log, const struct klog_line *l)
 		log->stall = f;
 		return 0;
 	}
-	return is_news(log, l, &f) ? count(log, l, &f) : 0;
+	return is_news(log, l, &f) && !is_refused(log, l, &f) ? count(log, l, &f) : 0;
 }
 
 /*
@@ -214,6 +290,9 @@ int klog_event_parse(const char *buf, size_t len, struct table *t)
 		err = take_line(&log, &line);
 	if (err == 0 && log.stalled)
 		err = count(&log, &log.stall_line, &log.stall);
+	if (t->lost > 0)
+		snprintf(t->why, sizeof(t->why),
+			"too many different events: the oldest are summed up");
 	t->lost += r.lost;
 	return err;
 }

@@ -14,6 +14,7 @@ struct klog_found {
 	uint64_t n; /* 0 is taken for 1 */
 	uint64_t pid, cpu;
 	bool has_pid, has_cpu;
+	bool refused; /* a request without a name, which the device may not know: klog_command() */
 };
 
 /*
@@ -27,6 +28,15 @@ bool klog_find_machine(struct span s, struct klog_found *ret); /* mce, EDAC, APE
 bool klog_find_crash(struct span s, struct klog_found *ret);   /* faults of programs */
 bool klog_find_link(struct span s, struct klog_found *ret);    /* network interfaces */
 
+/*
+ * The line before a failed request that tells its SCSI command; *ret_data: it reads or writes.
+ *
+ *   sd 0:0:0:101: [sdj] tag#0 CDB: Write same(16) 93 08 00 ...
+ *   sd 0:0:0:0: [sda] CDB:                                     and, a line of its own until 3.18,
+ *   Read(10): 28 00 00 ...                                     drivers/scsi/constants.c
+ */
+bool klog_command(struct span s, bool *ret_data);
+
 /* The CPU of the line after a stall: "rcu: \t1-....: (5249 ticks", "\t3-...: (0 ticks". */
 bool klog_stalled_cpu(struct span s, uint64_t *ret_cpu);
 
@@ -39,12 +49,6 @@ static inline bool klog_has(struct span s, const char *text)
 	size_t at;
 
 	return span_find(s, text, &at);
-}
-
-/* A literal as a span. */
-static inline struct span klog_word(const char *text)
-{
-	return (struct span){ text, __builtin_strlen(text) };
 }
 
 #endif

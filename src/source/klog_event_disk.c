@@ -7,6 +7,9 @@
  *   blk_update_request: critical medium error, dev sda, sector 12 [op 0x0:(READ) ...]  4.0 to 5.15
  *   print_req_error: I/O error, dev sda, sector 12                                  4.14 to 5.2
  *   I/O error, dev sda, sector 12 op 0x0:(READ) flags 0x80700 phys_seg 1 prio class 2   since 5.16
+ *       instead of "I/O" it may be "timeout", "critical space allocation", "recoverable transport",
+ *       "critical target", "critical nexus" ("reservation conflict" since 6.4), "critical medium",
+ *       "protection" and, since 4.13, what block/blk-core.c, blk_errors[] has
  *   Buffer I/O error on device sda1, logical block 3            also "on dev", and ", lost async
  *                                                               page write" at its end
  *   lost page write due to I/O error on sda1                                        until 4.0
@@ -54,11 +57,25 @@ static struct span last_part(struct span s)
 }
 
 /* Requests that a device need not know; file systems try them and do without. */
-static bool is_optional(struct span error, struct span rest)
+static bool is_optional(struct span rest)
 {
-	return span_eq(error, "operation not supported") || klog_has(rest, "(DISCARD)") ||
-	       klog_has(rest, "(SECURE_ERASE)") || klog_has(rest, "(WRITE_ZEROES)") ||
-	       klog_has(rest, "(WRITE_SAME)");
+	return klog_has(rest, "(DISCARD)") || klog_has(rest, "(SECURE_ERASE)") ||
+	       klog_has(rest, "(WRITE_ZEROES)") || klog_has(rest, "(WRITE_SAME)");
+}
+
+/* Of whom asked, not of the device: another host holds it, or the request asked to fail early. */
+static bool is_askers(struct span error)
+{
+	static const char *const words[] = { "operation not supported", "critical nexus",
+		"reservation conflict", "nonblocking retry", "dm internal retry",
+		"open zones exceeded", "active zones exceeded", "duration limit exceeded",
+		"invalid" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (span_eq(error, words[i]))
+			return true;
+	}
+	return false;
 }
 
 /* "... error, dev sda, sector 12" */
@@ -71,7 +88,9 @@ static bool find_request(struct span s, struct klog_found *ret)
 		return false;
 	ret->kind = KLOG_IO;
 	ret->what = last_part(span_upto(s, at));
-	return !is_optional(ret->what, span_from(s, at));
+	/* Until 5.2 the request has no name: many a refused one is a discard. */
+	ret->refused = span_eq(ret->what, "critical target") && !klog_has(s, " op 0x");
+	return !is_askers(ret->what) && !is_optional(span_from(s, at));
 }
 
 static bool find_buffer(struct span s, struct klog_found *ret)
@@ -107,7 +126,7 @@ static bool find_nvme(struct span s, struct klog_found *ret)
 		if (!klog_has(s, lines[i].has))
 			continue;
 		ret->kind = KLOG_DRIVER;
-		ret->what = klog_word(lines[i].what);
+		ret->what = span_of(lines[i].what);
 		return true;
 	}
 	return false;
@@ -123,6 +142,20 @@ static bool find_ata(struct span s, struct klog_found *ret)
 	ret->kind = KLOG_DRIVER;
 	ret->device = span_upto(s, at);
 	ret->what = span_from(s, at + sizeof(failed) - 1);
+	return true;
+}
+
+bool klog_command(struct span s, bool *ret_data)
+{
+	static const char mark[] = " CDB: ";
+	size_t at;
+
+	if (span_find(s, mark, &at))
+		s = span_from(s, at + sizeof(mark) - 1);
+	else if (!span_starts(s, "Read(") && !span_starts(s, "Write(") &&
+		 !span_starts(s, "Write same(") && !span_starts(s, "Unmap"))
+		return false;
+	*ret_data = span_starts(s, "Read(") || span_starts(s, "Write(");
 	return true;
 }
 
@@ -219,7 +252,7 @@ static bool find_xfs(struct span s, struct klog_found *ret)
 		if (!klog_has(s, lines[i].has))
 			continue;
 		ret->kind = lines[i].kind;
-		ret->what = klog_word(lines[i].what);
+		ret->what = span_of(lines[i].what);
 		return true;
 	}
 	return false;
@@ -252,7 +285,7 @@ static bool find_journal(struct span s, struct klog_found *ret)
 	if (span_find_last(ret->device, "-", &at) && !span_eq(span_upto(ret->device, at), "dm"))
 		ret->device = span_upto(ret->device, at);
 	ret->kind = KLOG_FS;
-	ret->what = klog_word("journal aborted");
+	ret->what = span_of("journal aborted");
 	return true;
 }
 

@@ -14,6 +14,7 @@
  *   EDAC MC0: 1 CE memory read error on CPU_SrcID#0_Chan#1_DIMM#0 (channel:1 ...)
  *   {1}[Hardware Error]: event severity: corrected
  *   pcieport 0000:00:1c.0: [AER: ]PCIe Bus Error: severity=Corrected, type=Physical Layer, ...
+ *       "Uncorrected (Non-Fatal)", "Uncorrected (Fatal)"; since 6.8 "Correctable", "Uncorrectable"
  *   Memory failure: 0x1234: recovery action for dirty page: Recovered
  *       arch/x86/kernel/cpu/mce/core.c, drivers/edac/edac_mc.c, drivers/firmware/efi/cper.c,
  *       drivers/pci/pcie/aer.c, mm/memory-failure.c
@@ -21,6 +22,7 @@
  *   comm[123]: segfault at 0 ip 0000... sp 0000... error 4 in libc.so[...]
  *   [traps: ]comm[123] general protection[ fault] ip:... sp:... error:0 in prog[...]
  *   traps: comm[123] trap invalid opcode ip:... sp:... error:0 in prog[...]
+ *   comm[123]: segfault (11) at 0 nip 10000 lr 10000 code 1 in prog[...]          powerpc
  *   comm[123]: unhandled level 2 translation fault (11) at 0x0, esr 0x92000046     arm64
  *       arch/x86/mm/fault.c, arch/x86/kernel/traps.c, arch/arm64/kernel/traps.c
  *
@@ -143,7 +145,7 @@ static bool find_mce(struct span s, struct klog_found *ret)
 	size_t at, colon;
 	uint64_t status = 0;
 
-	ret->device = klog_word("CPU");
+	ret->device = span_of("CPU");
 	if (klog_has(s, "Machine check events logged")) {
 		ret->kind = KLOG_CORRECTED;
 		return true;
@@ -202,7 +204,7 @@ static bool find_severity(struct span s, struct klog_found *ret)
 	if (span_find(s, apei, &at)) {
 		struct span word = span_from(s, at + sizeof(apei) - 1);
 
-		ret->device = klog_word("firmware");
+		ret->device = span_of("firmware");
 		ret->kind = is_corrected(word) ? KLOG_CORRECTED : KLOG_UNCORRECTED;
 		return !span_starts(word, "info");
 	}
@@ -213,8 +215,10 @@ static bool find_severity(struct span s, struct klog_found *ret)
 	size_t blank;
 
 	ret->device = span_find_last(who, " ", &blank) ? span_from(who, blank + 1) : who;
-	ret->kind = is_corrected(span_from(s, at + sizeof(aer) - 1)) ? KLOG_CORRECTED
-								     : KLOG_UNCORRECTED;
+	s = span_from(s, at + sizeof(aer) - 1);
+	ret->kind = is_corrected(s) ? KLOG_CORRECTED : KLOG_UNCORRECTED;
+	if (klog_has(s, "(Fatal)"))
+		ret->what = span_of("fatal");
 	return true;
 }
 
@@ -226,7 +230,7 @@ bool klog_find_machine(struct span s, struct klog_found *ret)
 		return find_edac(s, ret);
 	if (span_starts(s, "Memory failure: ") && klog_has(s, ": recovery action for ")) {
 		ret->kind = KLOG_UNCORRECTED;
-		ret->device = klog_word("memory");
+		ret->device = span_of("memory");
 		return true;
 	}
 	return find_severity(s, ret);
@@ -241,6 +245,7 @@ bool klog_find_crash(struct span s, struct klog_found *ret)
 		const char *text, *what;
 	} faults[] = {
 		{ "]: segfault at ", "segfault" },
+		{ "]: segfault (", "segfault" },
 		{ "] general protection", "general protection" },
 		{ "] trap ", "trap" },
 		{ "]: unhandled ", "unhandled" },
@@ -259,7 +264,7 @@ bool klog_find_crash(struct span s, struct klog_found *ret)
 	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
 		if (!span_find_last(head, faults[i].text, &at))
 			continue;
-		ret->what = klog_word(faults[i].what);
+		ret->what = span_of(faults[i].what);
 		return take_process(without(span_upto(s, at + 1), "traps: "), ret);
 	}
 	return false;

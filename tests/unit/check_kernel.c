@@ -1,204 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "check/check.h"
-#include "sample/klog_kind.h"
-#include "tests/unit/build.h"
+#include "tests/unit/build_kernel.h"
 
-extern const struct check check_kernel_io_errors, check_kernel_read_only, check_kernel_raid,
-	check_kernel_lockup, check_kernel_hung_task, check_kernel_machine_check,
-	check_kernel_segfaults, check_kernel_link_flaps;
+#include <stdio.h>
 
-#define DEV(major, minor) ((uint64_t)(major) << 32 | (minor))
-#define HOUR (3600 * SECOND)
-#define UP (100 * HOUR)
-
-/* A host that is up for 100 hours. */
-static void begin(struct scene *s)
-{
-	scene_start(s);
-	s->was.boottime_ns = UP - 2 * SECOND;
-	s->now.boottime_ns = UP;
-}
-
-/* n events age_ns ago; a name of a segfault is a program's. */
-static struct klog_event *add_event(
-	struct scene *s, const char *kind, const char *name, uint64_t n, uint64_t age_ns)
-{
-	struct klog_event *e = build_row(&s->now, TABLE_klog_event);
-	bool crash = strcmp(kind, KLOG_SEGFAULT) == 0 || strcmp(kind, KLOG_SOFT_LOCKUP) == 0;
-
-	e->sequence = s->now.at[TABLE_klog_event]->n;
-	e->kind = build_text(&s->now, TABLE_klog_event, kind);
-	if (crash)
-		e->comm = build_text(&s->now, TABLE_klog_event, name);
-	else
-		e->device = build_text(&s->now, TABLE_klog_event, name);
-	e->n = n;
-	e->first_ns = e->last_ns = UP - age_ns;
-	return e;
-}
-
-static void add_disk(struct scene *s, uint64_t dev, const char *name, bool partition)
-{
-	struct disk *was = build_row(&s->was, TABLE_disk), *now = build_row(&s->now, TABLE_disk);
-
-	was->dev = now->dev = dev;
-	now->name = build_text(&s->now, TABLE_disk, name);
-	now->partition = partition;
-}
-
-static struct mount *add_mount(
-	struct scene *s, uint64_t id, uint64_t dev, const char *target, const char *type)
-{
-	struct mount *m = build_row(&s->now, TABLE_mount);
-
-	m->id = id;
-	m->dev = dev;
-	m->target = build_text(&s->now, TABLE_mount, target);
-	m->fstype = build_text(&s->now, TABLE_mount, type);
-	return m;
-}
-
-static const struct finding *only(struct scene *s, const struct check *c, enum severity severity)
-{
-	assert_int_equal(scene_judge(s, c), VERDICT_SAD);
-	assert_int_equal(s->judgement.n_findings, 1);
-	const struct finding *f = s->judgement.finding[0];
-
-	assert_string_equal(f->id, c->id);
-	assert_int_equal(f->severity, severity);
-	assert_true(f->n_culprits > 0 && f->n_evidence > 0 && f->n_todo > 0);
-	assert_true(f->title[0] && f->cause[0] && f->refuted_if[0]);
-	return f;
-}
-
-static void a_failing_disk(void **state UNUSED)
-{
-	struct scene s;
-
-	begin(&s);
-	build_table(&s.now, TABLE_klog_event);
-	assert_int_equal(scene_judge(&s, &check_kernel_io_errors), VERDICT_FINE);
-	add_disk(&s, DEV(8, 0), "sda", false);
-	add_disk(&s, DEV(8, 1), "sda1", true);
-	add_mount(&s, 3, DEV(8, 1), "/data", "ext4");
-	add_event(&s, KLOG_IO, "fd0", 40, SECOND);
-	add_event(&s, KLOG_IO, "sr0", 40, SECOND);
-	assert_int_equal(scene_judge(&s, &check_kernel_io_errors), VERDICT_FINE);
-	/* Yesterday's only error is over; ten are not. */
-	struct klog_event *e = add_event(&s, KLOG_IO, "sda", 9, 20 * HOUR);
-
-	only(&s, &check_kernel_io_errors, SEVERITY_INFO);
-	e->n = 10;
-	only(&s, &check_kernel_io_errors, SEVERITY_WARNING);
-	e->last_ns = UP - 25 * HOUR;
-	assert_int_equal(scene_judge(&s, &check_kernel_io_errors), VERDICT_FINE);
-	e->last_ns = UP - HOUR;
-	e->n = 1;
-	const struct finding *f = only(&s, &check_kernel_io_errors, SEVERITY_WARNING);
-
-	assert_string_equal(f->culprits[0].name, "sda");
-	assert_string_equal(f->victims[0].name, "/data");
-	/* The partition's lost pages are the disk's. */
-	add_event(&s, KLOG_LOST_WRITE, "sda1", 3, SECOND);
-	f = only(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
-	assert_string_equal(f->culprits[0].name, "sda");
-	scene_end(&s);
-}
-
-static void hiccups_and_what_was_pulled_out(void **state UNUSED)
-{
-	struct scene s;
-
-	begin(&s);
-	add_disk(&s, DEV(259, 0), "nvme0n1", false);
-	struct klog_event *e = add_event(&s, KLOG_DRIVER, "nvme0", 2, SECOND);
-
-	e->what = build_text(&s.now, TABLE_klog_event, "timeout");
-	const struct finding *f = only(&s, &check_kernel_io_errors, SEVERITY_INFO);
-
-	assert_string_equal(f->culprits[0].name, "nvme0n1");
-	e->n = 3;
-	only(&s, &check_kernel_io_errors, SEVERITY_WARNING);
-	add_mount(&s, 3, DEV(259, 0), "/", "ext4");
-	only(&s, &check_kernel_io_errors, SEVERITY_WARNING);
-	e->what = build_text(&s.now, TABLE_klog_event, "controller is down");
-	only(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
-	scene_end(&s);
-
-	begin(&s);
-	add_disk(&s, DEV(8, 0), "sda", false);
-	add_event(&s, KLOG_LOST_WRITE, "sdb", 100, SECOND);
-	only(&s, &check_kernel_io_errors, SEVERITY_INFO);
-	add_event(&s, KLOG_IO, "loop0", 100, SECOND);
-	scene_judge(&s, &check_kernel_io_errors);
-	assert_int_equal(s.judgement.n_findings, 2);
-	assert_int_equal(s.judgement.finding[1]->severity, SEVERITY_INFO);
-	scene_end(&s);
-}
-
-/* A log without times (dmesg -T) tells that it was, not when. */
-static void unknown_age(void **state UNUSED)
-{
-	struct scene s;
-
-	begin(&s);
-	add_disk(&s, DEV(8, 0), "sda", false);
-	struct klog_event *e = add_event(&s, KLOG_IO, "sda", 100, 0);
-
-	e->first_ns = e->last_ns = 0;
-	build_unset(e, KLOG_EVENT_first_ns);
-	build_unset(e, KLOG_EVENT_last_ns);
-	only(&s, &check_kernel_io_errors, SEVERITY_INFO);
-	assert_int_equal(scene_judge(&s, &check_kernel_segfaults), VERDICT_FINE);
-	scene_end(&s);
-}
-
-static void turned_read_only(void **state UNUSED)
-{
-	struct scene s;
-
-	begin(&s);
-	assert_int_equal(scene_judge(&s, &check_kernel_read_only), VERDICT_UNKNOWN);
-	add_disk(&s, DEV(8, 1), "sda1", true);
-	struct mount *m = add_mount(&s, 3, DEV(8, 1), "/data", "ext4");
-
-	assert_int_equal(scene_judge(&s, &check_kernel_read_only), VERDICT_FINE);
-	m->read_only = m->turned_read_only = 1;
-	only(&s, &check_kernel_read_only, SEVERITY_CRITICAL);
-	add_event(&s, KLOG_READ_ONLY, "sda1", 1, 50 * HOUR);
-	add_event(&s, KLOG_FS, "sda1", 2, 50 * HOUR);
-	const struct finding *f = only(&s, &check_kernel_read_only, SEVERITY_CRITICAL);
-
-	assert_string_equal(f->culprits[0].name, "/data");
-	assert_string_equal(f->culprits[1].name, "sda1");
-	/* It is this one's story alone. */
-	((struct klog_event *)table_at(s.now.at[TABLE_klog_event], 1))->last_ns = UP;
-	assert_int_equal(scene_judge(&s, &check_kernel_io_errors), VERDICT_FINE);
-	/* A stick. */
-	((struct mount *)s.now.at[TABLE_mount]->row)->target =
-		build_text(&s.now, TABLE_mount, "/media/stick");
-	only(&s, &check_kernel_read_only, SEVERITY_WARNING);
-	/* Another mount of it is read-only on purpose: then this one only looks so. */
-	add_mount(&s, 4, DEV(8, 1), "/ro", "ext4")->read_only = 1;
-	assert_int_equal(scene_judge(&s, &check_kernel_read_only), VERDICT_FINE);
-	scene_end(&s);
-}
-
-static void xfs_tells_only_the_log(void **state UNUSED)
-{
-	struct scene s;
-
-	begin(&s);
-	add_disk(&s, DEV(253, 0), "dm-0", false);
-	add_mount(&s, 3, DEV(253, 0), "/srv", "xfs");
-	add_event(&s, KLOG_READ_ONLY, "dm-0", 1, 2 * HOUR);
-	only(&s, &check_kernel_read_only, SEVERITY_CRITICAL);
-	add_event(&s, KLOG_MOUNTED, "dm-0", 1, HOUR);
-	only(&s, &check_kernel_read_only, SEVERITY_INFO); /* mended today */
-	((struct klog_event *)s.now.at[TABLE_klog_event]->row)->last_ns = UP - 30 * HOUR;
-	assert_int_equal(scene_judge(&s, &check_kernel_read_only), VERDICT_FINE);
-	scene_end(&s);
-}
+extern const struct check check_kernel_raid, check_kernel_lockup, check_kernel_hung_task,
+	check_kernel_machine_check, check_kernel_segfaults, check_kernel_link_flaps;
 
 static struct md *add_array(struct scene *s, const char *level, uint64_t members, uint64_t working)
 {
@@ -288,6 +95,39 @@ static void lockups(void **state UNUSED)
 	scene_end(&s);
 }
 
+/* Resumed, a guest complains of each CPU, and of each in several ways, all at once. */
+static void one_pause_of_many_cpus(void **state UNUSED)
+{
+	struct scene s;
+
+	begin(&s);
+	struct host_row *h = build_row(&s.now, TABLE_host);
+
+	h->hypervisor = 1;
+	for (unsigned int cpu = 0; cpu < 16; cpu++)
+		add_event(&s, KLOG_SOFT_LOCKUP, "swapper", 1, (30 + cpu) * SECOND)->cpu = cpu;
+	add_event(&s, KLOG_WORKQUEUE, "", 1, 31 * SECOND)->cpu = 3;
+	build_unset(add_event(&s, KLOG_RCU_STALL, "", 2, 20 * SECOND), KLOG_EVENT_cpu);
+	only(&s, &check_kernel_lockup, SEVERITY_INFO);
+	/* Again at once, of another task. */
+	struct klog_event *e = add_event(&s, KLOG_SOFT_LOCKUP, "loop", 1, 20 * SECOND);
+
+	e->cpu = 3;
+	only(&s, &check_kernel_lockup, SEVERITY_CRITICAL);
+	e->cpu = 16;
+	only(&s, &check_kernel_lockup, SEVERITY_INFO);
+	/* Again, 20 minutes before. */
+	e = add_event(&s, KLOG_RCU_STALL, "", 1, HOUR / 3);
+
+	only(&s, &check_kernel_lockup, SEVERITY_CRITICAL);
+	e->first_ns = e->last_ns = UP - 2 * HOUR;
+	only(&s, &check_kernel_lockup, SEVERITY_INFO);
+	/* Hardware has no such excuse. */
+	h->hypervisor = 0;
+	only(&s, &check_kernel_lockup, SEVERITY_CRITICAL);
+	scene_end(&s);
+}
+
 static void hung_tasks(void **state UNUSED)
 {
 	struct scene s;
@@ -349,6 +189,17 @@ static void hardware_errors(void **state UNUSED)
 	e->n = 9;
 	assert_int_equal(scene_judge(&s, &check_kernel_machine_check), VERDICT_FINE);
 	e->kind = build_text(&s.now, TABLE_klog_event, KLOG_UNCORRECTED);
+	/* What a device does not support is "uncorrected" too. */
+	only(&s, &check_kernel_machine_check, SEVERITY_WARNING);
+	e->n = 2;
+	only(&s, &check_kernel_machine_check, SEVERITY_INFO);
+	e->last_ns = UP - 25 * HOUR;
+	assert_int_equal(scene_judge(&s, &check_kernel_machine_check), VERDICT_FINE);
+	e->last_ns = UP;
+	e->what = build_text(&s.now, TABLE_klog_event, "fatal");
+	only(&s, &check_kernel_machine_check, SEVERITY_CRITICAL);
+	e->what = 0;
+	e->device = build_text(&s.now, TABLE_klog_event, "DIMM_A1");
 	only(&s, &check_kernel_machine_check, SEVERITY_CRITICAL);
 	e->last_ns = UP - 2 * HOUR;
 	only(&s, &check_kernel_machine_check, SEVERITY_WARNING);
@@ -409,17 +260,77 @@ static void links(void **state UNUSED)
 	e->last_ns = UP;
 	now->virtual = 1; /* containers end */
 	only(&s, &check_kernel_link_flaps, SEVERITY_INFO);
+	now->virtual = 0;
+	/* Of another namespace, gone, or no interface at all: "libfc: Link down". */
+	now->name = build_text(&s.now, TABLE_carrier, "eth1");
+	only(&s, &check_kernel_link_flaps, SEVERITY_INFO);
+	s.now.at[TABLE_carrier]->state = STATE_DENIED;
+	only(&s, &check_kernel_link_flaps, SEVERITY_WARNING);
+	scene_end(&s);
+}
+
+/* A card that is set up while the host boots. */
+static void links_of_a_boot(void **state UNUSED)
+{
+	struct scene s;
+
+	begin(&s);
+	s.now.boottime_ns = HOUR / 2;
+	struct klog_event *e = add_event(&s, KLOG_LINK_DOWN, "eth0", 4, 0);
+
+	e->first_ns = 20 * SECOND;
+	e->last_ns = 90 * SECOND;
+	assert_int_equal(scene_judge(&s, &check_kernel_link_flaps), VERDICT_FINE);
+	e->last_ns = 900 * SECOND;
+	only(&s, &check_kernel_link_flaps, SEVERITY_WARNING);
+	scene_end(&s);
+}
+
+/* What was summed up for want of room is not silence: who finds nothing else does not know. */
+static void events_without_names(void **state UNUSED)
+{
+	struct scene s;
+
+	begin(&s);
+	struct klog_event *e = add_event(&s, KLOG_SEGFAULT, "", 9000, HOUR);
+
+	row_set(&e->has, KLOG_EVENT_folded);
+	e->folded = 5000;
+	assert_int_equal(scene_judge(&s, &check_kernel_segfaults), VERDICT_UNKNOWN);
+	assert_int_equal(s.judgement.unknown_state, STATE_LATE);
+	/* Of that kind alone. */
+	assert_int_equal(scene_judge(&s, &check_kernel_machine_check), VERDICT_FINE);
+	add_event(&s, KLOG_SEGFAULT, "php-fpm", 5, SECOND);
+	only(&s, &check_kernel_segfaults, SEVERITY_WARNING);
+	scene_end(&s);
+
+	begin(&s);
+	e = add_event(&s, KLOG_SEGFAULT, "", 9000, 25 * HOUR);
+	e->folded = 5000;
+	assert_int_equal(scene_judge(&s, &check_kernel_segfaults), VERDICT_FINE);
+	scene_end(&s);
+}
+
+/* The last of a thousand programs is found behind the others. */
+static void many_programs(void **state UNUSED)
+{
+	struct scene s;
+	char name[16];
+
+	begin(&s);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "p%d", i);
+		add_event(&s, KLOG_SEGFAULT, name, 1, HOUR);
+	}
+	add_event(&s, KLOG_SEGFAULT, "php-fpm", 5, SECOND);
+	assert_string_equal(
+		only(&s, &check_kernel_segfaults, SEVERITY_WARNING)->culprits[0].name, "php-fpm");
 	scene_end(&s);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_failing_disk),
-		cmocka_unit_test(hiccups_and_what_was_pulled_out),
-		cmocka_unit_test(unknown_age),
-		cmocka_unit_test(turned_read_only),
-		cmocka_unit_test(xfs_tells_only_the_log),
 		cmocka_unit_test(degraded_arrays),
 		cmocka_unit_test(no_arrays),
 		cmocka_unit_test(lockups),
@@ -427,6 +338,10 @@ int main(void)
 		cmocka_unit_test(hardware_errors),
 		cmocka_unit_test(crashes),
 		cmocka_unit_test(links),
+		cmocka_unit_test(links_of_a_boot),
+		cmocka_unit_test(one_pause_of_many_cpus),
+		cmocka_unit_test(events_without_names),
+		cmocka_unit_test(many_programs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,7 +80,7 @@ static void disks(void **state UNUSED)
 	struct table *t = read_corpus("klog_event/disk-handmade");
 
 	assert_int_equal(count(t, KLOG_IO, "sda"), 3);
-	assert_int_equal(count(t, KLOG_IO, "sdb"), 1);
+	assert_int_equal(count(t, KLOG_IO, "sdb"), 0); /* nothing says that it was data */
 	assert_int_equal(count(t, KLOG_IO, "nvme0n1"), 1);
 	/* What a device need not know harms nobody. */
 	assert_int_equal(count(t, KLOG_IO, "sdc") + count(t, KLOG_IO, "loop1"), 0);
@@ -96,7 +96,30 @@ static void disks(void **state UNUSED)
 
 	for (table_each(const struct klog_event, e, t))
 		rows += e->first_ns > 7200000000000;
-	assert_int_equal(rows, 2);
+	assert_int_equal(rows, 6);
+	table_unref(t);
+}
+
+/* A refused request is data when its command or name says so; else many a discard is. */
+static void refused_requests(void **state UNUSED)
+{
+	static const struct {
+		const char *disk;
+		uint64_t errors;
+	} want[] = {
+		{ "sdj", 0 },
+		{ "dm-5", 0 }, /* write same, as a discard */
+		{ "sdk", 1 },
+		{ "sdl", 1 },     /* read, write */
+		{ "sdm", 0 },     /* seconds after the last command */
+		{ "nvme1n1", 1 }, /* with its name */
+		{ "sdn", 0 },     /* reserved by another host; asked to fail early */
+		{ "sdo", 1 },
+	};
+	struct table *t = read_corpus("klog_event/disk-handmade");
+
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
+		assert_int_equal(count(t, KLOG_IO, want[i].disk), want[i].errors);
 	table_unref(t);
 }
 
@@ -156,6 +179,12 @@ static void machines(void **state UNUSED)
 	assert_int_equal(count(t, KLOG_CORRECTED, "0000:00:1c.0"), 2);
 	assert_int_equal(count(t, KLOG_UNCORRECTED, "0000:01:00.0"), 1);
 	assert_int_equal(count(t, KLOG_UNCORRECTED, "memory"), 1);
+	assert_int_equal(count(t, KLOG_UNCORRECTED, "0000:00:1d.0"), 1);
+	for (table_each(const struct klog_event, e, t)) {
+		bool fatal = strcmp(table_text(t, e->device), "0000:00:1d.0") == 0;
+
+		assert_string_equal(table_text(t, e->what), fatal ? "fatal" : "");
+	}
 	table_unref(t);
 }
 
@@ -166,6 +195,7 @@ static void crashes_and_links(void **state UNUSED)
 	assert_int_equal(count(t, KLOG_SEGFAULT, "php-fpm"), 3);
 	assert_int_equal(count(t, KLOG_SEGFAULT, "a]: segfault"), 1);
 	assert_int_equal(count(t, KLOG_SEGFAULT, "arm"), 1);
+	assert_int_equal(count(t, KLOG_SEGFAULT, "ppc"), 1);
 	assert_int_equal(count(t, KLOG_SEGFAULT, "x"), 1);
 	assert_int_equal(count(t, KLOG_SEGFAULT, ""), 45);
 	assert_int_equal(count(t, KLOG_LINK_DOWN, "eth0"), 2);
@@ -214,20 +244,74 @@ static void another_disk_of_that_name(void **state UNUSED)
 	table_unref(t);
 }
 
-/* New names without end fill no memory, and are counted. */
-static void names_are_bounded(void **state UNUSED)
+/*
+ * New names without end fill no memory. What is newest stays, and what is of another kind; the
+ * oldest keep their number only.
+ */
+static void a_flood_hides_nothing_new(void **state UNUSED)
 {
-	static char log[1 << 20];
+	enum { EVENTS = 100000 };
+	const size_t size = 8 << 20;
+	auto_free char *log = malloc(size);
 	size_t len = 0;
 
-	for (int i = 0; i < 1500; i++)
-		len += (size_t)snprintf(log + len, sizeof(log) - len,
+	assert_non_null(log);
+	len += (size_t)snprintf(log, size, "3,1,1,-;I/O error, dev sda, sector 1 op 0x0:(READ)\n");
+	for (int i = 2; i < EVENTS; i++)
+		len += (size_t)snprintf(log + len, size - len,
 			"6,%d,%d,-;p%d[1]: segfault at 0 ip 0 sp 0 error 4\n", i, i, i);
+	len += (size_t)snprintf(log + len, size - len,
+		"3,%d,%d,-;I/O error, dev sdb, sector 1 op 0x0:(READ)\n", EVENTS, EVENTS);
 	struct table *t = table_new(schemas[TABLE_klog_event]);
 
 	assert_int_equal(parse_exact(log, len, klog_event_parse, t), 0);
-	assert_int_equal(t->n, 1024);
-	assert_int_equal(t->lost, 1500 - 1024);
+	assert_true(t->n <= 1024 && t->n > 700);
+	assert_true(t->lost > 90000 && t->why[0]);
+	assert_int_equal(count(t, KLOG_IO, "sda"), 1);
+	assert_int_equal(count(t, KLOG_IO, "sdb"), 1);
+	assert_int_equal(count(t, KLOG_SEGFAULT, NULL), EVENTS - 2);
+	size_t folded = 0;
+
+	for (table_each(const struct klog_event, e, t)) {
+		if (!row_has(e->has, KLOG_EVENT_folded))
+			continue;
+		folded++;
+		assert_int_equal(e->n, e->folded);
+		assert_string_equal(table_text(t, e->comm), "");
+		assert_int_equal(e->first_ns, 2000);
+		assert_true(e->last_ns > 90000000 && !row_has(e->has, KLOG_EVENT_pid));
+	}
+	assert_int_equal(folded, 1);
+	for (int i = EVENTS - 700; i < EVENTS; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "p%d", i);
+		assert_int_equal(count(t, KLOG_SEGFAULT, name), 1);
+	}
+	table_unref(t);
+}
+
+/* One disk that fails for ten years: an hour a row, and the last ones are there. */
+static void a_long_story_keeps_its_end(void **state UNUSED)
+{
+	enum { HOURS = 80000 };
+	const size_t size = 8 << 20;
+	auto_free char *log = malloc(size);
+	size_t len = 0;
+
+	assert_non_null(log);
+	for (uint64_t i = 1; i <= HOURS; i++)
+		len += (size_t)snprintf(log + len, size - len,
+			"3,%llu,%llu,-;I/O error, dev sda, sector 1 op 0x0:(READ)\n",
+			(unsigned long long)i, (unsigned long long)(i * 3600000000));
+	struct table *t = table_new(schemas[TABLE_klog_event]);
+
+	assert_int_equal(parse_exact(log, len, klog_event_parse, t), 0);
+	const struct klog_event *last = table_at(t, t->n - 1);
+
+	assert_string_equal(table_text(t, last->device), "sda");
+	assert_int_equal(last->last_ns, HOURS * 3600000000000);
+	assert_int_equal(count(t, KLOG_IO, NULL), HOURS);
 	table_unref(t);
 }
 
@@ -243,7 +327,9 @@ int main(void)
 		cmocka_unit_test(crashes_and_links),
 		cmocka_unit_test(other_logs_and_damage),
 		cmocka_unit_test(another_disk_of_that_name),
-		cmocka_unit_test(names_are_bounded),
+		cmocka_unit_test(refused_requests),
+		cmocka_unit_test(a_flood_hides_nothing_new),
+		cmocka_unit_test(a_long_story_keeps_its_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/disks.h"
+#include "sample/disk_name.h"
+#include "tests/unit/build_kernel.h"
+
+#include <stdio.h>
+
+extern const struct check check_kernel_io_errors, check_kernel_read_only, check_kernel_raid;
+
+static void a_failing_disk(void **state UNUSED)
+{
+	struct scene s;
+
+	begin(&s);
+	build_table(&s.now, TABLE_klog_event);
+	assert_int_equal(scene_judge(&s, &check_kernel_io_errors), VERDICT_FINE);
+	add_disk(&s, DEV(8, 0), "sda", false);
+	add_disk(&s, DEV(8, 1), "sda1", true);
+	build_mount(&s.now, 3, DEV(8, 1), "/data", "ext4");
+	add_event(&s, KLOG_IO, "fd0", 40, SECOND);
+	add_event(&s, KLOG_IO, "sr0", 40, SECOND);
+	assert_int_equal(scene_judge(&s, &check_kernel_io_errors), VERDICT_FINE);
+	/* Yesterday's only error is over; ten are not. */
+	struct klog_event *e = add_event(&s, KLOG_IO, "sda", 9, 20 * HOUR);
+
+	only(&s, &check_kernel_io_errors, SEVERITY_INFO);
+	e->n = 10;
+	only(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+	e->last_ns = UP - 25 * HOUR;
+	assert_int_equal(scene_judge(&s, &check_kernel_io_errors), VERDICT_FINE);
+	e->last_ns = UP - HOUR;
+	e->n = 1;
+	const struct finding *f = only(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+
+	assert_string_equal(f->culprits[0].name, "sda");
+	assert_string_equal(f->victims[0].name, "/data");
+	/* The partition's lost pages are the disk's. */
+	add_event(&s, KLOG_LOST_WRITE, "sda1", 3, SECOND);
+	f = only(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
+	assert_string_equal(f->culprits[0].name, "sda");
+	scene_end(&s);
+}
+
+static void hiccups_and_what_was_pulled_out(void **state UNUSED)
+{
+	struct scene s;
+
+	begin(&s);
+	add_disk(&s, DEV(259, 0), "nvme0n1", false);
+	struct klog_event *e = add_event(&s, KLOG_DRIVER, "nvme0", 2, SECOND);
+
+	e->what = build_text(&s.now, TABLE_klog_event, "timeout");
+	const struct finding *f = only(&s, &check_kernel_io_errors, SEVERITY_INFO);
+
+	assert_string_equal(f->culprits[0].name, "nvme0n1");
+	e->n = 3;
+	only(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+	build_mount(&s.now, 3, DEV(259, 0), "/", "ext4");
+	only(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+	e->what = build_text(&s.now, TABLE_klog_event, "controller is down");
+	only(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
+	scene_end(&s);
+
+	begin(&s);
+	add_disk(&s, DEV(8, 0), "sda", false);
+	add_event(&s, KLOG_LOST_WRITE, "sdb", 100, SECOND);
+	only(&s, &check_kernel_io_errors, SEVERITY_INFO);
+	add_event(&s, KLOG_IO, "loop0", 100, SECOND);
+	scene_judge(&s, &check_kernel_io_errors);
+	assert_int_equal(s.judgement.n_findings, 2);
+	assert_int_equal(s.judgement.finding[1]->severity, SEVERITY_INFO);
+	scene_end(&s);
+}
+
+/* A log without times (dmesg -T) tells that it was, not when. */
+static void unknown_age(void **state UNUSED)
+{
+	struct scene s;
+
+	begin(&s);
+	add_disk(&s, DEV(8, 0), "sda", false);
+	struct klog_event *e = add_event(&s, KLOG_IO, "sda", 100, 0);
+
+	e->first_ns = e->last_ns = 0;
+	build_unset(e, KLOG_EVENT_first_ns);
+	build_unset(e, KLOG_EVENT_last_ns);
+	only(&s, &check_kernel_io_errors, SEVERITY_INFO);
+	scene_end(&s);
+}
+
+static void turned_read_only(void **state UNUSED)
+{
+	struct scene s;
+
+	begin(&s);
+	assert_int_equal(scene_judge(&s, &check_kernel_read_only), VERDICT_UNKNOWN);
+	add_disk(&s, DEV(8, 1), "sda1", true);
+	struct mount *m = build_mount(&s.now, 3, DEV(8, 1), "/data", "ext4");
+
+	assert_int_equal(scene_judge(&s, &check_kernel_read_only), VERDICT_FINE);
+	m->read_only = m->turned_read_only = 1;
+	only(&s, &check_kernel_read_only, SEVERITY_CRITICAL);
+	add_event(&s, KLOG_READ_ONLY, "sda1", 1, 50 * HOUR);
+	add_event(&s, KLOG_FS, "sda1", 2, 50 * HOUR);
+	const struct finding *f = only(&s, &check_kernel_read_only, SEVERITY_CRITICAL);
+
+	assert_string_equal(f->culprits[0].name, "/data");
+	assert_string_equal(f->culprits[1].name, "sda1");
+	/* It is this one's story alone. */
+	((struct klog_event *)table_at(s.now.at[TABLE_klog_event], 1))->last_ns = UP;
+	assert_int_equal(scene_judge(&s, &check_kernel_io_errors), VERDICT_FINE);
+	/* A stick. */
+	((struct mount *)s.now.at[TABLE_mount]->row)->target =
+		build_text(&s.now, TABLE_mount, "/media/stick");
+	only(&s, &check_kernel_read_only, SEVERITY_WARNING);
+	/* Another mount of it is read-only on purpose: then this one only looks so. */
+	build_mount(&s.now, 4, DEV(8, 1), "/ro", "ext4")->read_only = 1;
+	assert_int_equal(scene_judge(&s, &check_kernel_read_only), VERDICT_FINE);
+	scene_end(&s);
+}
+
+static void xfs_tells_only_the_log(void **state UNUSED)
+{
+	struct scene s;
+
+	begin(&s);
+	add_disk(&s, DEV(253, 0), "dm-0", false);
+	build_mount(&s.now, 3, DEV(253, 0), "/srv", "xfs");
+	add_event(&s, KLOG_READ_ONLY, "dm-0", 1, 2 * HOUR);
+	only(&s, &check_kernel_read_only, SEVERITY_CRITICAL);
+	add_event(&s, KLOG_MOUNTED, "dm-0", 1, HOUR);
+	only(&s, &check_kernel_read_only, SEVERITY_INFO); /* mended today */
+	((struct klog_event *)s.now.at[TABLE_klog_event]->row)->last_ns = UP - 30 * HOUR;
+	assert_int_equal(scene_judge(&s, &check_kernel_read_only), VERDICT_FINE);
+	scene_end(&s);
+}
+
+static void names_of_partitions(void **state UNUSED)
+{
+	static const struct {
+		const char *name, *disk;
+	} cases[] = {
+		{ "sda1", "sda" },
+		{ "sdab12", "sdab" },
+		{ "sda", "sda" },
+		{ "xvda1", "xvda" },
+		{ "vdb3", "vdb" },
+		{ "nvme0n1p12", "nvme0n1" },
+		{ "nvme0n1", "nvme0n1" },
+		{ "nvme0", "nvme0" },
+		{ "mmcblk0p2", "mmcblk0" },
+		{ "loop1p1", "loop1" },
+		{ "loop0", "loop0" },
+		{ "md127p1", "md127" },
+		{ "md0", "md0" },
+		{ "dm-3", "dm-3" },
+		{ "ata1.00", "ata1.00" },
+		{ "sd1", "sd1" },
+		{ "p1", "p1" },
+		{ "1", "1" },
+		{ "", "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct span disk = disk_name_whole(span_of(cases[i].name));
+
+		assert_true(span_eq(disk, cases[i].disk));
+		assert_int_equal(disk_name_within(span_of(cases[i].name), disk), disk.len > 0);
+	}
+	assert_false(disk_name_within(span_of("sdab"), span_of("sda")));
+	assert_false(disk_name_within(span_of("sda1x"), span_of("sda")));
+	assert_false(disk_name_within(span_of("nvme0n11"), span_of("nvme0n1")));
+	assert_false(disk_name_within(span_of("nvme0n1p"), span_of("nvme0n1")));
+	assert_false(disk_name_within(span_of("sd"), span_of("sda")));
+}
+
+static struct mount *add_source(
+	struct scene *s, uint64_t dev, const char *target, const char *source)
+{
+	struct mount *m = build_mount(&s->now, s->now.at[TABLE_mount] ? 9 : 8, dev, target, "ext4");
+
+	m->source = build_text(&s->now, TABLE_mount, source);
+	return m;
+}
+
+/* What is mounted on it still says so, although its number means nothing any more. */
+static void vanished_below_a_mount(void **state UNUSED)
+{
+	static const struct {
+		const char *log, *disk, *source;
+	} cases[] = {
+		{ "sdb", "sdb", "/dev/sdb" },
+		{ "sdb1", "sdb", "/dev/sdb1" },
+		{ "sdb", "sdb", "/dev/sdb2" },
+		{ "nvme1n1", "nvme1n1", "/dev/nvme1n1p1" },
+		{ "nvme1n1p1", "nvme1n1", "/dev/nvme1n1p1" },
+		{ "nvme1", "nvme1n1", "/dev/nvme1n1p1" }, /* its controller */
+		{ "mmcblk1", "mmcblk1", "/dev/mmcblk1p2" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct scene s;
+
+		begin(&s);
+		add_disk(&s, DEV(8, 0), "sda", false);
+		struct klog_event *e = add_event(&s, KLOG_BUFFER, cases[i].log, 3, SECOND);
+		struct mount *m = add_source(&s, DEV(259, 7), "/data", cases[i].source);
+		const struct finding *f = only(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
+
+		assert_string_equal(f->culprits[0].name, cases[i].disk);
+		assert_string_equal(f->victims[0].name, "/data");
+		assert_non_null(strstr(f->title, "(gone now)"));
+		/* It is so now, whenever it began. */
+		e->first_ns = e->last_ns = UP - 30 * HOUR;
+		f = only(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
+		assert_false(f->past);
+		/* A stick. */
+		m->target = build_text(&s.now, TABLE_mount, "/run/media/me/stick");
+		only(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+		/* Another's. */
+		m->source = build_text(&s.now, TABLE_mount, "/dev/sda1");
+		assert_int_equal(scene_judge(&s, &check_kernel_io_errors), VERDICT_FINE);
+		e->last_ns = UP - SECOND;
+		f = only(&s, &check_kernel_io_errors, SEVERITY_INFO);
+		assert_int_equal(f->n_victims, 0);
+		scene_end(&s);
+	}
+}
+
+/* Its file system has a number of its own: btrfs. */
+static void a_disk_by_its_source(void **state UNUSED)
+{
+	struct scene s;
+
+	begin(&s);
+	add_disk(&s, DEV(8, 0), "sda", false);
+	add_disk(&s, DEV(8, 2), "sda2", true);
+	add_source(&s, DEV(0, 45), "/home", "/dev/sda2");
+	add_event(&s, KLOG_LOST_WRITE, "sda2", 3, SECOND);
+	const struct finding *f = only(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
+
+	assert_string_equal(f->culprits[0].name, "sda");
+	assert_string_equal(f->victims[0].name, "/home");
+	scene_end(&s);
+}
+
+static struct disk *add_stack(
+	struct scene *s, uint64_t minor, const char *name, const char *made_by, const char *below)
+{
+	struct disk *d = add_disk(s, DEV(253, minor), name, false);
+
+	d->made_by = build_text(&s->now, TABLE_disk, made_by);
+	d->below = build_text(&s->now, TABLE_disk, below);
+	return d;
+}
+
+/* A file system on a volume in a crypt on a partition. */
+static void a_disk_below_maps(void **state UNUSED)
+{
+	struct scene s;
+
+	begin(&s);
+	add_disk(&s, DEV(8, 0), "sda", false);
+	add_disk(&s, DEV(8, 3), "sda3", true);
+	add_stack(&s, 0, "dm-0", "CRYPT", "sda3")->map =
+		build_text(&s.now, TABLE_disk, "luks-home");
+	add_stack(&s, 1, "dm-1", "LVM", "dm-0");
+	add_stack(&s, 2, "dm-2", "LVM", "dm-2 dm-1"); /* a stranger's: it lies on itself */
+	add_source(&s, DEV(253, 1), "/srv", "/dev/mapper/vg-srv");
+	add_source(&s, DEV(0, 45), "/home", "/dev/mapper/luks-home")->id = 10;
+	add_event(&s, KLOG_IO, "sda", 3, SECOND);
+	const struct finding *f = only(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+
+	assert_int_equal(f->n_victims, 2);
+	assert_string_equal(f->victims[0].name, "/srv");
+	assert_string_equal(f->victims[1].name, "/home");
+	/* Gone: the map still names its partition. */
+	((struct disk *)table_at(s.now.at[TABLE_disk], 0))->name =
+		build_text(&s.now, TABLE_disk, "sdz");
+	((struct disk *)table_at(s.now.at[TABLE_disk], 1))->name =
+		build_text(&s.now, TABLE_disk, "sdz3");
+	f = only(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
+	assert_int_equal(f->n_victims, 2);
+	/* Too high for any stack: looked at for a bounded time. */
+	for (uint64_t i = 3; i < 60; i++) {
+		char name[16], below[64];
+
+		snprintf(name, sizeof(name), "dm-%d", (int)i);
+		snprintf(below, sizeof(below), "dm-%d dm-%d dm-%d", (int)i + 1, (int)i + 2, (int)i);
+		add_stack(&s, i, name, "LVM", below);
+	}
+	add_source(&s, DEV(253, 3), "/high", "/dev/mapper/high")->id = 11;
+	f = only(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
+	assert_int_equal(f->n_victims, 2);
+	scene_end(&s);
+}
+
+/* A member of an array that can lose it: the disk is ill, and nobody waits. */
+static void a_disk_below_an_array(void **state UNUSED)
+{
+	struct scene s;
+
+	begin(&s);
+	add_disk(&s, DEV(259, 0), "nvme0n1", false);
+	add_disk(&s, DEV(259, 1), "nvme1n1", false);
+	add_stack(&s, 0, "md0", "raid1", "nvme0n1p1 nvme1n1p1");
+	struct klog_event *e = add_event(&s, KLOG_DRIVER, "nvme1", 1, SECOND);
+
+	e->what = build_text(&s.now, TABLE_klog_event, "controller is down");
+	add_source(&s, DEV(253, 0), "/", "/dev/md0");
+	const struct finding *f = only(&s, &check_kernel_io_errors, SEVERITY_INFO);
+
+	assert_string_equal(f->victims[0].name, "/");
+	add_event(&s, KLOG_IO, "nvme1n1", 1, SECOND);
+	only(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+	/* Gone, it is kernel.raid's story. */
+	struct disk *gone = table_find(s.now.at[TABLE_disk], DEV(259, 1));
+
+	gone->name = build_text(&s.now, TABLE_disk, "nvme2n1");
+	only(&s, &check_kernel_io_errors, SEVERITY_INFO);
+	/* raid0 can lose none. */
+	struct disk *array = table_find(s.now.at[TABLE_disk], DEV(253, 0));
+	array->made_by = build_text(&s.now, TABLE_disk, "raid0");
+	only(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
+	scene_end(&s);
+}
+
+/* A path fails, or is taken away for work on a switch: multipath goes another way. */
+static void a_path_of_several(void **state UNUSED)
+{
+	struct scene s;
+
+	begin(&s);
+	add_disk(&s, DEV(8, 16), "sdb", false);
+	add_disk(&s, DEV(8, 32), "sdc", false);
+	add_stack(&s, 0, "dm-0", "mpath", "sdb sdc");
+	add_stack(&s, 1, "dm-1", "part1", "dm-0");
+	add_source(&s, DEV(253, 1), "/san", "/dev/mapper/san1");
+	struct klog_event *e = add_event(&s, KLOG_IO, "sdc", 40, SECOND);
+	const struct finding *f = only(&s, &check_kernel_io_errors, SEVERITY_INFO);
+
+	assert_string_equal(f->victims[0].name, "/san");
+	assert_non_null(strstr(f->todo[1], "multipath -ll"));
+	/* All of them failed: then the map tells it. */
+	e->device = build_text(&s.now, TABLE_klog_event, "dm-0");
+	only(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+	e->kind = build_text(&s.now, TABLE_klog_event, KLOG_LOST_WRITE);
+	only(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
+	scene_end(&s);
+}
+
+/* A volume on the array is its victim too. */
+static void mounts_above_an_array(void **state UNUSED)
+{
+	struct scene s;
+
+	begin(&s);
+	struct md *a = build_row(&s.now, TABLE_md);
+
+	a->name = build_text(&s.now, TABLE_md, "md1");
+	a->level = build_text(&s.now, TABLE_md, "raid5");
+	a->members = 3;
+	a->working = 2;
+	add_stack(&s, 0, "md1", "raid5", "sda1 sdb1 sdc1");
+	add_stack(&s, 1, "dm-0", "LVM", "md1");
+	add_stack(&s, 2, "md127", "raid1", "sdd1 sde1");
+	add_source(&s, DEV(253, 1), "/srv", "/dev/mapper/vg-srv");
+	add_source(&s, DEV(253, 2), "/", "/dev/md127")->id = 10;
+	const struct finding *f = only(&s, &check_kernel_raid, SEVERITY_WARNING);
+
+	assert_int_equal(f->n_victims, 1);
+	assert_string_equal(f->victims[0].name, "/srv");
+	scene_end(&s);
+}
+
+/* A disk of an eMMC that only its firmware may read; a network block device without its server. */
+static void devices_that_fail_for_everybody(void **state UNUSED)
+{
+	struct scene s;
+
+	begin(&s);
+	add_disk(&s, DEV(43, 0), "nbd0", false);
+	add_event(&s, KLOG_IO, "mmcblk0rpmb", 40, SECOND);
+	assert_int_equal(scene_judge(&s, &check_kernel_io_errors), VERDICT_FINE);
+	add_event(&s, KLOG_IO, "nbd0", 3, SECOND);
+	only(&s, &check_kernel_io_errors, SEVERITY_INFO);
+	add_source(&s, DEV(43, 0), "/remote", "/dev/nbd0");
+	only(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+	scene_end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_failing_disk),
+		cmocka_unit_test(hiccups_and_what_was_pulled_out),
+		cmocka_unit_test(unknown_age),
+		cmocka_unit_test(turned_read_only),
+		cmocka_unit_test(xfs_tells_only_the_log),
+		cmocka_unit_test(names_of_partitions),
+		cmocka_unit_test(vanished_below_a_mount),
+		cmocka_unit_test(a_disk_by_its_source),
+		cmocka_unit_test(a_disk_below_maps),
+		cmocka_unit_test(a_disk_below_an_array),
+		cmocka_unit_test(a_path_of_several),
+		cmocka_unit_test(mounts_above_an_array),
+		cmocka_unit_test(devices_that_fail_for_everybody),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
