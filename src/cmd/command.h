@@ -43,6 +43,7 @@ struct command {
 	const char *name, *operands, *help;
 	const char *text;                 /* paragraphs for --help and the man page */
 	const struct option_row *options; /* ends with a NULL name */
+	const char *words;                /* that an operand may be, for completions; NULL */
 	bool files;                       /* operands are files: completions offer them */
 	bool raw;                         /* parses its arguments itself: args->all */
 	int (*run)(const struct args *a); /* an exit code */

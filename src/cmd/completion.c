@@ -17,6 +17,7 @@ static int run(const struct args *a)
 const struct command command_completion = {
 	.name = "completion",
 	.operands = "bash|zsh|fish",
+	.words = "bash zsh fish",
 	.help = "print the completions of a shell",
 	.options = (const struct option_row[]){ { 0 } },
 	.run = run,

@@ -3,6 +3,7 @@
 
 #include "check/check.h"
 #include "cmd/house_args.h"
+#include "cmd/near.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -42,8 +43,8 @@ static int run_house(const struct args *a, struct house *house)
 	}
 	if (page)
 		return show(page);
-	return usage_error(
-		a->command, "no finding is called '%s'; murphy explain lists them", a->operand[0]);
+	return usage_error(a->command, "no finding is called '%s'%s; murphy explain lists all",
+		a->operand[0], near_ids(a->operand[0], strlen(a->operand[0]), house).text);
 }
 
 static int run(const struct args *a)

@@ -184,11 +184,16 @@ void help_man(struct strbuf *out)
 /* Ids of checks and of the rules of the house, which only the machine itself knows. */
 #define IDS "murphy explain 2>/dev/null | cut -d' ' -f1"
 
+#define COLOURS "auto always never"
+
 static void bash_words(struct strbuf *out, const struct command *c)
 {
-	for (size_t i = 0; c->options && c->options[i].name; i++)
+	for (size_t i = 0; c->options && c->options[i].name; i++) {
+		if (c->options[i].letter)
+			strbuf_printf(out, "-%c ", c->options[i].letter);
 		strbuf_printf(out, "--%s ", c->options[i].name);
-	strbuf_puts(out, "--help");
+	}
+	strbuf_printf(out, "-h --help%s%s", c->words ? " " : "", c->words ? c->words : "");
 }
 
 static void complete_bash(struct strbuf *out)
@@ -198,13 +203,15 @@ static void complete_bash(struct strbuf *out)
 		"\tlocal word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
 		"\tcase ${COMP_WORDS[1]} in\n\t-*|'') ;;\n"
 		"\t*) [ \"$COMP_CWORD\" -gt 1 ] && command=${COMP_WORDS[1]} ;;\n\tesac\n"
-		"\tcase $before in\n\t--root|--config");
+		"\tcase $before in\n\t--color)\n\t\tCOMPREPLY=($(compgen -W '" COLOURS "' -- "
+		"\"$word\"))\n\t\treturn ;;\n\t-r|--root|-c|--config");
 	for (size_t i = 0; i < n_commands; i++) {
 		if (commands[i]->files)
 			strbuf_printf(out, "|%s", commands[i]->name);
 	}
 	strbuf_puts(out,
-		")\n\t\tCOMPREPLY=($(compgen -f -- \"$word\"))\n\t\treturn ;;\n\t--only|--skip)\n"
+		")\n\t\tCOMPREPLY=($(compgen -f -- \"$word\"))\n\t\treturn "
+		";;\n\t-o|--only|-s|--skip)\n"
 		"\t\tCOMPREPLY=($(compgen -W \"$(" IDS ")\" -- \"$word\"))\n\t\treturn ;;\n\tesac\n"
 		"\tcase $command in\n");
 	for (size_t i = 0; i < n_commands; i++) {
@@ -239,7 +246,33 @@ static const char *zsh_values(const char *option)
 		return "_files";
 	if (strcmp(option, "only") == 0 || strcmp(option, "skip") == 0)
 		return "_murphy_ids";
-	return "";
+	return strcmp(option, "color") == 0 ? "(" COLOURS ")" : "";
+}
+
+static void zsh_option(struct strbuf *out, const struct option_row *o)
+{
+	const char *sign = o->value ? "=" : "";
+
+	if (o->letter)
+		strbuf_printf(out, " \\\n\t'(-%c --%s)'{-%c%s,--%s%s}'[", o->letter, o->name,
+			o->letter, o->value ? "+" : "", o->name, sign);
+	else
+		strbuf_printf(out, " \\\n\t'--%s%s[", o->name, sign);
+	quoted(out, o->help);
+	strbuf_puts(out, "]");
+	if (o->value)
+		strbuf_printf(out, ":%s:%s", o->value, zsh_values(o->name));
+	strbuf_puts(out, "'");
+}
+
+static void zsh_operand(struct strbuf *out, const struct command *c)
+{
+	if (c->words)
+		strbuf_printf(out, "(%s)", c->words);
+	else if (strcmp(c->name, "explain") == 0)
+		strbuf_puts(out, "_murphy_ids");
+	else if (c->files)
+		strbuf_puts(out, "_files");
 }
 
 static void complete_zsh(struct strbuf *out)
@@ -258,20 +291,12 @@ static void complete_zsh(struct strbuf *out)
 		const struct command *c = commands[i];
 
 		strbuf_printf(out, "%s) _arguments", c->name);
-		for (size_t k = 0; c->options && c->options[k].name; k++) {
-			strbuf_printf(out, " \\\n\t'--%s%s[", c->options[k].name,
-				c->options[k].value ? "=" : "");
-			quoted(out, c->options[k].help);
-			strbuf_puts(out, "]");
-			if (c->options[k].value)
-				strbuf_printf(out, ":%s:%s", c->options[k].value,
-					zsh_values(c->options[k].name));
-			strbuf_puts(out, "'");
-		}
-		strbuf_printf(out, " \\\n\t'*:%s:%s' ;;\n", c->operands ? "operand" : "",
-			strcmp(c->name, "explain") == 0 ? "_murphy_ids"
-			: c->files                      ? "_files"
-							: "");
+		for (size_t k = 0; c->options && c->options[k].name; k++)
+			zsh_option(out, &c->options[k]);
+		strbuf_printf(out, " \\\n\t'(-h --help)'{-h,--help}'[what it takes]'");
+		strbuf_printf(out, " \\\n\t'*:%s:", c->operands ? "operand" : "");
+		zsh_operand(out, c);
+		strbuf_puts(out, "' ;;\n");
 	}
 	strbuf_puts(out, "esac\n");
 }
@@ -289,15 +314,25 @@ static void complete_fish(struct strbuf *out)
 		quoted(out, c->help);
 		strbuf_puts(out, "'\n");
 		for (size_t k = 0; c->options && c->options[k].name; k++) {
-			strbuf_printf(out, "complete -c murphy -n '%s%s' -l %s%s -d '",
+			strbuf_printf(out, "complete -c murphy -n '%s%s' -l %s%s ",
 				i == 0 ? "__fish_use_subcommand; or __fish_seen_subcommand_from "
 				       : "__fish_seen_subcommand_from ",
 				c->name, c->options[k].name, c->options[k].value ? " -r" : "");
+			if (c->options[k].letter)
+				strbuf_printf(out, "-s %c ", c->options[k].letter);
+			strbuf_puts(out, "-d '");
 			quoted(out, c->options[k].help);
 			strbuf_puts(out, "'\n");
 		}
+		if (c->words)
+			strbuf_printf(out,
+				"complete -c murphy -n '__fish_seen_subcommand_from %s' -f -a "
+				"'%s'\n",
+				c->name, c->words);
 	}
 	strbuf_puts(out,
+		"complete -c murphy -s h -l help -d 'what it takes'\n"
+		"complete -c murphy -l color -r -f -a '" COLOURS "'\n"
 		"complete -c murphy -n '__fish_seen_subcommand_from explain' -f -a '(" IDS_FISH
 		")'\ncomplete -c murphy -l only -r -f -a '(" IDS_FISH
 		")'\ncomplete -c murphy -l skip -r -f -a '(" IDS_FISH ")'\n");

@@ -53,6 +53,7 @@ const struct command command_lab = {
 		"--guest they act in a QEMU guest on Debian's cloud kernel, for what this "
 		"machine's "
 		"kernel cannot or must not host; what that needs is told, never installed.",
+	.words = "list run show check",
 	.raw = true,
 	.run = run,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmd/look_args.h"
 
+#include "cmd/near.h"
 #include "cmd/terminal.h"
 
 #include <errno.h>
@@ -17,9 +18,8 @@ static bool names_known(const struct args *a, const struct look_options *o, cons
 		if (!look_knows(o, word, len)) {
 			usage_error(a->command,
 				"--%s takes families or ids, such as mem,tcp.close-wait, not "
-				"'%.*s'; "
-				"murphy explain lists them",
-				option, (int)len, word);
+				"'%.*s'%s; murphy explain lists all",
+				option, (int)len, word, near_ids(word, len, o->house).text);
 			return false;
 		}
 		word = word[len] ? word + len + 1 : NULL;

@@ -163,20 +163,13 @@ const struct command command_why = {
 	.operands = "PID|UNIT|:PORT",
 	.help = "where a service's time goes: running, waiting for CPU, disk, lock, memory or a "
 		"peer",
-	.text = "Watches the threads of a process, of all processes of a systemd unit or control "
-		"group, "
-		"or of who listens on a TCP port, and says where their time went: running, waiting "
-		"for "
-		"a CPU, throttled, for a disk, for memory, for a lock (and who holds it), for a "
-		"peer "
-		"(and which), or idle. Shares add up to the time of all threads; what is idle is "
-		"told "
-		"apart. It takes about a tenth of a CPU at most while it watches, attaches to "
-		"nothing "
-		"and "
-		"stops nobody.\n\n"
-		"Exit status: 0, 3 when what the threads sleep in needs root or they ended, 64 "
-		"when "
+	.text = "Watches the threads of a process, of all processes of a systemd unit or "
+		"control group, or of who listens on a TCP port, and says where their time "
+		"went: running, waiting for a CPU, throttled, for a disk, for memory, for a "
+		"lock (and who holds it), for a peer (and which), or idle. Shares add up to the "
+		"time of all threads; what is idle is told apart. It takes about a tenth of a "
+		"CPU at most while it watches, attaches to nothing and stops nobody. Exit "
+		"status: 0, 3 when what the threads sleep in needs root or they ended, 64 when "
 		"there is no such process, unit or listener.",
 	.options = options,
 	.run = run,

@@ -23,12 +23,18 @@ expect 64 "'bogus' is not one of its commands" bogus
 expect 64 "'bogus' is not one of its commands" help bogus
 for command in diagnose why capture diff explain assert completion man; do
 	expect 0 "" help $command
+	grep -qF '\x0a' "$dir/out" && { echo "FAIL help $command: an escaped line break"; failed=1; }
 	grep -q '.\{101\}' "$dir/out" && { echo "FAIL help $command: a line is too long"; failed=1; }
 done
 expect 0 "" --help
 grep -qE '.{101}| $' "$dir/out" && { echo "FAIL --help: a line is too long, or ends in a space"; failed=1; }
 expect 64 "'bogus'" --only mem,bogus
 expect 64 "''" --only mem,
+expect 64 "no finding is called 'mem.opm' (near: mem.oom)" explain mem.opm
+expect 64 "(near: tcp.close-wait)" explain close-wait
+expect 64 "mem.oom" explain memory
+expect 64 "not 'tcp.closewait' (near: tcp.close-wait)" --only mem,tcp.closewait
+expect 64 "called 'zzz'; murphy" explain zzz
 expect 64 "leave nothing to check" --only mem --skip mem
 expect 64 "--only is given twice" --only mem --only tcp
 expect 64 "'bogus' is not one of its commands" lab bogus

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmd/near.h"
+
+#include "base/attr.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { WORD_MAX = 48, NEAR_MAX = 8 };
+
+/* Letters to add, to leave out or to change until a is b (Levenshtein). */
+static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	size_t row[WORD_MAX + 1];
+
+	if (a_len > WORD_MAX || b_len > WORD_MAX)
+		return WORD_MAX;
+	for (size_t k = 0; k <= b_len; k++)
+		row[k] = k;
+	for (size_t i = 1; i <= a_len; i++) {
+		size_t corner = row[0];
+
+		row[0] = i;
+		for (size_t k = 1; k <= b_len; k++) {
+			size_t best = corner + (a[i - 1] != b[k - 1]);
+
+			corner = row[k];
+			if (row[k] + 1 < best)
+				best = row[k] + 1;
+			if (row[k - 1] + 1 < best)
+				best = row[k - 1] + 1;
+			row[k] = best;
+		}
+	}
+	return row[b_len];
+}
+
+/* "memory", "mem": a family, or more of its name. */
+static bool is_family(const char *word, size_t len, const char *id)
+{
+	size_t family = strcspn(id, ".");
+
+	return !memchr(word, '.', len) && len >= family && strncmp(word, id, family) == 0;
+}
+
+/* How far the id is from the word: as a whole, or its name without the family. */
+static size_t how_far(const char *word, size_t len, const char *id)
+{
+	const char *name = strchr(id, '.');
+	size_t whole = distance(word, len, id, strlen(id));
+	size_t part = name ? distance(word, len, name + 1, strlen(name + 1)) : whole;
+
+	if (is_family(word, len, id) || (len > 2 && memmem(id, strlen(id), word, len)))
+		return 0;
+	return whole < part ? whole : part;
+}
+
+struct nearest {
+	const char *id[NEAR_MAX];
+	size_t far[NEAR_MAX], n, most;
+};
+
+/* The nearest first, of equals in the order of check.def. */
+static void offer(struct nearest *v, const char *id, size_t far)
+{
+	size_t k = v->n;
+
+	if (far > v->most || (k == NEAR_MAX && v->far[k - 1] <= far))
+		return;
+	k = k == NEAR_MAX ? k - 1 : k;
+	for (; k > 0 && v->far[k - 1] > far; k--) {
+		v->id[k] = v->id[k - 1];
+		v->far[k] = v->far[k - 1];
+	}
+	v->id[k] = id;
+	v->far[k] = far;
+	v->n += v->n < NEAR_MAX;
+}
+
+struct near near_ids(const char *word, size_t len, const struct house *house)
+{
+	/* A third of the letters may be wrong: more, and it is another word. */
+	struct nearest v = { .most = len / 3 };
+	struct near near = { "" };
+	size_t at = 0;
+
+	for (size_t i = 0; i < n_checks; i++)
+		offer(&v, checks[i]->id, how_far(word, len, checks[i]->id));
+	for (size_t i = 0; house && i < house->n_rules; i++)
+		offer(&v, house->check[i]->id, how_far(word, len, house->check[i]->id));
+	for (size_t i = 0; i < v.n && at < sizeof(near.text); i++)
+		at += (size_t)snprintf(near.text + at, sizeof(near.text) - at, "%s%s",
+			i ? ", " : " (near: ", v.id[i]);
+	if (v.n && at < sizeof(near.text))
+		snprintf(near.text + at, sizeof(near.text) - at, ")");
+	return near;
+}
