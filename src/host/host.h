@@ -124,7 +124,7 @@ struct host_fd_stat {
  */
 int host_fd_stat(struct host *h, uint64_t pid, uint64_t fd, struct host_fd_stat *ret_st);
 
-/* Whose a process is: its effective user. 0 or -errno. */
+/* Whose a process is: its effective user, of a tree that murphy did not make its real one. 0 or -errno. */
 int host_owner(struct host *h, uint64_t pid, uint64_t *ret_uid);
 
 /*

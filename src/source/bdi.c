@@ -73,16 +73,10 @@ static bool parse_dev(const char *name, uint64_t *ret_dev)
 
 static int read_number(struct probe *p, const char *name, const char *file, uint64_t *ret_value)
 {
-	char path[320], text[64];
+	char path[320];
 
 	snprintf(path, sizeof(path), CLASS "/%s/%s", name, file);
-	int n = probe_line(p, path, text, sizeof(text));
-
-	if (n < 0)
-		return n;
-	struct cursor c = cursor_of(text, (size_t)n);
-
-	return cursor_u64(&c, ret_value) && cursor_end(&c) ? 0 : -EINVAL;
+	return probe_number(p, path, ret_value);
 }
 
 /* One device; *debugfs is the error of the first stats file that failed, and ends asking more. */

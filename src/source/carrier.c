@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* How often links came and went: net/core/net-sysfs.c, carrier_changes (since 3.15). */
-#include "base/cursor.h"
 #include "source/source.h"
 
 #include <errno.h>
@@ -34,18 +33,14 @@ static bool is_virtual(struct probe *p, const char *name)
 
 static int read_one(struct probe *p, struct table *t, const char *name, bool virtual)
 {
-	char path[128], text[32];
 	uint64_t changes;
+	char path[128];
 
 	snprintf(path, sizeof(path), DIR "/%.64s/carrier_changes", name);
-	int n = probe_line(p, path, text, sizeof(text));
+	int err = probe_number(p, path, &changes);
 
-	if (n < 0)
-		return n;
-	struct cursor c = cursor_of(text, (size_t)n);
-
-	if (!cursor_u64(&c, &changes) || !cursor_end(&c))
-		return -EINVAL;
+	if (err < 0)
+		return err;
 	struct carrier *row = table_add(t);
 
 	if (!row)
@@ -65,6 +60,7 @@ static int read_carrier(struct probe *p)
 	if (!t || err < 0)
 		return err;
 	bool all = count_names(&names) <= ALL_MAX;
+	int failed = 0;
 
 	for (const char *name = NULL; (name = host_next_name(&names, name));) {
 		bool virtual = is_virtual(p, name);
@@ -75,12 +71,17 @@ static int read_carrier(struct probe *p)
 		err = read_one(p, t, name, virtual);
 		if (err == -ENOMEM)
 			return err;
+		failed = err < 0 && err != -ENOTDIR ? err : failed;
 		if (probe_late(p)) {
 			table_fail(t, STATE_LATE, "too many network interfaces");
 			return 0;
 		}
 	}
-	t->state = STATE_OK;
+	/* A kernel that does not count is not one whose links are steady. */
+	if (t->n == 0 && failed < 0)
+		table_fail(t, state_of_errno(failed), "carrier_changes: %s", strerror(-failed));
+	else
+		t->state = STATE_OK;
 	return 0;
 }
 

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/cursor.h"
-#include "source/source.h"
+#include "source/cpus.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-#define BELOW "sys/devices/system/cpu"
 
 enum { NS_PER_MS = 1000000 };
 
@@ -25,22 +22,19 @@ static const struct {
 static int read_counter(
 	struct probe *p, uint64_t cpu, const char *file, uint64_t scale, uint64_t *ret_value)
 {
-	char path[112], text[64];
+	char path[112];
+	uint64_t value;
 
-	snprintf(path, sizeof(path), BELOW "/cpu%llu/thermal_throttle/%s", (unsigned long long)cpu,
+	snprintf(path, sizeof(path), CPUS "/cpu%llu/thermal_throttle/%s", (unsigned long long)cpu,
 		file);
-	int n = probe_line(p, path, text, sizeof(text));
-	struct cursor c = cursor_of(text, n < 0 ? 0 : (size_t)n);
+	int err = probe_number(p, path, &value);
 
-	if (n < 0)
-		return n;
-	return cursor_u64(&c, ret_value) && cursor_end(&c) &&
-			       !__builtin_mul_overflow(*ret_value, scale, ret_value)
-		       ? 0
-		       : -EINVAL;
+	if (err == 0 && __builtin_mul_overflow(value, scale, ret_value))
+		err = -EINVAL;
+	return err;
 }
 
-/* What the first CPU does not have the others do not have. */
+/* What the first CPU that runs does not have the others do not have. */
 static int read_one(struct probe *p, struct table *t, uint64_t cpu)
 {
 	struct cpu_throttle row = { 0 };
@@ -78,14 +72,12 @@ static int read_cpu_throttle(struct probe *p)
 	auto_strbuf names = { 0 };
 	uint64_t cpu;
 
-	int err = t ? host_list(p->host, BELOW, &names) : 0;
+	int err = t ? host_list(p->host, CPUS, &names) : 0;
 
 	if (!t || err < 0)
 		return err;
 	for (const char *name = NULL; (name = host_next_name(&names, name));) {
-		struct cursor c = cursor_of(name, strlen(name));
-
-		if (!cursor_lit(&c, "cpu") || !cursor_u64(&c, &cpu) || !cursor_end(&c))
+		if (!cpus_number(name, &cpu))
 			continue;
 		if (probe_late(p)) {
 			table_fail(t, STATE_LATE, "%zu CPUs in time", t->n);
@@ -94,7 +86,7 @@ static int read_cpu_throttle(struct probe *p)
 		err = read_one(p, t, cpu);
 		if (err == -ENOMEM)
 			return err;
-		if (err < 0 && t->n == 0)
+		if (err < 0 && t->n == 0 && !cpus_off(p, cpu))
 			break;
 	}
 	if (t->n > 0)

@@ -1,37 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/cursor.h"
-#include "source/source.h"
+#include "source/cpus.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#define BELOW "sys/devices/system/cpu"
-
 enum { HZ_PER_KHZ = 1000 };
-
-static bool parse_cpu_name(const char *name, uint64_t *ret_cpu)
-{
-	struct cursor c = cursor_of(name, strlen(name));
-
-	return cursor_lit(&c, "cpu") && cursor_u64(&c, ret_cpu) && cursor_end(&c);
-}
 
 static void read_khz(
 	struct probe *p, struct table *t, struct cpufreq *f, const char *file, unsigned int column)
 {
-	char path[96], text[64];
+	char path[96];
 	uint64_t value;
 
-	snprintf(path, sizeof(path), BELOW "/cpu%llu/cpufreq/%s", (unsigned long long)f->cpu, file);
-	int n = probe_line(p, path, text, sizeof(text));
-	struct cursor c = cursor_of(text, n < 0 ? 0 : (size_t)n);
+	snprintf(path, sizeof(path), CPUS "/cpu%llu/cpufreq/%s", (unsigned long long)f->cpu, file);
+	int err = probe_number(p, path, &value);
 
-	if (n >= 0 && cursor_u64(&c, &value) && cursor_end(&c) &&
-		!__builtin_mul_overflow(value, HZ_PER_KHZ, &value))
+	if (err == 0 && __builtin_mul_overflow(value, HZ_PER_KHZ, &value))
+		err = -EINVAL;
+	if (err == 0)
 		row_put(t->schema, f, column, value);
 	else
-		t->cell[column] = (uint8_t)state_of_errno(n < 0 ? n : -EINVAL);
+		t->cell[column] = (uint8_t)state_of_errno(err);
 }
 
 static void read_text(
@@ -39,7 +29,7 @@ static void read_text(
 {
 	char path[96], text[64];
 
-	snprintf(path, sizeof(path), BELOW "/cpu%llu/cpufreq/%s", (unsigned long long)f->cpu, file);
+	snprintf(path, sizeof(path), CPUS "/cpu%llu/cpufreq/%s", (unsigned long long)f->cpu, file);
 	int n = probe_line(p, path, text, sizeof(text));
 
 	if (n >= 0)
@@ -65,14 +55,15 @@ static int read_governors(struct probe *p, struct table *t, const struct strbuf 
 	uint64_t cpu;
 
 	for (const char *name = NULL; (name = host_next_name(names, name));) {
-		if (!parse_cpu_name(name, &cpu))
+		if (!cpus_number(name, &cpu))
 			continue;
-		snprintf(path, sizeof(path), BELOW "/cpu%llu/cpufreq/scaling_governor",
+		snprintf(path, sizeof(path), CPUS "/cpu%llu/cpufreq/scaling_governor",
 			(unsigned long long)cpu);
 		int n = probe_line(p, path, text, sizeof(text));
 
-		if (n == -ENOENT && t->n == 0)
-			break; /* without a driver for one CPU there is none for the others */
+		/* Without a driver for one that runs there is none for the others. */
+		if (n == -ENOENT && t->n == 0 && !cpus_off(p, cpu))
+			break;
 		if (n < 0)
 			continue;
 		struct cpufreq *f = table_add(t);
@@ -99,7 +90,7 @@ static int read_cpufreq(struct probe *p)
 
 	if (!t)
 		return 0;
-	int err = host_list(p->host, BELOW, &names);
+	int err = host_list(p->host, CPUS, &names);
 
 	if (err == 0)
 		err = read_governors(p, t, &names);

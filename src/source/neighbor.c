@@ -52,8 +52,7 @@ static int read_neighbor(struct probe *p)
 	int first = 0;
 
 	for (size_t i = 0; t && i < ARRAY_SIZE(tables); i++) {
-		char limit[32];
-		uint64_t value;
+		uint64_t limit;
 		int err = host_read_all(p->host, tables[i].path, 1 << 20, &text);
 
 		if (err == 0)
@@ -62,12 +61,10 @@ static int read_neighbor(struct probe *p)
 		if (err < 0)
 			continue;
 		void *row = table_at(t, t->n - 1);
-		int n = probe_line(p, tables[i].limit, limit, sizeof(limit));
-		struct cursor c = cursor_of(limit, n < 0 ? 0 : (size_t)n);
 
 		row_put(t->schema, row, NEIGHBOR_family, tables[i].family);
-		if (cursor_u64(&c, &value))
-			row_put(t->schema, row, NEIGHBOR_limit, value);
+		if (probe_number(p, tables[i].limit, &limit) == 0)
+			row_put(t->schema, row, NEIGHBOR_limit, limit);
 	}
 	if (t && t->n > 0)
 		t->state = STATE_OK;

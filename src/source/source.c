@@ -2,6 +2,7 @@
 #include "source/source.h"
 
 #include "base/clock.h"
+#include "base/cursor.h"
 
 #include <errno.h>
 #include <string.h>
@@ -118,6 +119,21 @@ int probe_line(struct probe *p, const char *path, char *buf, size_t size)
 		len--;
 	buf[len] = '\0';
 	return (int)len;
+}
+
+int probe_number(struct probe *p, const char *path, uint64_t *ret_value)
+{
+	char text[64];
+	int n = probe_line(p, path, text, sizeof(text));
+	struct cursor c = cursor_of(text, n < 0 ? 0 : (size_t)n);
+	uint64_t value;
+
+	if (n < 0)
+		return n;
+	if (!cursor_u64(&c, &value) || !cursor_end(&c))
+		return -EINVAL;
+	*ret_value = value;
+	return 0;
 }
 
 void probe_rescale(struct probe *p, enum table_id id, const unsigned int *columns, size_t n)

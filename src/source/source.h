@@ -93,6 +93,9 @@ void probe_bytes(struct table *t, const char *path, int err, const struct strbuf
 /* The first line of path into buf, NUL-terminated, blanks at its end cut. Length or -errno. */
 int probe_line(struct probe *p, const char *path, char *buf, size_t size);
 
+/* The number that is all that stands in path: a file of /sys or /proc/sys. 0 or -errno. */
+int probe_number(struct probe *p, const char *path, uint64_t *ret_value);
+
 /*
  * Parsers take a page for 4096 bytes, as they see no machine. Where its pages are larger this
  * corrects the u64 columns of table id; a table with a value that no longer fits is BROKEN.

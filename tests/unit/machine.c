@@ -206,6 +206,47 @@ static void frequencies_of_a_tree(void **state UNUSED)
 	host_free(h);
 }
 
+/* Where SMT is off the directory may begin with a CPU that is. */
+static void a_cpu_that_is_off(void **state UNUSED)
+{
+	static const enum table_id heat[] = { TABLE_cpu_throttle, TABLE_none };
+	static const enum table_id clock[] = { TABLE_cpufreq, TABLE_none };
+	struct table *out[TABLES] = { 0 };
+	struct host *h = open_tree();
+
+	put(CPU "cpu0/online", "0\n");
+	put(CPU "cpu1/online", "1\n");
+	put(CPU "cpu1/cpufreq/scaling_governor", "performance\n");
+	put(CPU "cpu1/thermal_throttle/core_throttle_count", "3\n");
+	run_source(h, "cpufreq", out, clock, NULL, 0);
+	run_source(h, "cpu_throttle", out, heat, NULL, 0);
+	assert_int_equal(out[TABLE_cpufreq]->n, 1);
+	assert_int_equal(out[TABLE_cpu_throttle]->n, 1);
+	assert_int_equal(((struct cpu_throttle *)table_at(out[TABLE_cpu_throttle], 0))->cpu, 1);
+	drop_tables(out);
+	host_free(h);
+}
+
+/* Kernels before 3.15 do not count: that is not a link that never went away. */
+static void links_of_a_tree(void **state UNUSED)
+{
+	static const enum table_id ids[] = { TABLE_carrier, TABLE_none };
+	struct table *out[TABLES] = { 0 };
+	struct host *h = open_tree();
+
+	put("sys/class/net/eth0/mtu", "1500\n");
+	put("sys/class/net/bonding_masters", "\n");
+	run_source(h, "carrier", out, ids, NULL, 0);
+	assert_int_equal(out[TABLE_carrier]->state, STATE_ABSENT);
+	put("sys/class/net/eth1/carrier_changes", "7\n");
+	run_source(h, "carrier", out, ids, NULL, 0);
+	assert_int_equal(out[TABLE_carrier]->state, STATE_OK);
+	assert_int_equal(out[TABLE_carrier]->n, 1);
+	assert_int_equal(((struct carrier *)table_at(out[TABLE_carrier], 0))->changes, 7);
+	drop_tables(out);
+	host_free(h);
+}
+
 static void heat_and_power_of_a_tree(void **state UNUSED)
 {
 	static const enum table_id heat[] = { TABLE_cpu_throttle, TABLE_none };
@@ -307,6 +348,8 @@ int main(void)
 		cmocka_unit_test(text_of_answers),
 		cmocka_unit_test(the_log_of_clocks),
 		cmocka_unit_test_setup_teardown(frequencies_of_a_tree, make_top, drop_top),
+		cmocka_unit_test_setup_teardown(a_cpu_that_is_off, make_top, drop_top),
+		cmocka_unit_test_setup_teardown(links_of_a_tree, make_top, drop_top),
 		cmocka_unit_test_setup_teardown(heat_and_power_of_a_tree, make_top, drop_top),
 		cmocka_unit_test_setup_teardown(users_of_a_tree, make_top, drop_top),
 	};
