@@ -172,7 +172,8 @@ struct host_delays_door {
 
 /*
  * Taskstats of this machine: needs CAP_NET_ADMIN in the first namespaces. 0 or -errno, of a root
- * -ENOENT. host_delays() answers -ESRCH for a task that is gone.
+ * -ENOENT. host_delays() answers -ESRCH for a task that is gone, -EOPNOTSUPP of a kernel whose layout
+ * of the answer is its own.
  */
 int host_delays_open(const struct host *h, struct host_delays_door *ret_door);
 void host_delays_close(const struct host_delays_door *door);

@@ -14,7 +14,11 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-enum { ANSWER_MAX = 4096, SILENCE_MS = 100 };
+/*
+ * Version 15 (6.14 to 6.14.8) put new fields in the middle, 16 moved them to the end: what the header
+ * names is somewhere else there, and nobody has that kernel for long.
+ */
+enum { ANSWER_MAX = 4096, SILENCE_MS = 100, VERSION_SHIFTED = 15 };
 
 /* One attribute of the question. */
 struct question {
@@ -136,6 +140,8 @@ int host_delays(const struct host_delays_door *door, uint64_t tid, struct host_d
 		return -EBADMSG;
 	/* It grew with kernels: what one does not send stays 0. */
 	memcpy(&s, stats.at, cursor_left(&stats) < sizeof(s) ? cursor_left(&stats) : sizeof(s));
+	if (s.version == VERSION_SHIFTED)
+		return -EOPNOTSUPP;
 	*ret_delays = (struct host_delays){
 		.swapin_ns = s.swapin_delay_total,
 		.reclaim_ns = s.freepages_delay_total,

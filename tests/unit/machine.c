@@ -7,6 +7,11 @@
 #include "tests/unit/parse.h"
 #include "tests/unit/run_source.h"
 
+#include <linux/genetlink.h>
+#include <linux/netlink.h>
+#include <linux/taskstats.h>
+#include <sys/socket.h>
+
 static struct host *open_tree(void)
 {
 	char why[160];
@@ -66,6 +71,45 @@ static void owners_of_a_tree(void **state UNUSED)
 	assert_int_equal(host_owner(h, 12, &uid), -EINVAL);
 	assert_int_equal(host_owner(h, 13, &uid), -ENOENT);
 	host_free(h);
+}
+
+/* What the kernel answers: the attribute of the statistics within that of the task. */
+struct delay_answer {
+	struct nlmsghdr head;
+	struct genlmsghdr genl;
+	struct nlattr both, pad, one;
+	struct taskstats stats;
+};
+
+static int delays_of_version(unsigned int version, struct host_delays *ret_delays)
+{
+	struct delay_answer a = {
+		.head = { .nlmsg_len = sizeof(a), .nlmsg_type = 30 },
+		.both = { sizeof(a) - offsetof(struct delay_answer, both),
+			TASKSTATS_TYPE_AGGR_PID },
+		.pad = { sizeof(a.pad), TASKSTATS_TYPE_NULL },
+		.one = { sizeof(a) - offsetof(struct delay_answer, one), TASKSTATS_TYPE_STATS },
+		.stats = { .version = (uint16_t)version, .freepages_delay_total = 7 },
+	};
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
+	assert_int_equal(send(fds[1], &a, sizeof(a), 0), sizeof(a));
+	int err = host_delays(&(struct host_delays_door){ fds[0], 30 }, 1, ret_delays);
+
+	close(fds[0]);
+	close(fds[1]);
+	return err;
+}
+
+static void delays_by_their_layout(void **state UNUSED)
+{
+	struct host_delays d = { 0 };
+
+	assert_int_equal(delays_of_version(14, &d), 0);
+	assert_int_equal(d.reclaim_ns, 7);
+	assert_int_equal(delays_of_version(15, &d), -EOPNOTSUPP);
+	assert_int_equal(delays_of_version(16, &d), 0);
 }
 
 static void clocks_of_a_tree(void **state UNUSED)
@@ -343,6 +387,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(this_machine_answers),
+		cmocka_unit_test(delays_by_their_layout),
 		cmocka_unit_test_setup_teardown(owners_of_a_tree, make_top, drop_top),
 		cmocka_unit_test_setup_teardown(clocks_of_a_tree, make_top, drop_top),
 		cmocka_unit_test(text_of_answers),
