@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/spaces.h"
 
+#include "base/path.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -13,25 +15,13 @@ const struct space *spaces_find(const struct spaces_model *sm, uint64_t dev)
 	return NULL;
 }
 
-/* Length of target when path lies in it, else 0. */
-static size_t lies_in(const char *path, const char *target)
-{
-	size_t len = strlen(target);
-
-	if (strcmp(target, "/") == 0)
-		return path[0] == '/';
-	if (len == 0 || strncmp(path, target, len) != 0 || (path[len] && path[len] != '/'))
-		return 0;
-	return len;
-}
-
 const struct mount *mount_of_path(const struct table *mounts, const char *path)
 {
 	const struct mount *best = NULL;
 	size_t longest = 0;
 
 	for (table_each(const struct mount, m, mounts)) {
-		size_t len = lies_in(path, table_text(mounts, m->target));
+		size_t len = path_in(path, table_text(mounts, m->target));
 
 		/* Of two at one place the later one hides the other. */
 		if (len > 0 && (len > longest || (len == longest && m->id > best->id))) {

@@ -8,6 +8,7 @@
  * answered in this very look.
  */
 #include "base/cursor.h"
+#include "base/path.h"
 #include "source/proc.h"
 
 #include <errno.h>
@@ -88,9 +89,9 @@ static bool asked_device(
 	}
 	for (table_each(const struct mount, o, w->mounts)) {
 		const char *above = table_text(w->mounts, o->target);
-		size_t len = strlen(above);
+		size_t len = o->dev == m->dev ? 0 : path_in(target, above);
 
-		if (o->dev == m->dev || len < longest || strncmp(target, above, len) != 0)
+		if (len == 0 || len < longest)
 			continue;
 		longest = len;
 		*ret_dev = o->dev;
@@ -111,8 +112,7 @@ static const struct mount *their_mount(struct walk *w, uint64_t pid, uint64_t id
 			return NULL;
 		if (host_read_all(w->probe->host, proc_path(path, pid, "mountinfo"), MOUNTINFO_MAX,
 			    &w->text) == 0 &&
-			mount_parse(w->text.bytes ? w->text.bytes : "", w->text.len, w->theirs) ==
-				0 &&
+			mount_parse(strbuf_text(&w->text), w->text.len, w->theirs) == 0 &&
 			table_sort(w->theirs) == 0)
 			w->theirs->state = STATE_OK;
 	}
@@ -166,9 +166,7 @@ static int add_row(struct walk *w, uint64_t pid, uint64_t fd, struct span path, 
 static bool may_be_on(const struct walk *w, const char *path)
 {
 	for (table_each(const struct mount, m, w->mounts)) {
-		const char *target = table_text(w->mounts, m->target);
-
-		if (was_asked(w->probe, m->dev) && strncmp(path, target, strlen(target)) == 0)
+		if (was_asked(w->probe, m->dev) && path_in(path, table_text(w->mounts, m->target)))
 			return true;
 	}
 	return false;

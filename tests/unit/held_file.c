@@ -93,6 +93,32 @@ static void ours_are_seen(void **state UNUSED)
 	host_free(h);
 }
 
+/* An overlay on /data2 takes no space from what is mounted on /data. */
+static void names_that_begin_alike(void **state UNUSED)
+{
+	struct frame f = { 0 };
+	struct host *h;
+	char why[160];
+
+	put("proc/self/mountinfo", "29 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+				   "30 29 8:2 / /data rw - ext4 /dev/sda2 rw\n"
+				   "31 29 0:55 / /data2/x/merged rw - overlay overlay rw\n");
+	put("proc/7/fdinfo/5", "pos:\t0\nflags:\t0100001\nmnt_id:\t31\n");
+	assert_int_equal(mkdir(below("proc/7/fd"), 0700), 0);
+	assert_int_equal(symlink("/data2/x/merged/a", below("proc/7/fd/5")), 0);
+	assert_int_equal(host_open_root(top, &h, why), 0);
+	prepare(h, &f, 7);
+	struct table *t = ask(h, &f, UINT64_C(8) << 32 | 2);
+
+	assert_int_equal(t->n, 0);
+	table_unref(t);
+	t = ask(h, &f, UINT64_C(8) << 32 | 1);
+	assert_int_equal(t->n, 1);
+	table_unref(t);
+	frame_release(&f);
+	host_free(h);
+}
+
 /* A capture has no stat(2): its answer lies in proc/PID/fdstat. */
 static void captures_answer_as_the_machine_did(void **state UNUSED)
 {
@@ -147,6 +173,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(ours_are_seen, make_top, drop_top),
+		cmocka_unit_test_setup_teardown(names_that_begin_alike, make_top, drop_top),
 		cmocka_unit_test_setup_teardown(
 			captures_answer_as_the_machine_did, make_top, drop_top),
 	};
