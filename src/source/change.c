@@ -10,6 +10,11 @@
 #define DAY_NS (86400 * NS_PER_S)
 #define YEAR_NS (365 * DAY_NS)
 #define FEBRUARY_29 59 /* day of a leap year, from 0 */
+/* Where package_log_parse() puts dates without a year: 1972. */
+#define YEARLESS_NS (2 * YEAR_NS)
+#define YEARLESS_END_NS (3 * YEAR_NS + DAY_NS)
+/* A clock of somebody's capture may say anything; 64 bits of nanoseconds end in 2554. */
+enum { YEAR_MAX = 2500 };
 
 /* The end of a log: an upgrade of 500 packages. Boots are few among logins. */
 enum { LOG_MAX = 256 << 10, WTMP_MAX = 384 * 1024, CHANGES_MAX = 2000 };
@@ -127,9 +132,9 @@ static int read_settings(struct probe *p, struct table *t)
 /* yum tells no year: it is the one that makes it the youngest that is not to come. Local time. */
 static uint64_t with_year(uint64_t at_1972_ns, uint64_t now_ns)
 {
-	uint64_t day_of_year = (at_1972_ns - 2 * YEAR_NS) / DAY_NS, start = 0, best = 0;
+	uint64_t day_of_year = (at_1972_ns - YEARLESS_NS) / DAY_NS, start = 0, best = 0;
 
-	for (uint64_t year = 1970; start <= now_ns; year++) {
+	for (uint64_t year = 1970; start <= now_ns && year < YEAR_MAX; year++) {
 		bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 		uint64_t day = day_of_year - (!leap && day_of_year > FEBRUARY_29);
 		uint64_t at = start + day * DAY_NS + at_1972_ns % DAY_NS;
@@ -154,7 +159,7 @@ static bool keep_last_day(struct probe *p, struct table *t, size_t from, int64_t
 	for (size_t i = from; i < t->n; i++) {
 		struct change *c = table_at(t, i);
 
-		if (c->at_wall_ns < 4 * YEAR_NS)
+		if (c->at_wall_ns >= YEARLESS_NS && c->at_wall_ns < YEARLESS_END_NS)
 			c->at_wall_ns = with_year(c->at_wall_ns, now_ns + offset_ns);
 		uint64_t at = c->at_wall_ns - offset_ns;
 
@@ -170,23 +175,40 @@ static bool keep_last_day(struct probe *p, struct table *t, size_t from, int64_t
 	return older;
 }
 
+/* 0 or -ENOMEM. *ret_whole: it has all of the last day; *ret_cut: of what it had only the end was read. */
+static int read_log(struct probe *p, struct table *t, const char *path, int64_t offset_s,
+	bool *ret_whole, bool *ret_cut)
+{
+	auto_strbuf text = { 0 };
+	size_t from = t->n;
+
+	if (host_read_end(p->host, path, LOG_MAX, &text, ret_cut) < 0)
+		return 0;
+	int err = package_log_parse(strbuf_text(&text), text.len, t);
+
+	if (err == 0)
+		*ret_whole = keep_last_day(p, t, from, offset_s);
+	return err;
+}
+
 static int read_packages(struct probe *p, struct table *t)
 {
 	int64_t offset_s = host_utc_offset_s(p->host);
-	auto_strbuf text = { 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(logs); i++) {
-		size_t from = t->n;
-		bool cut = false;
+		int64_t ahead_s = logs[i].local ? offset_s : 0;
+		bool whole = false, cut = false;
+		char before[64];
+		int err = read_log(p, t, logs[i].path, ahead_s, &whole, &cut);
 
-		if (host_read_end(p->host, logs[i].path, LOG_MAX, &text, &cut) < 0)
-			continue;
-		int err = package_log_parse(strbuf_text(&text), text.len, t);
-
+		/* It begins within the day: logrotate and dnf have put the rest there. */
+		snprintf(before, sizeof(before), "%s.1", logs[i].path);
+		if (err == 0 && !whole && !cut)
+			err = read_log(p, t, before, ahead_s, &whole, &cut);
 		if (err < 0)
 			return err;
 		/* The whole end is of the last day: what was before it is not seen. */
-		t->lost += !keep_last_day(p, t, from, logs[i].local ? offset_s : 0) && cut;
+		t->lost += !whole && cut;
 	}
 	return 0;
 }

@@ -14,10 +14,11 @@
 #include <errno.h>
 #include <string.h>
 
-enum { DAY_S = 86400 };
+/* Nanoseconds in 64 bits end in 2554. */
+enum { DAY_S = 86400, YEAR_MAX = 2500 };
 #define NS_PER_S 1000000000u
 
-/* Days from 1970-01-01; Gregorian, year 1970 to 9999. */
+/* Days from 1970-01-01; Gregorian. */
 static uint64_t days_of(uint64_t year, uint64_t month, uint64_t day)
 {
 	static const uint16_t before[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
@@ -46,7 +47,7 @@ static bool take_date(struct cursor *c, uint64_t *ret_s)
 	uint64_t year, month, day;
 
 	if (!cursor_u64(c, &year) || !cursor_lit(c, "-") || !cursor_u64(c, &month) ||
-		!cursor_lit(c, "-") || !cursor_u64(c, &day) || year < 1970 || year > 9999 ||
+		!cursor_lit(c, "-") || !cursor_u64(c, &day) || year < 1970 || year > YEAR_MAX ||
 		month < 1 || month > 12 || day < 1 || day > 31)
 		return false;
 	return (cursor_lit(c, " ") || cursor_lit(c, "T")) &&

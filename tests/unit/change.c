@@ -195,6 +195,50 @@ static void lines_for_people(void **state UNUSED)
 	frame_release(&f);
 }
 
+/* A log that begins within the day goes on in the one that was put aside; else that is not read. */
+static void a_log_that_was_put_aside(void **state UNUSED)
+{
+	static const struct want want[] = {
+		{ "boot", "", "", "", NOON_S - 7200 },
+		{ "upgrade", "new", "1", "2", NOON_S - 3600 },
+		{ "upgrade", "aside", "1", "2", NOON_S - 7200 },
+	};
+
+	put_machine();
+	put("var/log/dpkg.log", "2026-11-22 19:02:39 upgrade new:all 1 2\n");
+	put("var/log/dpkg.log.1", "2026-11-20 19:02:39 upgrade old:all 1 2\n"
+				  "2026-11-22 18:02:39 upgrade aside:all 1 2\n");
+	struct table *t = read_changes();
+
+	expect(t, want, ARRAY_SIZE(want));
+	table_unref(t);
+	put("var/log/dpkg.log", "2026-11-20 19:02:39 upgrade old:all 1 2\n"
+				"2026-11-22 19:02:39 upgrade new:all 1 2\n");
+	t = read_changes();
+	expect(t, want, 2);
+	table_unref(t);
+}
+
+/* Clocks that stood at 1970, and one that says the end of time. */
+static void clocks_that_are_wrong(void **state UNUSED)
+{
+	static const struct want want[] = { { "boot", "", "", "", NOON_S - 7200 } };
+
+	put_machine();
+	put("var/log/dpkg.log", "1970-11-22 19:02:39 upgrade reset:all 1 2\n"
+				"1971-11-22 19:02:39 upgrade reset:all 1 2\n"
+				"1973-11-22 19:02:39 upgrade reset:all 1 2\n"
+				"9999-11-22 19:02:39 upgrade never:all 1 2\n");
+	struct table *t = read_changes();
+
+	expect(t, want, ARRAY_SIZE(want));
+	table_unref(t);
+	put("clock", "0 7200000000000 18446744073709551615 4096 100\n");
+	put("var/log/yum.log", "Nov 22 20:01:39 Updated: young-2-1.x86_64\n");
+	t = read_changes();
+	table_unref(t);
+}
+
 /* Only the end of a long log is read, and a cut line is no line. */
 static void the_end_of_a_log(void **state UNUSED)
 {
@@ -235,6 +279,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nothing_changed, make_top, drop_top),
 		cmocka_unit_test_setup_teardown(a_boot_counts_once, make_top, drop_top),
 		cmocka_unit_test_setup_teardown(lines_for_people, make_top, drop_top),
+		cmocka_unit_test_setup_teardown(a_log_that_was_put_aside, make_top, drop_top),
+		cmocka_unit_test_setup_teardown(clocks_that_are_wrong, make_top, drop_top),
 		cmocka_unit_test_setup_teardown(the_end_of_a_log, make_top, drop_top),
 	};
 
