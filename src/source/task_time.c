@@ -332,13 +332,22 @@ static void nap(uint64_t ns)
 	nanosleep(&ts, NULL);
 }
 
-/* 0, -E2BIG, -ENOMEM. */
+/* A look at each that is not gone, or only at those that were seen awake last. */
+static void sample_all(struct watch *w, bool only_awake)
+{
+	for (size_t i = 0; i < w->n && !probe_late(w->p); i++) {
+		if (!w->task[i].gone && !(only_awake && w->task[i].asleep))
+			sample(w, &w->task[i]);
+	}
+}
+
+/* 0, -E2BIG: more threads than are watched, -ETIME: not all in time, -ENOMEM. */
 static int watch_for(struct watch *w, uint64_t for_ns)
 {
-	uint64_t start = clock_ns(CLOCK_MONOTONIC), now = start, listed = 0;
+	uint64_t start = clock_ns(CLOCK_MONOTONIC), end = start + for_ns, now = start, listed = 0;
 	bool cut = false;
 
-	for (; now < start + for_ns; now = clock_ns(CLOCK_MONOTONIC)) {
+	while (now < end) {
 		uint64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 
 		if (!listed || now > listed + LIST_NS) {
@@ -349,20 +358,19 @@ static int watch_for(struct watch *w, uint64_t for_ns)
 			cut |= err == -E2BIG;
 			listed = now;
 		}
-		for (size_t i = 0; i < w->n; i++) {
-			if (!w->task[i].gone)
-				sample(w, &w->task[i]);
-		}
+		sample_all(w, false);
 		/* The first look at each is dear, once: who slept then is where he was. */
 		cpu = now == start ? 0 : (clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu) * COST_SHARE;
-		nap(cpu > PERIOD_NS ? cpu : PERIOD_NS);
+		cpu = cpu > PERIOD_NS ? cpu : PERIOD_NS;
+		now = clock_ns(CLOCK_MONOTONIC);
+		/* Thousands that are awake ask for seconds of rest: not beyond the end. */
+		if (now < end)
+			nap(cpu < end - now ? cpu : end - now);
+		now = clock_ns(CLOCK_MONOTONIC);
 	}
 	/* What it used since it was seen awake last, to the end. */
-	for (size_t i = 0; i < w->n; i++) {
-		if (!w->task[i].gone && !w->task[i].asleep)
-			sample(w, &w->task[i]);
-	}
-	return cut ? -E2BIG : 0;
+	sample_all(w, true);
+	return cut ? -E2BIG : probe_late(w->p) ? -ETIME : 0;
 }
 
 static uint64_t grown(uint64_t from, uint64_t to)
@@ -429,8 +437,10 @@ static int read_task_time(struct probe *p)
 	free(w.task);
 	if (err == -ENOMEM)
 		return err;
-	table_fail(w.times, err == -E2BIG ? STATE_LATE : STATE_OK, "%s",
-		err == -E2BIG ? "more threads than are watched" : "");
+	table_fail(w.times, err < 0 ? STATE_LATE : STATE_OK, "%s",
+		err == -E2BIG   ? "more threads than are watched"
+		: err == -ETIME ? "not all threads were looked at in time"
+				: "");
 	w.places->state = STATE_OK;
 	if (w.denied) {
 		w.places->cell[TASK_PLACE_call] = STATE_DENIED;

@@ -237,6 +237,29 @@ static int set_up(void **state UNUSED)
 	return host_open_live(&host);
 }
 
+/* However many threads there are: what is late stops, and says so. */
+static void watching_ends_in_time(void **state UNUSED)
+{
+	const struct source *s = find_source("task_time");
+	struct need need = { .table = TABLE_task_time, .for_ns = 50000000 };
+	uint64_t self = (uint64_t)getpid();
+	struct table *times[TABLES] = { 0 };
+	struct probe p = { .host = host, .out = times, .needs = &need, .n_needs = 1 };
+
+	p.asked[TABLE_task_time] = &self;
+	p.n_asked[TABLE_task_time] = 1;
+	for (int late = 0; late < 2; late++) {
+		p.deadline_ns = late ? 1 : 0;
+		times[TABLE_task_time] = table_new(schemas[TABLE_task_time]);
+		times[TABLE_task_place] = table_new(schemas[TABLE_task_place]);
+		assert_int_equal(s->read(&p), 0);
+		assert_int_equal(times[TABLE_task_time]->state, late ? STATE_LATE : STATE_OK);
+		assert_int_equal(times[TABLE_task_time]->n, late ? 0 : 1);
+		table_unref(times[TABLE_task_time]);
+		table_unref(times[TABLE_task_place]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -247,6 +270,7 @@ int main(void)
 		cmocka_unit_test(disks_and_mounts),
 		cmocka_unit_test(network),
 		cmocka_unit_test(settings),
+		cmocka_unit_test(watching_ends_in_time),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
