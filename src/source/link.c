@@ -179,8 +179,10 @@ static int parse(const char *buf, size_t len, struct table *t, uint16_t type,
 	while ((more = nl_message(&c, &m)) > 0) {
 		if (m.type != type)
 			continue;
-		more = t->n < ROWS_MAX ? take(t, m.body) : 0;
-		t->lost += t->n >= ROWS_MAX;
+		if (t->n < ROWS_MAX)
+			more = take(t, m.body);
+		else
+			t->lost++;
 		if (more < 0)
 			break;
 	}
@@ -236,7 +238,8 @@ static int dump_netns(struct dump *d, enum host_route what, uint64_t netns, uint
 	return err;
 }
 
-static void read_all(struct dump *d, enum host_route what)
+/* 0; -EIO: stuck in another namespace, so that "own" is no longer ours. */
+static int read_all(struct dump *d, enum host_route what)
 {
 	struct table *t = d->t;
 	size_t n = 0;
@@ -244,7 +247,7 @@ static void read_all(struct dump *d, enum host_route what)
 
 	if (err < 0) {
 		table_fail(t, state_of_errno(err), "rtnetlink: %s", strerror(-err));
-		return;
+		return 0;
 	}
 	t->state = STATE_OK;
 	for (table_each(const struct netns, ns, probe_used(d->probe, TABLE_netns))) {
@@ -256,9 +259,10 @@ static void read_all(struct dump *d, enum host_route what)
 			t->lost++;
 		if (err == -ETIME || err == -EIO) {
 			table_fail(t, STATE_LATE, "not all network namespaces were read");
-			return;
+			return err == -EIO ? err : 0;
 		}
 	}
+	return 0;
 }
 
 static int read_link(struct probe *p)
@@ -266,9 +270,11 @@ static int read_link(struct probe *p)
 	struct dump links = { p, probe_table(p, TABLE_link), link_parse };
 	struct dump qdiscs = { p, probe_table(p, TABLE_qdisc), qdisc_parse };
 
-	if (links.t)
-		read_all(&links, HOST_LINKS);
-	if (qdiscs.t)
+	int err = links.t ? read_all(&links, HOST_LINKS) : 0;
+
+	if (err < 0 && qdiscs.t)
+		table_fail(qdiscs.t, STATE_BROKEN, "the way back to the own namespace is barred");
+	else if (qdiscs.t)
 		read_all(&qdiscs, HOST_QDISCS);
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include "source/tcp_flows.h"
 #include "tests/unit/parse.h"
 
+#include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 static void softirqs_by_cpu(void **state UNUSED)
@@ -108,6 +109,28 @@ static void interfaces_and_their_queues(void **state UNUSED)
 	table_unref(q);
 }
 
+/* As many interfaces as there is room for, and one more. */
+static void interfaces_beyond_the_room(void **state UNUSED)
+{
+	enum { ROOM = 4096 };
+	struct {
+		struct nlmsghdr head;
+		struct ifinfomsg link;
+		struct nlattr name;
+		char text[4];
+	} one = { .head = { .nlmsg_len = sizeof(one), .nlmsg_type = RTM_NEWLINK },
+		.name = { sizeof(one.name) + sizeof(one.text), IFLA_IFNAME },
+		.text = "if" };
+	struct table *t = table_new(schemas[TABLE_link]);
+
+	for (one.link.ifi_index = 1; one.link.ifi_index <= ROOM + 1; one.link.ifi_index++) {
+		assert_int_equal(link_parse((const char *)&one, sizeof(one), t), 0);
+		assert_int_equal(t->lost, one.link.ifi_index > ROOM);
+	}
+	assert_int_equal(t->n, ROOM);
+	table_unref(t);
+}
+
 /* Three sockets, of which one dropped 25 datagrams and is full. */
 static void udp_sockets_that_dropped(void **state UNUSED)
 {
@@ -129,6 +152,8 @@ static void udp_sockets_that_dropped(void **state UNUSED)
 	assert_int_equal(s->family, AF_INET6);
 	assert_int_equal(parse_corpus("udp/no-port", udp_parse, t), -EINVAL);
 	assert_int_equal(parse_corpus("udp/cut", udp_parse, t), -EINVAL);
+	/* What the end of a long file cuts is no line. */
+	assert_int_equal(parse_text("  sl  local_address\n 1: 0100007F:0035 000", udp_parse, t), 0);
 	assert_int_equal(parse_text("", udp_parse, t), -ENODATA);
 	assert_int_equal(t->n, 2);
 	table_unref(t);
@@ -208,6 +233,7 @@ int main(void)
 		cmocka_unit_test(softirqs_by_cpu),
 		cmocka_unit_test(tables_of_all_cpus),
 		cmocka_unit_test(interfaces_and_their_queues),
+		cmocka_unit_test(interfaces_beyond_the_room),
 		cmocka_unit_test(udp_sockets_that_dropped),
 		cmocka_unit_test(udp_of_ipv6),
 		cmocka_unit_test(ports_are_counted_by_peer),
