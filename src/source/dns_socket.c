@@ -56,15 +56,10 @@ int dns_socket_parse(const char *buf, size_t len, struct table *t)
 {
 	struct cursor c = cursor_of(buf, len), line;
 	size_t before = t->n;
-	int err = 0;
+	int err = udp_line_head(&c) ? 0 : -ENODATA;
 
-	if (len == 0 || !cursor_line(&c, &line))
-		return -ENODATA;
-	while (err == 0 && cursor_line(&c, &line)) {
-		/* The file was cut within its last line. */
-		if (!cursor_end(&line) && (!cursor_end(&c) || buf[len - 1] == '\n'))
-			err = take_line(line, t);
-	}
+	while (err == 0 && udp_line_next(&c, &line))
+		err = take_line(line, t);
 	if (err < 0)
 		table_cut(t, before);
 	return err;
@@ -91,6 +86,7 @@ static int read_files(struct probe *p, struct table *t, uint64_t netns, uint64_t
 			err = dns_socket_parse(strbuf_text(&text), text.len, t);
 		else if (err == -ENOENT && i > 0)
 			err = 0;
+		t->lost += text.len == FILE_MAX; /* one at least was not seen */
 		for (; from < t->n; from++)
 			row_put(t->schema, table_at(t, from), DNS_SOCKET_netns, netns);
 	}

@@ -62,7 +62,12 @@ static int read_link_queue(struct probe *p)
 		uint64_t index = p->asked[TABLE_link_queue][i];
 		const struct link *l = link_of(p, index);
 
-		if (!l || probe_late(p))
+		if (probe_late(p)) {
+			table_fail(t, STATE_LATE, "%zu of %zu interfaces in time", i,
+				p->n_asked[TABLE_link_queue]);
+			return 0;
+		}
+		if (!l)
 			continue;
 		int err = read_queues(p, t, table_text(probe_used(p, TABLE_link), l->name), index);
 

@@ -19,7 +19,7 @@ enum { GROUPS_MAX = 65536, SIZE_MIN = 256, ROWS_MAX = 64 };
 
 struct tcp_key {
 	uint8_t local[16], peer[16]; /* IPv4 as ::ffff:a.b.c.d */
-	uint32_t peer_port, scratch;
+	uint32_t peer_port;
 };
 
 struct tcp_group {
@@ -33,10 +33,10 @@ static uint64_t sockets_of(const struct tcp_group *g)
 	return g->established + g->time_wait + g->other;
 }
 
+static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
 static void widen(uint8_t to[16], uint32_t family, const uint8_t *address)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
 	if (family == AF_INET6) {
 		memcpy(to, address, 16);
 		return;
@@ -119,7 +119,6 @@ static int add_row(struct table *t, const struct tcp_group *g, uint64_t netns)
 
 	if (!row)
 		return -ENOMEM;
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	bool v4 = memcmp(g->key.peer, mapped, sizeof(mapped)) == 0;
 
 	row->local = tcp_diag_address(t, AF_INET6, g->key.local);

@@ -53,16 +53,10 @@ int udp_parse(const char *buf, size_t len, struct table *t)
 {
 	struct cursor c = cursor_of(buf, len), line;
 	size_t before = t->n;
-	struct span word;
-	int err = cursor_line(&c, &line) && cursor_word(&line, &word) && span_eq(word, "sl")
-			  ? 0
-			  : -ENODATA;
+	int err = udp_line_head(&c) ? 0 : -ENODATA;
 
-	while (err == 0 && cursor_line(&c, &line)) {
-		cursor_blank(&line);
-		if (!cursor_end(&line))
-			err = parse_line(line, t);
-	}
+	while (err == 0 && udp_line_next(&c, &line))
+		err = parse_line(line, t);
 	if (err < 0)
 		table_cut(t, before);
 	return err;
@@ -76,6 +70,7 @@ static int read_file(struct probe *p, struct table *t, uint64_t netns, const cha
 
 	if (err == 0)
 		err = udp_parse(strbuf_text(&text), text.len, t);
+	t->lost += text.len == FILE_MAX; /* one at least was not seen */
 	for (size_t i = before; i < t->n; i++)
 		row_put(t->schema, table_at(t, i), UDP_SOCKET_netns, netns);
 	return err;
@@ -118,7 +113,9 @@ static int read_udp(struct probe *p)
 			first = first ? first : err;
 		}
 	}
-	if (t && answers > 0)
+	if (t && answers > 0 && first == -ETIME)
+		table_fail(t, STATE_LATE, "not all network namespaces were read in time");
+	else if (t && answers > 0)
 		t->state = STATE_OK;
 	return answers > 0 ? 0 : first;
 }

@@ -29,6 +29,24 @@ static bool take_address(
 	return true;
 }
 
+bool udp_line_head(struct cursor *c)
+{
+	struct cursor line;
+	struct span word;
+
+	return cursor_line(c, &line) && cursor_word(&line, &word) && span_eq(word, "sl");
+}
+
+bool udp_line_next(struct cursor *c, struct cursor *ret_line)
+{
+	while (cursor_line(c, ret_line)) {
+		cursor_blank(ret_line);
+		if (!cursor_end(ret_line))
+			return !cursor_end(c) || c->at[-1] == '\n';
+	}
+	return false;
+}
+
 bool udp_line_ends(struct cursor line, struct udp_line *ret_line)
 {
 	struct udp_line l = { 0 };

@@ -15,6 +15,12 @@ struct udp_line {
 	struct cursor rest;
 };
 
+/* Take the line of names that c begins with. False: it is none. */
+bool udp_line_head(struct cursor *c);
+
+/* The next line of a socket. A line that the end of what was read cuts is none. False at the end. */
+bool udp_line_next(struct cursor *c, struct cursor *ret_line);
+
 /*
  * Slot, addresses and state of a line, which must outlive *ret_line. False: malformed.
  *
