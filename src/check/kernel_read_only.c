@@ -65,13 +65,17 @@ static uint64_t last_of(const struct model *m, const char *kind, const char *dev
 	return last;
 }
 
-/* What mountinfo does not tell of xfs: it was shut down, and not mounted anew since. */
-static bool shut_down(const struct model *m, const struct table *t, const struct mount *mt,
+/*
+ * What mountinfo does not tell: xfs was shut down, or ext4 stopped writing (6.12 to 6.14 leave the
+ * mount rw, and so do the stable kernels that got d3476f3dad4a), and was not mounted anew since.
+ */
+static bool silent(const struct model *m, const struct table *t, const struct mount *mt,
 	const struct kernel_things *things)
 {
-	const char *device = device_of(m, t, mt);
+	const char *device = device_of(m, t, mt), *type = table_text(t, mt->fstype);
+	bool ext = strncmp(type, "ext", 3) == 0 && !mt->read_only;
 
-	return strcmp(table_text(t, mt->fstype), "xfs") == 0 && log_of(things, device) &&
+	return (ext || strcmp(type, "xfs") == 0) && log_of(things, device) &&
 	       last_of(m, KLOG_READ_ONLY, device) > last_of(m, KLOG_MOUNTED, device);
 }
 
@@ -132,7 +136,7 @@ static void report(struct judgement *j, const struct model *m, const struct stop
 	f->since_ns = log ? log->first_ns : 0;
 	finding_evidence_text(f, "mount.turned_read_only",
 		s->mount->turned_read_only ? "mounted to be written, and takes no writes"
-					   : "xfs was shut down and not mounted since",
+					   : "stopped writing and was not mounted since",
 		s->mount->turned_read_only ? "/proc/self/mountinfo" : "kernel log");
 	if (log)
 		kernel_evidence(j, f, KLOG_READ_ONLY, &log->of[STOPPED], 1, "none is normal");
@@ -159,7 +163,7 @@ static bool report_past(struct judgement *j, const struct model *m, const struct
 	struct finding *f = judge_finding(j, SEVERITY_INFO, CONFIDENCE_CERTAIN);
 
 	f->title = judge_text(j,
-		"The file system on %s turned read-only%s; it is writable again, or "
+		"The file system on %s turned read-only%s; it was mounted anew since, or is "
 		"not mounted",
 		log->name, kernel_ago(j, m, log->of[STOPPED].last_ns));
 	f->since_ns = log->first_ns;
@@ -185,7 +189,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 		struct stopped s = { .dev = mt->dev, .device = device_of(m, t, mt), .mount = mt };
 		bool turned = mt->turned_read_only && !asked_for(t, mt->dev);
 
-		if ((!turned && !shut_down(m, t, mt, &things)) || told(j, from, s.device))
+		if ((!turned && !silent(m, t, mt, &things)) || told(j, from, s.device))
 			continue;
 		s.log = log_of(&things, s.device);
 		report(j, m, &s);

@@ -158,6 +158,22 @@ static bool has_victim(const struct seen *s, const struct named *want)
 	return false;
 }
 
+/*
+ * Nested below a cause that the machine had before: it follows from that, and is no news, unless it
+ * is what the lab is for. A busy lab pays for a slow clock that the hypervisor gave to the machine.
+ */
+static bool follows_from_old(
+	const struct lab *lab, const struct answer *before, const struct seen *s)
+{
+	if (!s->under[0] || (lab->want && strcmp(lab->want, s->id) == 0))
+		return false;
+	for (size_t i = 0; i < before->n; i++) {
+		if (strcmp(before->seen[i].id, s->under) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* The machine is the place where it happens; the culprit is who comes first after it. */
 static bool names_right(const struct seen *s, const char *announced)
 {
@@ -241,7 +257,7 @@ struct judged judge_lab(const struct lab *lab, const char *announced, const stru
 
 		if (was_there(before, s) || not_of_a_lab(s))
 			continue;
-		if (!first)
+		if (!first && !follows_from_old(lab, before, s))
 			first = s;
 		if (!alarm && false_alarm(lab, s, announced))
 			alarm = s;
@@ -273,6 +289,19 @@ static double shares(const json_t *answer)
 	return sum;
 }
 
+/* "memory|system": either is right. */
+static bool one_of(struct span states, const char *leading)
+{
+	struct cursor c = cursor_span(states);
+	struct span one;
+
+	while (cursor_until(&c, '|', &one)) {
+		if (span_eq(one, leading))
+			return true;
+	}
+	return span_eq((struct span){ c.at, cursor_left(&c) }, leading);
+}
+
 static bool why_is(const json_t *answer, const char *announced, char *ret_why, size_t size)
 {
 	const char *leading = json_string_value(json_object_get(answer, "leading"));
@@ -286,7 +315,7 @@ static bool why_is(const json_t *answer, const char *announced, char *ret_why, s
 		return false;
 	}
 	cursor_blank(&c);
-	if (!span_eq(state, leading))
+	if (!one_of(state, leading))
 		snprintf(ret_why, size, "murphy why says %s, not %.*s: %s", leading, (int)state.len,
 			state.at, verdict);
 	else if (!cursor_end(&c) && !strstr(verdict, c.at))

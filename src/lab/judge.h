@@ -73,7 +73,7 @@ struct judged judge_lab(const struct lab *lab, const char *announced, const stru
 
 /*
  * One line of `murphy why --json`, held against the rest of a lab's line "why": PID STATE NAMES.
- * True when the leading state is STATE, its shares add up to all the time, and NAMES occurs in the
+ * True when the leading state is STATE (or one of "A|B"), its shares add up to all the time, and NAMES occurs in the
  * verdict; else ret_why, of size bytes, says what is wrong.
  */
 bool judge_why(const char *json, size_t len, const char *announced, char *ret_why, size_t size);

@@ -155,7 +155,7 @@ static void fold_processes(struct fold *f)
 	bool swaps = mm && reading_ok(mm->swap_in_pages_per_s) &&
 		     mm->swap_in_pages_per_s.value >= THRASH_PER_S;
 
-	f->scene.thrashes =
+	y->thrashes = f->scene.thrashes =
 		faults && (swaps || (seconds > 0 && y->memory.amount >= THRASH_PER_S * seconds));
 }
 

@@ -79,6 +79,7 @@ struct why {
 	/* Those that wait for the processes: requests in hand, the oldest, connections not accepted. */
 	size_t clients, not_accepted;
 	uint64_t client_oldest_ns;
+	bool thrashes; /* pages that a limit or want of memory pushed out are read again, often */
 	bool delays_counted;        /* kernel.task_delayacct, of a host that has tasks */
 	struct reading block_ratio; /* measured wait for block I/O, of all time */
 };

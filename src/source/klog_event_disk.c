@@ -23,6 +23,7 @@
  *   EXT4-fs error (device sda1): ext4_lookup:1789: inode #2: comm ls: deleted inode referenced: 9
  *   EXT4-fs error (device sda1) in ext4_reserve_inode_write:5703: IO failure
  *   EXT4-fs (sda1): Remounting filesystem read-only
+ *   EXT4-fs (sda1): re-mounted. Quota mode: none.           "re-mounted UUID r/w. Quota" since 6.4
  *   Aborting journal on device sda1-8.
  *   XFS (sda1): Corruption detected. Unmount and run xfs_repair
  *   XFS (sda1): xfs_do_force_shutdown(0x2) called from line 1
@@ -214,7 +215,8 @@ static bool find_ext(struct span s, struct klog_found *ret)
 		return false;
 	if (klog_has(s, "emounting filesystem read-only"))
 		ret->kind = KLOG_READ_ONLY;
-	else if (klog_has(s, "mounted filesystem") && !klog_has(s, "unmount"))
+	else if (klog_has(s, "): re-mounted") ||
+		 (klog_has(s, "mounted filesystem") && !klog_has(s, "unmount")))
 		ret->kind = KLOG_MOUNTED;
 	return ret->kind != NULL;
 }

@@ -70,13 +70,42 @@ static const char *by_group(struct words *w)
 	return arena_printf(w->a, ", most of it in threads called %s", g->name);
 }
 
+/* "; at its limit: the control group /a" */
+static const char *at_limit(struct words *w)
+{
+	const char *group = w->y->memory.path;
+
+	return group ? arena_printf(w->a, "; at its limit: the control group %s", group) : "";
+}
+
+static void advise_memory(struct words *w)
+{
+	const char *group = w->y->memory.path;
+
+	add_todo(w, "see whose limit it is and what is in it:  murphy --only mem");
+	if (group)
+		add_todo(w, arena_printf(w->a,
+				    "give it more, where systemd made the group:  systemctl "
+				    "set-property --runtime UNIT MemoryMax=   (group %s)",
+				    quoted(w, group)));
+}
+
+/* A fast disk, or a slow CPU: the kernel works for each page longer than the disk is waited for. */
+static const char *reads_again(struct words *w)
+{
+	return arena_printf(w->a, ", also to read again what was pushed out, %s times a second%s",
+		human_number(w->y->major_faults_per_s.value).s, at_limit(w));
+}
+
 static void say_running(struct words *w)
 {
-	bool user = w->part->state == WHY_USER;
+	bool user = w->part->state == WHY_USER, again = !user && w->y->thrashes;
 
-	w->r->verdict = arena_printf(w->a, "%s computes%s: %s%s", w->r->who,
+	w->r->verdict = arena_printf(w->a, "%s computes%s: %s%s%s", w->r->who,
 		user ? " in its own code" : " in the kernel, which works for it", amount(w),
-		by_group(w));
+		by_group(w), again ? reads_again(w) : "");
+	if (again)
+		advise_memory(w);
 	add_todo(w, arena_printf(w->a, "see in which functions:  perf top -p %llu", w->pid));
 	if (!user)
 		add_todo(w, arena_printf(w->a,
@@ -123,17 +152,9 @@ static void say_disk(struct words *w)
 
 static void say_memory(struct words *w)
 {
-	const char *group = w->y->memory.path;
-
-	w->r->verdict = arena_printf(w->a, "%s waits for memory: %s; %s%s%s", w->r->who,
-		top_place(w), amount(w), group ? "; at its limit: the control group " : "",
-		group ? group : "");
-	add_todo(w, "see whose limit it is and what is in it:  murphy --only mem");
-	if (group)
-		add_todo(w, arena_printf(w->a,
-				    "give it more, where systemd made the group:  systemctl "
-				    "set-property --runtime UNIT MemoryMax=   (group %s)",
-				    quoted(w, group)));
+	w->r->verdict = arena_printf(w->a, "%s waits for memory: %s; %s%s", w->r->who, top_place(w),
+		amount(w), at_limit(w));
+	advise_memory(w);
 	w->r->refuted_if = arena_printf(
 		w->a, "majflt of pidstat -r -p %llu 1 5 is near 0 while it is slow", w->pid);
 }

@@ -135,6 +135,32 @@ static void xfs_tells_only_the_log(void **state UNUSED)
 	scene_end(&s);
 }
 
+/* 6.12 to 6.14, and stable kernels: "rw" in mountinfo, and every write fails. */
+static void ext4_may_tell_only_the_log(void **state UNUSED)
+{
+	struct scene s;
+
+	begin(&s);
+	add_disk(&s, DEV(7, 0), "loop0", false);
+	struct mount *m = build_mount(&s.now, 3, DEV(7, 0), "/srv", "ext4");
+
+	add_event(&s, KLOG_READ_ONLY, "loop0", 3, 2 * HOUR);
+	const struct finding *f = only(&s, &check_kernel_read_only, SEVERITY_CRITICAL);
+
+	assert_string_equal(f->culprits[0].name, "/srv");
+	/* It is another file system that is there now, and no ext4. */
+	m->fstype = build_text(&s.now, TABLE_mount, "vfat");
+	only(&s, &check_kernel_read_only, SEVERITY_INFO);
+	/* Read-only on purpose. */
+	m->fstype = build_text(&s.now, TABLE_mount, "ext4");
+	m->read_only = 1;
+	only(&s, &check_kernel_read_only, SEVERITY_INFO);
+	m->read_only = 0;
+	add_event(&s, KLOG_MOUNTED, "loop0", 1, HOUR);
+	only(&s, &check_kernel_read_only, SEVERITY_INFO);
+	scene_end(&s);
+}
+
 static void names_of_partitions(void **state UNUSED)
 {
 	static const struct {
@@ -397,6 +423,7 @@ int main(void)
 		cmocka_unit_test(unknown_age),
 		cmocka_unit_test(turned_read_only),
 		cmocka_unit_test(xfs_tells_only_the_log),
+		cmocka_unit_test(ext4_may_tell_only_the_log),
 		cmocka_unit_test(names_of_partitions),
 		cmocka_unit_test(vanished_below_a_mount),
 		cmocka_unit_test(a_disk_by_its_source),

@@ -123,6 +123,17 @@ static void refused_requests(void **state UNUSED)
 	table_unref(t);
 }
 
+/* Its mountinfo still said rw, in both lists. */
+static void damaged_on_a_stable_kernel(void **state UNUSED)
+{
+	struct table *t = read_corpus("klog_event/6.1-kmsg-damaged");
+
+	assert_int_equal(count(t, KLOG_READ_ONLY, "loop0"), 3);
+	assert_int_equal(count(t, KLOG_FS, "loop0"), 4);
+	assert_int_equal(count(t, KLOG_MOUNTED, NULL), 0);
+	table_unref(t);
+}
+
 static void file_systems(void **state UNUSED)
 {
 	struct table *t = read_corpus("klog_event/fs-handmade");
@@ -132,8 +143,9 @@ static void file_systems(void **state UNUSED)
 	assert_int_equal(count(t, KLOG_FS, "dm-4"), 1);
 	assert_int_equal(count(t, KLOG_READ_ONLY, "sda1"), 1);
 	assert_int_equal(count(t, KLOG_READ_ONLY, "sdb1"), 1);
-	assert_int_equal(count(t, KLOG_MOUNTED, NULL), 1);
+	assert_int_equal(count(t, KLOG_MOUNTED, NULL), 2);
 	assert_int_equal(count(t, KLOG_MOUNTED, "dm-0"), 1);
+	assert_int_equal(count(t, KLOG_MOUNTED, "sda1"), 1);
 	assert_int_equal(count(t, KLOG_FS, "dm-0"), 2);
 	assert_int_equal(count(t, KLOG_READ_ONLY, "dm-0"), 1);
 	assert_int_equal(count(t, KLOG_FS, "sdd1"), 2);
@@ -321,6 +333,7 @@ int main(void)
 		cmocka_unit_test(captured),
 		cmocka_unit_test(captured_disk),
 		cmocka_unit_test(disks),
+		cmocka_unit_test(damaged_on_a_stable_kernel),
 		cmocka_unit_test(file_systems),
 		cmocka_unit_test(cpus),
 		cmocka_unit_test(machines),

@@ -199,6 +199,31 @@ static void worse_than_before_is_new(void **state UNUSED)
 	assert_int_equal(judge(&twin, "healthy", bad, mild), OUTCOME_PASSED);
 }
 
+/* As an emulated CPU brings a slow clock, which is worse for who computes. */
+static void what_follows_from_before_is_not_first(void **state UNUSED)
+{
+#define BROUGHT(id)                                                                                \
+	"{\"kind\":\"finding\",\"id\":\"" id "\",\"severity\":\"warning\",\"culprits\":[" PROCESS( \
+		"srv", "7") "],\"under\":\"cpu.emulated\"}\n"
+#define SLOW FINDING("cpu.emulated", "warning", "{\"kind\":\"host\",\"name\":\"\"}")
+	const char *sat = FINDING("tcp.close-wait", "warning", PROCESS("srv", "7")) END;
+	const char *both = SLOW BROUGHT("cpu.clocksource")
+		FINDING("tcp.close-wait", "warning", PROCESS("srv", "7")) END;
+
+	assert_int_equal(judge(&sick, "culprit process 7 srv", SLOW END, both), OUTCOME_PASSED);
+	assert_int_equal(judge(&sick, "culprit process 7 srv", END, both), OUTCOME_MISSED);
+	assert_int_equal(judge(&sick, "culprit process 7 srv", SLOW END, sat), OUTCOME_PASSED);
+	assert_int_equal(judge(&sick, "culprit process 7 srv", SLOW END,
+				 SLOW BROUGHT("cpu.clocksource") END),
+		OUTCOME_MISSED);
+	/* What the lab is for counts wherever it stands. */
+	assert_int_equal(
+		judge(&sick, "culprit process 7 srv", SLOW END, SLOW BROUGHT("tcp.close-wait") END),
+		OUTCOME_PASSED);
+#undef SLOW
+#undef BROUGHT
+}
+
 static void a_sickness_is_more_than_info(void **state UNUSED)
 {
 	static const struct lab mild = { .name = "mild", .want = "tcp.close-wait", .mild = true };
@@ -243,6 +268,9 @@ static void why_names_state_and_cause(void **state UNUSED)
 			false },
 		{ WHY("lock", "x waits", "0.7", "0.3"), "12 lock lab-holder", false },
 		{ WHY("lock", "x waits", "0.7", "0.2"), "12 lock ", false },
+		{ WHY("lock", "x waits", "0.7", "0.3"), "12 disk|lock x", true },
+		{ WHY("disk", "x waits", "0.7", "0.3"), "12 disk|lock x", true },
+		{ WHY("user", "x waits", "0.7", "0.3"), "12 disk|lock x", false },
 		{ "{}", "12 lock ", false },
 		{ "", "12 lock ", false },
 	};
@@ -273,6 +301,7 @@ int main(void)
 		cmocka_unit_test(what_comes_along_is_no_alarm),
 		cmocka_unit_test(the_hypervisor_is_not_of_the_lab),
 		cmocka_unit_test(worse_than_before_is_new),
+		cmocka_unit_test(what_follows_from_before_is_not_first),
 		cmocka_unit_test(a_sickness_is_more_than_info),
 		cmocka_unit_test(the_wanted_id_of_a_bystander_is_an_alarm),
 		cmocka_unit_test(the_reason_names_who_was_blamed),

@@ -255,6 +255,32 @@ static void reclaim_is_memory(void **state UNUSED)
 	scene_end(&s);
 }
 
+/* The kernel computes for it, but it would not without the limit: the verdict names that. */
+static void thrashing_where_the_disk_is_fast(void **state UNUSED)
+{
+	for (int thrashes = 0; thrashes < 2; thrashes++) {
+		struct why y = { .sampled = true,
+			.all_ns = WATCHED,
+			.busy_ns = WATCHED,
+			.watched_ns = WATCHED,
+			.tasks = 1,
+			.processes = 1,
+			.part = { { .state = WHY_SYSTEM, .ns = WATCHED, .tasks = 1 } },
+			.n_parts = 1,
+			.leading = WHY_SYSTEM,
+			.thrashes = thrashes,
+			.major_faults_per_s = reading_of(480),
+			.memory = { "/small", 900 } };
+		struct why_report r = { .why = &y, .who = "svc (pid 500)" };
+		struct arena a = { 0 };
+
+		assert_int_equal(why_explain(&r, &a), 0);
+		assert_int_equal(strstr(r.verdict, "the control group /small") != NULL, thrashes);
+		assert_int_equal(strstr(r.verdict, "480 times a second") != NULL, thrashes);
+		arena_release(&a);
+	}
+}
+
 /* Delay accounting knows what samples take for a disk and for running. */
 static void measured_memory(void **state UNUSED)
 {
@@ -433,6 +459,7 @@ static void words_for_all(void **state UNUSED)
 			.tasks = 1,
 			.n_parts = 1,
 			.leading = (enum why_state)i,
+			.thrashes = true,
 			.throttled = { "/a;reboot", 1 },
 			.memory = { "/a;reboot", 1 } };
 		struct why_report r = {
@@ -481,6 +508,7 @@ int main(void)
 		cmocka_unit_test(a_quota_stops_it),
 		cmocka_unit_test(thrashing_is_memory),
 		cmocka_unit_test(reclaim_is_memory),
+		cmocka_unit_test(thrashing_where_the_disk_is_fast),
 		cmocka_unit_test(measured_memory),
 		cmocka_unit_test(futexes),
 		cmocka_unit_test(reads_of_one_connection),
