@@ -83,6 +83,10 @@ int cgroup_new(struct scene *s, const char *controller, struct cgroup *ret_cgrou
 	char root[96];
 
 	g.version = find(controller, root, sizeof(root));
+	if (g.version == 0 && strcmp(controller, "blkio") == 0) {
+		controller = "io"; /* as version 2 calls it */
+		g.version = find(controller, root, sizeof(root));
+	}
 	if (g.version == 0)
 		return scene_skip(
 			s, "no control group hierarchy has the %s controller", controller);
@@ -100,6 +104,40 @@ int cgroup_new(struct scene *s, const char *controller, struct cgroup *ret_cgrou
 		return err;
 	*ret_cgroup = g;
 	return 0;
+}
+
+int cgroup_beside(
+	struct scene *s, const struct cgroup *g, unsigned number, struct cgroup *ret_cgroup)
+{
+	struct cgroup one = { .version = g->version };
+
+	snprintf(
+		one.path, sizeof(one.path), "%.*s-%u", (int)sizeof(one.path) - 12, g->path, number);
+	snprintf(one.dir, sizeof(one.dir), "%.*s-%u", (int)sizeof(one.dir) - 12, g->dir, number);
+	int err = undo_add(s->undo, UNDO_GROUP, one.dir, NULL);
+
+	if (err == 0 && mkdir(one.dir, 0755) < 0 && errno != EEXIST)
+		err = -errno;
+	if (err == 0)
+		*ret_cgroup = one;
+	return err;
+}
+
+int cgroup_move(const struct cgroup *from, const struct cgroup *to)
+{
+	char file[256], text[4096], pid[24];
+
+	snprintf(file, sizeof(file), "%s/cgroup.procs", from->dir);
+	ssize_t n = scene_read(file, text, sizeof(text));
+	struct cursor c = cursor_of(text, n > 0 ? (size_t)n : 0);
+	struct cursor line;
+	int err = n < 0 ? (int)n : 0;
+
+	while (err == 0 && cursor_line(&c, &line)) {
+		span_copy((struct span){ line.at, cursor_left(&line) }, pid, sizeof(pid));
+		err = cgroup_set(to, "cgroup.procs", "cgroup.procs", pid);
+	}
+	return err;
 }
 
 int cgroup_set(const struct cgroup *g, const char *v1, const char *v2, const char *text)

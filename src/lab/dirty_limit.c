@@ -21,14 +21,13 @@ static int slow_down(struct scene *s, const struct disk *d, struct cgroup *g)
 	struct cgroup memory;
 	int err = cgroup_new(s, "blkio", g);
 
-	if (err == 0) {
+	if (err == 0 && g->version == 1) {
 		snprintf(file, sizeof(file), "%s/../blkio.throttle.write_bps_device", g->dir);
 		snprintf(text, sizeof(text), "%u:%u 0", d->major, d->minor);
 		err = undo_add(s->undo, UNDO_WRITE, file, text);
 		snprintf(text, sizeof(text), "%u:%u " BYTES_PER_S, d->major, d->minor);
 		return err < 0 ? err : scene_write(file, text);
 	}
-	err = cgroup_new(s, "io", g);
 	if (err == 0)
 		err = cgroup_new(s, "memory", &memory);
 	snprintf(text, sizeof(text), "%u:%u wbps=" BYTES_PER_S, d->major, d->minor);

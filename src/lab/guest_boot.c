@@ -17,12 +17,15 @@
 
 enum { LOG_TAIL = 3000 };
 
-/* What each guest has: a disk; loop and veth devices for labs, sock_diag and FUSE for murphy too. */
+/*
+ * What each guest has: a disk; loop and veth devices and tracked connections for labs, sock_diag and
+ * FUSE for murphy too.
+ */
 static const char *const modules[] = { "virtio_pci", "virtio_blk", "ext4", "loop", "tcp_diag",
-	"fuse", "veth" };
-/* coreutils for labs that copy; ext4 for its disk and for labs; ip for those with a network. */
+	"fuse", "veth", "nf_conntrack", "nf_tables", "nft_ct" };
+/* coreutils for labs that copy; ext4 for its disk and for labs; ip, nft for those with a network. */
 static const char *const programs[] = { "/bin/cp", "/bin/rm", "/sbin/mkfs.ext4", "/sbin/debugfs",
-	"/sbin/ip" };
+	"/sbin/ip", "/usr/sbin/nft" };
 static const char users[] = "root:x:0:0:root:/root:/bin/sh\n"
 			    "nobody:x:65534:65534:nobody:/:/bin/sh\n";
 
@@ -69,7 +72,8 @@ static int fill(const struct guest_boot *b, struct image *im)
 		err = add_programs(im, programs, ARRAY_SIZE(programs));
 	if (err == 0 && b->wish)
 		err = add_programs(im, b->wish->programs, ARRAY_SIZE(b->wish->programs));
-	if (err == 0 && b->program)
+	/* murphy and murphy-lab lie there already. */
+	if (err == 0 && b->program && !image_has(im, b->program))
 		err = image_program(im, b->program, b->program);
 	/* Where the libraries of this machine are that lie elsewhere than usual. */
 	if (err == 0)

@@ -30,16 +30,20 @@ int image_open(struct image *im)
 	return im->err;
 }
 
-static bool have(struct image *im, const char *path)
+bool image_has(const struct image *im, const char *path)
 {
 	char line[PATH_MAX + 2];
 	int len = snprintf(line, sizeof(line), "\n%s\n", path);
 
-	if (len >= (int)sizeof(line))
-		return false;
-	if (memmem(strbuf_text(&im->have), im->have.len, line, (size_t)len))
+	return len < (int)sizeof(line) &&
+	       memmem(strbuf_text(&im->have), im->have.len, line, (size_t)len);
+}
+
+static bool have(struct image *im, const char *path)
+{
+	if (image_has(im, path))
 		return true;
-	strbuf_puts(&im->have, line + 1);
+	strbuf_printf(&im->have, "%s\n", path);
 	return false;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/strbuf.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -21,6 +22,9 @@ struct image {
 };
 
 int image_open(struct image *im);
+
+/* Does it hold that path? */
+bool image_has(const struct image *im, const char *path);
 
 /* A file of these bytes, with the folders that it lies in. One that is there already stays. */
 void image_bytes(struct image *im, const char *path, unsigned mode, const void *bytes, size_t len);

@@ -161,11 +161,18 @@ struct cgroup {
 	int version;   /* 1 or 2 */
 };
 
-/* 0, -EOPNOTSUPP when no hierarchy has that controller, or -errno. */
+/* "blkio" is version 2's io too. 0, -EOPNOTSUPP when no hierarchy has that controller, or -errno. */
 int cgroup_new(struct scene *s, const char *controller, struct cgroup *ret_cgroup);
 
 /* Write a control file: its name in version 1 and in version 2 (NULL: not in this version). */
 int cgroup_set(const struct cgroup *g, const char *v1, const char *v2, const char *text);
+
+/* Another beside it, of the same hierarchy; number tells them apart. 0 or -errno. */
+int cgroup_beside(
+	struct scene *s, const struct cgroup *g, unsigned number, struct cgroup *ret_cgroup);
+
+/* Move all processes of one group into another. 0 or -errno. */
+int cgroup_move(const struct cgroup *from, const struct cgroup *to);
 
 /* Move the calling process into the group. */
 int cgroup_enter(const struct cgroup *g);

@@ -23,13 +23,6 @@ int limit_set(const struct cgroup *g, const struct disk *d, const struct io_limi
 	return cgroup_set(g, l->v1, "io.max", text);
 }
 
-static int new_group(struct scene *s, struct cgroup *g)
-{
-	int err = cgroup_new(s, "blkio", g);
-
-	return err == -EOPNOTSUPP ? cgroup_new(s, "io", g) : err;
-}
-
 int limit_readers(struct scene *s, const struct io_limit *l, size_t part)
 {
 	struct cgroup g = { 0 };
@@ -39,7 +32,7 @@ int limit_readers(struct scene *s, const struct io_limit *l, size_t part)
 	if (err == 0)
 		err = disk_data(&d, 64 * MIB);
 	if (err == 0)
-		err = new_group(s, &g);
+		err = cgroup_new(s, "blkio", &g);
 	if (err == 0)
 		err = limit_set(&g, &d, l);
 	for (int i = 0; i < READERS && err == 0; i++) {
@@ -72,9 +65,7 @@ static int slow_down(struct scene *s, const struct disk *below, struct cgroup *g
 	char file[256], text[48];
 	int err = cgroup_new(s, "blkio", g);
 
-	if (err == -EOPNOTSUPP)
-		return cgroup_new(s, "io", g);
-	if (err < 0)
+	if (err < 0 || g->version == 2)
 		return err;
 	snprintf(g->dir + strlen(g->dir), sizeof(g->dir) - strlen(g->dir), "/..");
 	snprintf(file, sizeof(file), "%s/%s", g->dir, slow.v1);

@@ -20,10 +20,6 @@ static int slow_down(struct scene *s, const struct disk *d, struct cgroup *g)
 	char text[64];
 	int err = cgroup_new(s, "blkio", g);
 
-	if (err == -EOPNOTSUPP)
-		err = cgroup_new(s, "io", g);
-	if (err == -EOPNOTSUPP)
-		return scene_skip(s, "no control group can slow a device down");
 	if (err < 0)
 		return err;
 	snprintf(text, sizeof(text),
