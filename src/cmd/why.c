@@ -48,7 +48,7 @@ static bool parse_target(const char *text, struct target *ret_target)
 	return true;
 }
 
-static int refused(const struct args *a, const struct target *t, int err)
+static int refused(const struct args *a, const struct target *t, const struct inquiry *q, int err)
 {
 	const char *name = a->operand[0];
 
@@ -65,13 +65,13 @@ static int refused(const struct args *a, const struct target *t, int err)
 		log_error("%s ended while it was watched", name);
 		return EXIT_BLIND;
 	case ETIME:
-		log_error("the processes of this machine could not be read in time");
+		log_error("whether there is such a target as %s is not known: %s", name,
+			inquiry_lacks(q));
 		return EXIT_BLIND;
 	case EACCES:
-		log_error("who listens on TCP port %s needs root", name + 1);
-		return EXIT_BLIND;
-	case ENOTCONN:
-		log_error("the sockets of this machine could not be read");
+		log_error("somebody listens on TCP port %s, and no process has the socket: it is "
+			  "the kernel's own, or of a process that cannot be seen from here",
+			name + 1);
 		return EXIT_BLIND;
 	case ENODATA:
 		log_error("this root has one frame: where time goes needs two");
@@ -108,6 +108,7 @@ static int print_why(const struct args *a, const struct target *t, const struct 
 		.who = who(a, t, m, &arena),
 		.cpu_ns = inquiry_cpu_ns(q),
 		.wall_ns = inquiry_wall_ns(q),
+		.lacks = inquiry_lacks(q),
 		.denied = places && places->cell[TASK_PLACE_call] == STATE_DENIED };
 
 	r.pid = inquiry_pids(q, &r.n_pids);
@@ -122,7 +123,7 @@ static int print_why(const struct args *a, const struct target *t, const struct 
 	if (err < 0)
 		log_error("could not print: %s", strerror(-err));
 	arena_release(&arena);
-	return err < 0 ? EXIT_INTERNAL : r.denied ? EXIT_BLIND : EXIT_NOTHING;
+	return err < 0 ? EXIT_INTERNAL : r.denied || r.lacks ? EXIT_BLIND : EXIT_NOTHING;
 }
 
 static int run(const struct args *a)
@@ -151,7 +152,7 @@ static int run(const struct args *a)
 		return exit_of_open(err);
 	err = inquiry_new(h, &t, (uint64_t)(seconds * 1e9), &q);
 
-	int code = err < 0 ? refused(a, &t, err) : print_why(a, &t, q, &style);
+	int code = err < 0 ? refused(a, &t, q, err) : print_why(a, &t, q, &style);
 
 	inquiry_free(q);
 	host_free(h);
@@ -169,7 +170,8 @@ const struct command command_why = {
 		"lock (and who holds it), for a peer (and which), or idle. Shares add up to the "
 		"time of all threads; what is idle is told apart. It takes about a tenth of a "
 		"CPU at most while it watches, attaches to nothing and stops nobody. Exit "
-		"status: 0, 3 when what the threads sleep in needs root or they ended, 64 when "
+		"status: 0, 3 when what the threads sleep in needs root, when they ended or when "
+		"some of what tells who belongs to the target could not be read, 64 when "
 		"there is no such process, unit or listener.",
 	.options = options,
 	.run = run,

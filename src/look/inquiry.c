@@ -25,6 +25,7 @@ struct inquiry {
 	struct arena arena;
 	uint64_t pid[PIDS_MAX];
 	size_t n_pids;
+	const char *lacks;
 	struct why why;
 };
 
@@ -167,6 +168,23 @@ static int ask(
 	return feed_asks(q->feed, asks, n, with, N_NEEDS, f);
 }
 
+/* Who is sought may be among the rows that a table lacks. The first that does is told. */
+static void find_lack(struct inquiry *q, enum table_id id)
+{
+	const struct table *t = frame_table(&q->was, id);
+
+	if (q->lacks || (t && t->state == STATE_OK && t->lost == 0))
+		return;
+	if (!t)
+		q->lacks = arena_printf(&q->arena, "%s was not read", schemas[id]->name);
+	else if (t->state != STATE_OK)
+		q->lacks = arena_printf(
+			&q->arena, "%s is %s: %s", schemas[id]->name, state_name(t->state), t->why);
+	else
+		q->lacks = arena_printf(&q->arena, "rows of %s are missing%s%s", schemas[id]->name,
+			t->why[0] ? ": " : "", t->why);
+}
+
 /* Who listens on the port, and, as they serve it too, their children. */
 static int add_port(struct inquiry *q)
 {
@@ -174,9 +192,8 @@ static int add_port(struct inquiry *q)
 	uint64_t inode[OWNERS_MAX];
 	size_t n = 0;
 
-	if (!table_usable(t))
-		return -ENOTCONN;
-	for (table_each(const struct tcp_socket, s, t)) {
+	find_lack(q, TABLE_tcp_socket);
+	for (table_each(const struct tcp_socket, s, table_usable(t) ? t : NULL)) {
 		if (s->state == TCP_STATE_LISTEN && s->local_port == q->target.port &&
 			n < OWNERS_MAX)
 			inode[n++] = s->inode;
@@ -189,6 +206,7 @@ static int add_port(struct inquiry *q)
 
 	if (err < 0)
 		return err;
+	find_lack(q, TABLE_socket_owner);
 	for (table_each(const struct socket_owner, o, frame_table(&q->was, TABLE_socket_owner)))
 		add_pid(q, o->pid);
 	add_children(q);
@@ -209,10 +227,12 @@ static int resolve(struct inquiry *q)
 	if (t->tree)
 		add_children(q);
 	sort_pids(q);
-	const struct table *all = frame_table(&q->was, TABLE_process);
-
-	/* Who was not found may be among those that were not read. */
-	if (q->n_pids == 0 && (!table_usable(all) || all->state == STATE_LATE))
+	if (t->kind == TARGET_UNIT)
+		find_lack(q, TABLE_process_cgroup);
+	/* A process that was found is all of itself. */
+	if (q->n_pids == 0 || t->kind != TARGET_PID || t->tree)
+		find_lack(q, TABLE_process);
+	if (q->n_pids == 0 && q->lacks)
 		return -ETIME;
 	return err < 0 ? err : q->n_pids ? 0 : -ESRCH;
 }
@@ -356,6 +376,11 @@ const uint64_t *inquiry_pids(const struct inquiry *q, size_t *ret_n)
 {
 	*ret_n = q->n_pids;
 	return q->pid;
+}
+
+const char *inquiry_lacks(const struct inquiry *q)
+{
+	return q->lacks;
 }
 
 uint64_t inquiry_cpu_ns(const struct inquiry *q)

@@ -20,9 +20,10 @@ struct inquiry;
 
 /*
  * Watch the processes of t for for_ns; of a root what its frames tell. 0; -ESRCH: there is no such
- * process, unit or listener; -ETIME: processes could not be read in time; -EACCES: a listener, whose
- * process may not be seen; -ENOTCONN: sockets could not be read; -ECHILD: the processes ended meanwhile; -ENOMEM, or why a frame of a root
- * cannot be entered. *ret_inquiry is the caller's in any case but -ENOMEM.
+ * process, unit or listener; -ETIME: none was found, and what would tell was not read whole (see
+ * inquiry_lacks()); -EACCES: there is a listener, and no process has it; -ECHILD: the processes ended
+ * meanwhile; -ENOMEM, or why a frame of a root cannot be entered. *ret_inquiry is the caller's in any
+ * case but -ENOMEM.
  */
 int inquiry_new(
 	struct host *h, const struct target *t, uint64_t for_ns, struct inquiry **ret_inquiry);
@@ -32,6 +33,12 @@ void inquiry_free(struct inquiry *q);
 const struct why *inquiry_why(const struct inquiry *q);
 const struct model *inquiry_model(const struct inquiry *q);
 const uint64_t *inquiry_pids(const struct inquiry *q, size_t *ret_n);
+
+/*
+ * What was not read whole, so that processes of the target may be missing: a table, its state and
+ * why. NULL: all were seen.
+ */
+const char *inquiry_lacks(const struct inquiry *q);
 
 /* CPU time of murphy and its readers, and wall time, for this inquiry. */
 uint64_t inquiry_cpu_ns(const struct inquiry *q);

@@ -19,8 +19,10 @@ struct words {
 	struct arena *a;
 	const struct why *y;
 	const struct why_part *part; /* the leading one; NULL: there is none */
-	unsigned long long pid;      /* for commands: of the only process, or the first */
 };
+
+/* A command names so many processes: top(1) takes no more, and nobody reads them. */
+enum { PIDS_SHOWN = 20 };
 
 static void add_fact(struct words *w, const char *text)
 {
@@ -40,6 +42,24 @@ static const char *quoted(struct words *w, const char *text)
 
 	strbuf_add_shell_word(&word, text);
 	return arena_printf(w->a, "%s", word.failed ? "''" : word.bytes);
+}
+
+/* The processes as a command takes them: "12,13", "/proc/12/fd /proc/13/fd". */
+static const char *pids(struct words *w, const char *before, const char *after, const char *between)
+{
+	const struct why_report *r = w->r;
+	auto_strbuf list = { 0 };
+
+	for (size_t i = 0; i < r->n_pids && i < PIDS_SHOWN; i++)
+		strbuf_printf(&list, "%s%s%llu%s", i ? between : "", before,
+			(unsigned long long)r->pid[i], after);
+	w->a->failed |= list.failed;
+	return arena_printf(w->a, "%s", strbuf_text(&list));
+}
+
+static const char *with_commas(struct words *w)
+{
+	return pids(w, "", "", ",");
 }
 
 /* "3.1 threads", of all the time. */
@@ -106,15 +126,16 @@ static void say_running(struct words *w)
 		by_group(w), again ? reads_again(w) : "");
 	if (again)
 		advise_memory(w);
-	add_todo(w, arena_printf(w->a, "see in which functions:  perf top -p %llu", w->pid));
+	add_todo(w, arena_printf(w->a, "see in which functions:  perf top -p %s", with_commas(w)));
 	if (!user)
 		add_todo(w, arena_printf(w->a,
 				    "count its system calls, which slows it down:  strace -c -f -p "
-				    "%llu",
-				    w->pid));
+				    "%s",
+				    with_commas(w)));
 	else
-		add_todo(w, arena_printf(w->a, "see which threads:  top -H -p %llu", w->pid));
-	w->r->refuted_if = arena_printf(w->a, "pidstat -u -t -p %llu 1 5 shows it idle", w->pid);
+		add_todo(w, arena_printf(w->a, "see which threads:  top -H -p %s", with_commas(w)));
+	w->r->refuted_if =
+		arena_printf(w->a, "pidstat -u -t -p %s 1 5 shows it idle", with_commas(w));
 }
 
 static void say_cpu(struct words *w)
@@ -134,9 +155,10 @@ static void say_cpu(struct words *w)
 	w->r->verdict = arena_printf(w->a, "%s waits for a CPU: others have them; %s%s", w->r->who,
 		amount(w), by_group(w));
 	add_todo(w, "see who has them:  murphy --only cpu");
-	add_todo(w, arena_printf(w->a, "let it go first:  renice -n -5 -p %llu", w->pid));
-	w->r->refuted_if = arena_printf(
-		w->a, "the second number of /proc/%llu/schedstat hardly grows", w->pid);
+	add_todo(w,
+		arena_printf(w->a, "let it go first:  renice -n -5 -p %s", pids(w, "", "", " ")));
+	w->r->refuted_if = arena_printf(w->a, "the second number of %s hardly grows",
+		pids(w, "/proc/", "/schedstat", ", "));
 }
 
 static void say_disk(struct words *w)
@@ -146,7 +168,8 @@ static void say_disk(struct words *w)
 	add_todo(w, "see whether the device is slow, stuck or full of others' requests:  "
 		    "murphy --only io");
 	add_todo(w, "see its queue and waiting time:  iostat -xz 1 5");
-	add_todo(w, arena_printf(w->a, "see which files are open:  ls -l /proc/%llu/fd", w->pid));
+	add_todo(w, arena_printf(w->a, "see which files are open:  ls -l %s",
+			    pids(w, "/proc/", "/fd", " ")));
 	w->r->refuted_if = "r_await and w_await of iostat are small while it waits";
 }
 
@@ -156,24 +179,37 @@ static void say_memory(struct words *w)
 		amount(w), at_limit(w));
 	advise_memory(w);
 	w->r->refuted_if = arena_printf(
-		w->a, "majflt of pidstat -r -p %llu 1 5 is near 0 while it is slow", w->pid);
+		w->a, "majflt of pidstat -r -p %s 1 5 is near 0 while it is slow", with_commas(w));
+}
+
+static const char *show_code(struct words *w, unsigned long long holder)
+{
+	static const char why[] = "see the code of all threads, which stops it for a moment";
+	static const char how[] = "-batch -ex 'thread apply all bt'";
+
+	if (w->r->n_pids > 1 && holder)
+		return arena_printf(w->a,
+			"%s:  gdb -p $(awk '/^Tgid/ {print $2}' /proc/%llu/status) %s", why, holder,
+			how);
+	if (w->r->n_pids > 1)
+		return arena_printf(w->a, "%s:  for p in %s; do gdb -p $p %s; done", why,
+			pids(w, "", "", " "), how);
+	return arena_printf(w->a, "%s:  gdb -p %s %s", why, with_commas(w), how);
 }
 
 static void say_lock(struct words *w)
 {
-	uint64_t holder = w->part->n_places ? w->part->place[0].holder : 0;
+	unsigned long long holder = w->part->n_places ? w->part->place[0].holder : 0;
 
 	w->r->verdict = arena_printf(
 		w->a, "%s waits for a lock: %s; %s", w->r->who, top_place(w), amount(w));
+	/* /proc/TID is there for any thread, though not listed. */
 	if (holder)
 		add_todo(w, arena_printf(w->a,
-				    "see what the holder does:  cat "
-				    "/proc/%llu/task/%llu/{wchan,stack}",
-				    w->pid, (unsigned long long)holder));
-	add_todo(w, arena_printf(w->a,
-			    "see the code of all threads, which stops it for a moment:  gdb -p "
-			    "%llu -batch -ex 'thread apply all bt'",
-			    w->pid));
+				    "see what the holder does:  cat /proc/%llu/comm "
+				    "/proc/%llu/wchan /proc/%llu/stack",
+				    holder, holder, holder));
+	add_todo(w, show_code(w, holder));
 	w->r->refuted_if = "the same threads are found elsewhere when asked again under load";
 }
 
@@ -201,7 +237,8 @@ static void say_idle(struct words *w)
 	w->r->verdict = arena_printf(w->a, "%s has nothing to do: it %s%s%s", w->r->who,
 		words[w->part->state], top_place(w)[0] ? ": " : "", top_place(w));
 	if (w->part->state == WHY_STOPPED)
-		add_todo(w, arena_printf(w->a, "let it go on:  kill -CONT %llu", w->pid));
+		add_todo(w,
+			arena_printf(w->a, "let it go on:  kill -CONT %s", pids(w, "", "", " ")));
 	else if (w->part->state == WHY_CHILD)
 		add_todo(w, "ask about its children too:  murphy why --tree TARGET");
 	else
@@ -216,6 +253,8 @@ static void add_facts(struct words *w)
 	const struct why *y = w->y;
 	const char *group = y->throttled.path;
 
+	if (w->r->lacks)
+		add_fact(w, arena_printf(w->a, "processes of it may be missing: %s", w->r->lacks));
 	if (y->throttled.amount > 0)
 		add_fact(w, arena_printf(w->a, "cgroup.cpu_throttled_ns  %s of %s, in %s",
 				    human_ns(y->throttled.amount).s,
@@ -261,7 +300,7 @@ static void add_facts(struct words *w)
 
 int why_explain(struct why_report *r, struct arena *a)
 {
-	struct words w = { .r = r, .a = a, .y = r->why, .pid = r->n_pids ? r->pid[0] : 0 };
+	struct words w = { .r = r, .a = a, .y = r->why };
 
 	for (size_t i = 0; i < r->why->n_parts; i++) {
 		if (r->why->part[i].state == r->why->leading)

@@ -6,7 +6,7 @@
 #include "base/strbuf.h"
 #include "model/why.h"
 
-enum { WHY_FACTS = 8, WHY_TODO = 4 };
+enum { WHY_FACTS = 9, WHY_TODO = 4 };
 
 struct why_report {
 	const struct why *why;
@@ -14,7 +14,8 @@ struct why_report {
 	const uint64_t *pid;
 	size_t n_pids;
 	uint64_t cpu_ns, wall_ns;
-	bool denied; /* what is slept in could not be read */
+	bool denied;       /* what is slept in could not be read */
+	const char *lacks; /* why not all processes of it may have been found; NULL: they were */
 	/* set by why_explain() */
 	const char *verdict; /* a sentence */
 	const char *fact[WHY_FACTS];

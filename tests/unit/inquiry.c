@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* murphy why on real processes of this test: who is found, and what their threads do. */
 #include "look/inquiry.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -191,6 +191,37 @@ static void nobody(void **state UNUSED)
 	inquiry_free(look((struct target){ .kind = TARGET_UNIT, .unit = "no-such-unit" }, -ESRCH));
 }
 
+/* Nobody is found where what tells it was not read whole: that is not the same as nobody there. */
+static void not_known(void **state UNUSED)
+{
+	struct target unit = { .kind = TARGET_UNIT, .unit = "no-such-unit" };
+	struct target web = { .kind = TARGET_PORT, .port = 80 };
+	struct host *h;
+
+	put("proc/1/stat", "1 (init) S 0 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 5 1 1 1 0 0 0 0 "
+			   "0 0 0 0 0 0 0 "
+			   "0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
+	for (int i = 0; i < 2; i++) {
+		struct target t = i ? web : unit;
+		struct inquiry *q = NULL;
+
+		assert_int_equal(host_open_root(top, &h, (char[160]){ "" }), 0);
+		assert_int_equal(inquiry_new(h, &t, 0, &q), -ETIME);
+		assert_non_null(
+			strstr(inquiry_lacks(q), i ? "tcp_socket is " : "process_cgroup is "));
+		inquiry_free(q);
+		host_free(h);
+	}
+	/* With it the unit is not there. */
+	put("proc/1/cgroup", "0::/init.scope\n");
+	struct inquiry *q = NULL;
+
+	assert_int_equal(host_open_root(top, &h, (char[160]){ "" }), 0);
+	assert_int_equal(inquiry_new(h, &unit, 0, &q), -ESRCH);
+	inquiry_free(q);
+	host_free(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +229,7 @@ int main(void)
 		cmocka_unit_test(who_waits_for_a_lock),
 		cmocka_unit_test(who_waits_for_a_peer),
 		cmocka_unit_test(nobody),
+		cmocka_unit_test_setup_teardown(not_known, make_top, drop_top),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -483,6 +483,38 @@ static void words_for_all(void **state UNUSED)
 	}
 }
 
+/* Of a unit with several processes a command names all of them, and the holder's own. */
+static void words_for_a_unit(void **state UNUSED)
+{
+	static const uint64_t pid[] = { 500, 600 };
+	struct arena a = { 0 };
+	struct why y = { .watched_ns = SECOND,
+		.all_ns = (double)SECOND,
+		.tasks = 2,
+		.n_parts = 1,
+		.leading = WHY_LOCK };
+	struct why_place place = { .text = "a lock", .ns = 1, .holder = 601 };
+	struct why_report r = {
+		.why = &y, .who = "unit a", .pid = pid, .n_pids = 2, .lacks = "cgroup is late"
+	};
+
+	y.part[0] = (struct why_part){ .state = WHY_LOCK, .ns = (double)SECOND, .n_places = 1 };
+	y.part[0].place[0] = place;
+	assert_int_equal(why_explain(&r, &a), 0);
+	assert_non_null(strstr(r.fact[0], "cgroup is late"));
+	assert_non_null(strstr(r.todo[0], "  cat /proc/601/comm /proc/601/wchan /proc/601/stack"));
+	assert_non_null(strstr(r.todo[1], "/proc/601/status"));
+	y.part[0].place[0].holder = 0;
+	r.n_todo = 0;
+	assert_int_equal(why_explain(&r, &a), 0);
+	assert_non_null(strstr(r.todo[0], "for p in 500 600; do"));
+	y.leading = y.part[0].state = WHY_USER;
+	r.n_todo = 0;
+	assert_int_equal(why_explain(&r, &a), 0);
+	assert_non_null(strstr(r.todo[0], "perf top -p 500,600"));
+	arena_release(&a);
+}
+
 static void without_samples(void **state UNUSED)
 {
 	struct scene s;
@@ -515,6 +547,7 @@ int main(void)
 		cmocka_unit_test(event_loops),
 		cmocka_unit_test(clients_wait),
 		cmocka_unit_test(words_for_all),
+		cmocka_unit_test(words_for_a_unit),
 		cmocka_unit_test(without_samples),
 	};
 
