@@ -58,7 +58,13 @@ static void add_findings(struct side *s)
 			fact.weight = weight[worst->severity];
 			fact.why = worst->title;
 		}
-		if (worst || fine)
+		/* Could it not look, then that cannot be compared; a thing that is not there can. */
+		if (!worst && r->result[i].verdict == VERDICT_UNKNOWN &&
+			r->result[i].state != STATE_OK) {
+			fact.unseen = r->result[i].state;
+			fact.why = r->result[i].why;
+		}
+		if (worst || fine || fact.unseen)
 			facts_put(&s->facts, &fact);
 	}
 }
@@ -147,8 +153,9 @@ const struct command command_diff = {
 		"limits, mounts, and rates per second and per CPU where they differ by more than "
 		"noise; and what could not be compared. Exit status: 0 nothing differs, 1 "
 		"something "
-		"does, 3 nothing does but something was denied, late or broken, 64 wrong usage, 70 "
-		"internal error. docs/diff.md tells how it ranks.",
+		"does, 3 nothing does but something could not be compared, since it was denied, "
+		"late, broken or redacted, 64 wrong usage, 70 internal error. docs/diff.md tells "
+		"how it ranks.",
 	.options = options,
 	.files = true,
 	.run = run,

@@ -21,7 +21,7 @@ void text_comparison(const struct comparison *c, const struct compared side[2],
 void json_comparison(const struct comparison *c, const struct compared side[2], int exit_code,
 	struct strbuf *out);
 
-/* Could something not be compared because it was denied, late or broken? */
+/* Was something kept from the comparison: denied, late, broken, or taken out by --redact? */
 bool comparison_blind(const struct comparison *c);
 
 #endif

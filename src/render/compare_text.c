@@ -30,7 +30,7 @@ static bool is_blind(enum state state)
 bool comparison_blind(const struct comparison *c)
 {
 	for (size_t i = 0; i < c->n_gaps; i++) {
-		if (is_blind(c->gap[i].a) || is_blind(c->gap[i].b))
+		if (is_blind(c->gap[i].a) || is_blind(c->gap[i].b) || c->gap[i].hidden)
 			return true;
 	}
 	return false;
@@ -177,8 +177,12 @@ static void put_gaps(const struct comparison *c, const struct text_style *style,
 		if (g->only)
 			strbuf_printf(&line, ": only in %c: %s%s", g->only - 'a' + 'A', g->names,
 				g->n > 4 ? " and others" : "");
+		else if (g->because && g->n)
+			strbuf_printf(&line, " (%zu): %s", g->n, g->because);
 		else if (g->because)
 			strbuf_printf(&line, ": %s", g->because);
+		else if (g->names)
+			strbuf_printf(&line, " %s%s", g->names, g->n > 4 ? " and others" : "");
 		gap_side('A', g->a, g->why_a, &line);
 		gap_side('B', g->b, g->why_b, &line);
 		strbuf_puts(out, "  ");

@@ -16,7 +16,9 @@ struct pair {
 	const struct facts *a, *b;
 	struct comparison *to;
 	size_t size, gaps_size;
-	size_t hidden; /* of the kind: what is there, but its value is not known */
+	size_t first_gap; /* of the kind */
+	/* Of the kind: what is there, but its value is not known; numbers that have no fellow. */
+	size_t hidden, alone;
 };
 
 void comparison_release(struct comparison *c)
@@ -137,8 +139,10 @@ static int compare_numbers(struct pair *p, const struct fact *a, const struct fa
 		d.to = b->ever;
 		d.ever = true;
 	}
-	if (!reading_ok(d.from.value) || !reading_ok(d.to.value))
+	if (!reading_ok(d.from.value) || !reading_ok(d.to.value)) {
+		p->alone++;
 		return 0;
+	}
 	p->to->compared++;
 	if (!numbers_differ(k, d.from, d.to))
 		return 0;
@@ -151,10 +155,42 @@ static int compare_numbers(struct pair *p, const struct fact *a, const struct fa
 	return add_difference(p, d, by_size);
 }
 
+/* It could not be looked at on one side or both; others for the same reason are in the same gap. */
+static int add_unseen(struct pair *p, const struct fact *a, const struct fact *b)
+{
+	const struct fact *f = a ? a : b;
+	struct arena *arena = &p->to->arena;
+	struct gap gap = { .id = f->id,
+		.a = !a          ? STATE_ABSENT
+		     : a->unseen ? a->unseen
+				 : STATE_OK,
+		.b = !b          ? STATE_ABSENT
+		     : b->unseen ? b->unseen
+				 : STATE_OK,
+		.why_a = a && a->unseen ? a->why : "",
+		.why_b = b && b->unseen ? b->why : "",
+		.names = f->of,
+		.n = 1 };
+
+	for (size_t i = p->first_gap; i < p->to->n_gaps; i++) {
+		struct gap *g = &p->to->gap[i];
+
+		if (g->a != gap.a || g->b != gap.b || strcmp(g->why_a, gap.why_a) != 0 ||
+			strcmp(g->why_b, gap.why_b) != 0)
+			continue;
+		if (g->n++ < NAMES_SHOWN)
+			g->names = arena_printf(arena, "%s, %s", g->names, f->of);
+		return 0;
+	}
+	return add_gap(p, &gap);
+}
+
 static int compare_both(struct pair *p, const struct fact *a, const struct fact *b)
 {
 	bool texts = a->text || b->text;
 
+	if (a->unseen || b->unseen)
+		return add_unseen(p, a, b);
 	if (!texts && (reading_ok(a->now.value) || reading_ok(a->ever.value)))
 		return compare_numbers(p, a, b);
 	if (!a->text || !b->text) {
@@ -207,12 +243,24 @@ static int take_lone(struct pair *p, const struct fact *a, const struct fact *b,
 
 	if (!f)
 		return 0;
+	if (f->unseen)
+		return add_unseen(p, a, b);
 	if (fact_kinds[f->id].manner & FACT_MEMBER) {
 		p->to->compared++;
 		return add_difference(p, (struct difference){ .a = a, .b = b }, 0);
 	}
 	lone_add(l, f->of[0] ? f->of : "it");
 	return 0;
+}
+
+/* Things of a kind that both have. */
+static int tell_many(struct pair *p, enum fact_id id, size_t n, bool hidden, const char *because)
+{
+	struct gap gap = {
+		.id = id, .a = STATE_OK, .b = STATE_OK, .n = n, .hidden = hidden, .because = because
+	};
+
+	return n > 0 ? add_gap(p, &gap) : 0;
 }
 
 /* All facts of a kind that both sides could read: from and to are where it begins and ends. */
@@ -222,8 +270,8 @@ static int compare_kind(struct pair *p, enum fact_id id, const size_t from[2], c
 	size_t i = from[0], k = from[1];
 	int err = 0;
 
-	p->hidden = 0;
-
+	p->hidden = p->alone = 0;
+	p->first_gap = p->to->n_gaps;
 	while (err == 0 && (i < to[0] || k < to[1])) {
 		const struct fact *a = i < to[0] ? &p->a->fact[i] : NULL;
 		const struct fact *b = k < to[1] ? &p->b->fact[k] : NULL;
@@ -242,12 +290,12 @@ static int compare_kind(struct pair *p, enum fact_id id, const size_t from[2], c
 
 	if (err == 0)
 		err = told_a < 0 ? told_a : told_b;
-	if (err == 0 && p->hidden > 0)
-		err = add_gap(p, &(struct gap){ .id = id,
-					 .a = STATE_OK,
-					 .b = STATE_OK,
-					 .n = p->hidden,
-					 .because = "values are not kept in a redacted capture" });
+	if (err == 0)
+		err = tell_many(
+			p, id, p->hidden, true, "values are not kept in a redacted capture");
+	if (err == 0)
+		err = tell_many(p, id, p->alone, false,
+			"one side has a value of its look only, the other one since boot only");
 	return err;
 }
 
@@ -271,6 +319,7 @@ static int compare_kinds(struct pair *p, enum fact_id id, const size_t from[2], 
 		return add_gap(p, &gap);
 	if ((p->a->redacted || p->b->redacted) && (fact_kinds[id].manner & FACT_NAMED)) {
 		gap.because = "one of them is redacted: names are pseudonyms";
+		gap.hidden = true;
 		return add_gap(p, &gap);
 	}
 	/* Cut short: what it lacks it may have had. */

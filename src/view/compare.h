@@ -19,9 +19,10 @@ struct gap {
 	enum state a, b; /* of the kind on each side; both OK: see only */
 	const char *why_a, *why_b;
 	char only;           /* 'a' or 'b': that side has things that the other has not; else 0 */
-	const char *names;   /* of some of them, ", " between */
-	size_t n;            /* how many */
+	const char *names;   /* of some of them, ", " between; NULL: the kind as a whole */
+	size_t n;            /* how many; 0: the kind as a whole */
 	const char *because; /* another reason, static; NULL */
+	bool hidden;         /* both have it, and redaction keeps it from us */
 };
 
 /* Zero-initialised is empty. */

@@ -47,6 +47,7 @@ struct fact {
 	double weight;       /* 0: the kind's */
 	double slack;        /* texts of numbers that are that close are the same */
 	const char *why;     /* outlives the facts; NULL: the kind's */
+	enum state unseen;   /* DENIED, LATE, BROKEN: it could not be looked at, and why says so */
 };
 
 /* Zero-initialised is none. Sorted by id and of, without repetition, once facts_sort() was called. */

@@ -171,6 +171,70 @@ static void denied_is_told(void **state UNUSED)
 	end(&t);
 }
 
+static void put_fact(struct facts *f, const char *of, enum state unseen, const char *why)
+{
+	f->state[FACT_finding] = STATE_OK;
+	facts_put(f, &(struct fact){ .id = FACT_finding,
+			     .of = of,
+			     .text = "nothing",
+			     .unseen = unseen,
+			     .why = why });
+}
+
+/* A check that could not look on both sides: nothing differs, and nobody knows. */
+static void checks_that_could_not_look(void **state UNUSED)
+{
+	struct text_style style = { .width = 100 };
+	struct strbuf out = { 0 };
+	struct both t;
+
+	start(&t);
+	for (int i = 0; i < 2; i++) {
+		put_fact(&t.facts[i], "a.one", STATE_DENIED, "needs root");
+		put_fact(&t.facts[i], "a.two", STATE_DENIED, "needs root");
+		put_fact(&t.facts[i], "b.one", i ? STATE_LATE : STATE_ABSENT, i ? "slow" : NULL);
+	}
+	put_fact(&t.facts[0], "b.two", STATE_BROKEN, "nonsense");
+	compare(&t);
+	assert_int_equal(t.c.n, 0);
+	assert_int_equal(t.c.n_gaps, 3);
+	assert_int_equal(t.c.gap[0].n, 2);
+	assert_string_equal(t.c.gap[0].names, "a.one, a.two");
+	assert_int_equal(t.c.gap[0].a, STATE_DENIED);
+	assert_int_equal(t.c.gap[1].a, STATE_OK);
+	assert_int_equal(t.c.gap[1].b, STATE_LATE);
+	assert_int_equal(t.c.gap[2].b, STATE_ABSENT);
+	assert_true(comparison_blind(&t.c));
+	struct report r[2] = { { .model = &t.scene[0].model }, { .model = &t.scene[1].model } };
+	struct compared side[2] = { { "a", &r[0] }, { "b", &r[1] } };
+
+	text_comparison(&t.c, side, &style, &out);
+	assert_non_null(strstr(
+		out.bytes, "finding a.one, a.two; A: denied, needs root; B: denied, needs root\n"));
+	assert_non_null(strstr(out.bytes, "finding b.one; B: late, slow\n"));
+	strbuf_release(&out);
+	end(&t);
+}
+
+/* A mean since boot and a value of two seconds are not of one kind. */
+static void numbers_without_a_fellow(void **state UNUSED)
+{
+	struct measure one = { reading_of(5), 100 };
+	struct both t;
+
+	start(&t);
+	t.facts[0].state[FACT_oom_kills] = t.facts[1].state[FACT_oom_kills] = STATE_OK;
+	facts_put(&t.facts[0], &(struct fact){ .id = FACT_oom_kills, .of = "x", .now = one });
+	facts_put(&t.facts[1], &(struct fact){ .id = FACT_oom_kills, .of = "x", .ever = one });
+	for (int i = 0; i < 2; i++)
+		facts_sort(&t.facts[i]);
+	assert_int_equal(compare_facts(&t.facts[0], &t.facts[1], &t.c), 0);
+	assert_int_equal(t.c.compared, 0);
+	assert_int_equal(find_gap(&t, FACT_oom_kills)->n, 1);
+	assert_false(comparison_blind(&t.c));
+	end(&t);
+}
+
 /* The kernel makes them of the size of memory: 3 % apart is the same. */
 static void derived_numbers_may_be_near(void **state UNUSED)
 {
@@ -371,6 +435,8 @@ int main(void)
 		cmocka_unit_test(absent_is_no_value),
 		cmocka_unit_test(a_list_that_was_not_read),
 		cmocka_unit_test(denied_is_told),
+		cmocka_unit_test(checks_that_could_not_look),
+		cmocka_unit_test(numbers_without_a_fellow),
 		cmocka_unit_test(derived_numbers_may_be_near),
 		cmocka_unit_test(waits_of_a_disk),
 		cmocka_unit_test(means_since_boot),
