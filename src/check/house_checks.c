@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* checks.d: the sections of a file become rules. */
-#include "base/cursor.h"
-#include "base/strbuf.h"
-#include "check/conf.h"
 #include "check/entity.h"
-#include "check/house.h"
+#include "check/section.h"
 
 #include <errno.h>
 #include <string.h>
@@ -27,38 +24,6 @@ enum key {
 
 static const char *const key_names[] = { "info", "warning", "critical", "title", "question",
 	"cause", "refuted_if", "why", "confidence", "doc", "do" };
-
-/* A section being read. */
-struct draft {
-	struct house *house;
-	const char *file;
-	char id[64];
-	unsigned int line, key_line[KEYS];
-	struct strbuf text[KEYS];
-	int at; /* key of the line before; -1: one that is dropped */
-	bool open, broken;
-	bool lost; /* a line was refused: what seems to be missing may have stood there */
-};
-
-static const char *key_name(int key)
-{
-	return key_names[key < KEY_DO ? key : KEY_DO];
-}
-
-static void wrong_at(struct draft *d, unsigned int line, const char *key, const char *what)
-{
-	house_wrong(d->house, d->file, line, d->open ? d->id : "", key, "%s", what);
-	d->broken = true;
-}
-
-static void wrong_line(void *arg, unsigned int line, const char *what)
-{
-	struct draft *d = arg;
-
-	wrong_at(d, line, "", what);
-	d->at = -1;
-	d->lost = true;
-}
 
 static bool is_id(const char *id)
 {
@@ -83,27 +48,13 @@ static bool taken(const struct house *h, const char *id)
 	return false;
 }
 
-static struct arena *arena_of(struct draft *d)
+static struct arena *arena_of(struct section *d)
 {
 	return &d->house->arena;
 }
 
-/* One value of the section as one line; NULL: not given. */
-static const char *one_line(struct draft *d, int key)
-{
-	if (!d->key_line[key])
-		return NULL;
-	char *text = arena_printf(arena_of(d), "%s", strbuf_text(&d->text[key]));
-
-	for (char *at = text; *at; at++) {
-		if (*at == '\n')
-			*at = ' ';
-	}
-	return text + strspn(text, " ");
-}
-
 /* The line of the file on which byte at of a value stands. */
-static unsigned int line_of(const struct draft *d, int key, size_t at)
+static unsigned int line_of(const struct section *d, int key, size_t at)
 {
 	const struct strbuf *text = &d->text[key];
 	unsigned int line = d->key_line[key];
@@ -113,12 +64,12 @@ static unsigned int line_of(const struct draft *d, int key, size_t at)
 	return line;
 }
 
-static void refused(struct draft *d, int key, int err, const struct expr_error *e)
+static void refused(struct section *d, int key, int err, const struct expr_error *e)
 {
 	if (err == -EINVAL)
-		wrong_at(d, line_of(d, key, e->at), key_name(key), e->text);
+		section_wrong(d, line_of(d, key, e->at), section_key(d, key), e->text);
 	else if (err == -E2BIG)
-		wrong_at(d, d->key_line[key], key_name(key),
+		section_wrong(d, d->key_line[key], section_key(d, key),
 			"the rule names too much: at most 15 "
 			"tables, 63 pieces of a text");
 	else
@@ -126,7 +77,7 @@ static void refused(struct draft *d, int key, int err, const struct expr_error *
 }
 
 /* Its expressions, and the table whose rows they are about: the same for all. */
-static void make_when(struct draft *d, struct rule *r, int *n_needs)
+static void make_when(struct section *d, struct rule *r, int *n_needs)
 {
 	bool first = true;
 
@@ -150,7 +101,7 @@ static void make_when(struct draft *d, struct rule *r, int *n_needs)
 		enum table_id each = expr_each(r->when[s]);
 
 		if (!first && each != r->each)
-			wrong_at(d, d->key_line[s], key_name(s),
+			section_wrong(d, d->key_line[s], section_key(d, s),
 				"info, warning and critical must be about the rows of one table: "
 				"any() of the same, or none");
 		r->each = each;
@@ -158,13 +109,14 @@ static void make_when(struct draft *d, struct rule *r, int *n_needs)
 	}
 	if (!d->lost && !d->key_line[KEY_INFO] && !d->key_line[KEY_WARNING] &&
 		!d->key_line[KEY_CRITICAL])
-		wrong_at(d, d->line, "", "expected warning = EXPRESSION, or critical, or info");
+		section_wrong(
+			d, d->line, "", "expected warning = EXPRESSION, or critical, or info");
 }
 
 static void make_text(
-	struct draft *d, struct rule *r, int key, struct rule_text *ret_text, int *n_needs)
+	struct section *d, struct rule *r, int key, struct rule_text *ret_text, int *n_needs)
 {
-	const char *text = one_line(d, key);
+	const char *text = section_one_line(d, key);
 	struct expr_error error = { 0 };
 
 	if (!text || *n_needs < 0)
@@ -176,7 +128,7 @@ static void make_text(
 		refused(d, key, err, &error);
 }
 
-static void make_texts(struct draft *d, struct rule *r, int *n_needs)
+static void make_texts(struct section *d, struct rule *r, int *n_needs)
 {
 	make_text(d, r, KEY_TITLE, &r->title, n_needs);
 	make_text(d, r, KEY_CAUSE, &r->cause, n_needs);
@@ -186,15 +138,15 @@ static void make_texts(struct draft *d, struct rule *r, int *n_needs)
 			make_text(d, r, KEY_DO + i, &r->todo[r->n_todo++], n_needs);
 	}
 	if (!d->lost && !d->key_line[KEY_TITLE])
-		wrong_at(d, d->line, "",
+		section_wrong(d, d->line, "",
 			"expected title = TEXT: the number that matters, the culprit");
 	if (!d->lost && !d->key_line[KEY_DO])
-		wrong_at(d, d->line, "", "expected do = TEXT: what is to be done about it");
+		section_wrong(d, d->line, "", "expected do = TEXT: what is to be done about it");
 }
 
-static void make_confidence(struct draft *d, struct rule *r)
+static void make_confidence(struct section *d, struct rule *r)
 {
-	const char *text = one_line(d, KEY_CONFIDENCE);
+	const char *text = section_one_line(d, KEY_CONFIDENCE);
 
 	r->confidence = CONFIDENCE_CERTAIN;
 	for (int c = CONFIDENCE_POSSIBLE; text && c <= CONFIDENCE_CERTAIN; c++) {
@@ -204,7 +156,7 @@ static void make_confidence(struct draft *d, struct rule *r)
 		}
 	}
 	if (text)
-		wrong_at(d, d->key_line[KEY_CONFIDENCE], "confidence",
+		section_wrong(d, d->key_line[KEY_CONFIDENCE], "confidence",
 			"expected possible, likely or certain");
 }
 
@@ -221,132 +173,82 @@ static void add_names(struct rule *r, int *n_needs)
 	}
 }
 
-static void make_rule(struct draft *d)
+static void make_rule(struct section *d)
 {
 	struct house *h = d->house;
 	struct rule *r = arena_new(&h->arena, sizeof(*r));
 	int n_needs = 0;
 
 	if (!r || h->n_rules == RULES_MAX) {
-		wrong_at(d, d->line, "", r ? "more than 128 rules" : "memory is out");
+		section_wrong(d, d->line, "", r ? "more than 128 rules" : "memory is out");
 		return;
 	}
 	r->file = d->file;
 	r->line = d->line;
-	r->check.id = arena_printf(&h->arena, "%s", d->id);
+	r->check.id = arena_printf(&h->arena, "%s", d->name);
 	r->check.judge = rule_judge;
 	make_when(d, r, &n_needs);
 	make_texts(d, r, &n_needs);
 	make_confidence(d, r);
 	add_names(r, &n_needs);
-	r->why = one_line(d, KEY_WHY);
+	r->why = section_one_line(d, KEY_WHY);
 	if (d->key_line[KEY_DOC])
 		r->doc = arena_printf(&h->arena, "%s",
 			strbuf_text(&d->text[KEY_DOC]) +
 				strspn(strbuf_text(&d->text[KEY_DOC]), "\n"));
-	r->check.question = one_line(d, KEY_QUESTION);
+	r->check.question = section_one_line(d, KEY_QUESTION);
 	if (!r->check.question)
-		r->check.question = one_line(d, KEY_TITLE);
+		r->check.question = section_one_line(d, KEY_TITLE);
 	if (n_needs < 0)
-		wrong_at(d, d->line, "", "the rule names more than 15 tables");
+		section_wrong(d, d->line, "", "the rule names more than 15 tables");
 	if (d->broken)
 		return;
 	h->rule[h->n_rules] = r;
 	h->check[h->n_rules++] = &r->check;
 }
 
-/* A value may begin in the next line, but there has to be one. */
-static void drop_empty(struct draft *d)
-{
-	for (int i = 0; i < KEYS; i++) {
-		if (!d->key_line[i] || d->text[i].len > 0)
-			continue;
-		wrong_at(d, d->key_line[i], key_name(i), "expected a value");
-		d->key_line[i] = 0;
-		d->lost = true;
-	}
-}
-
 /* The end of a section: make a rule of it, unless something was wrong. */
-static void close_section(struct draft *d)
+static void close_section(struct section *d)
 {
-	struct draft next = { .house = d->house, .file = d->file, .at = -1 };
-
 	if (d->open) {
-		drop_empty(d);
+		section_whole(d);
 		make_rule(d);
 	}
-	for (int i = 0; i < KEYS; i++)
-		strbuf_release(&d->text[i]);
-	*d = next;
+	section_end(d);
 }
 
 static void open_section(void *arg, unsigned int line, const char *name)
 {
-	struct draft *d = arg;
+	struct section *d = arg;
 
 	close_section(d);
-	d->open = true;
-	d->line = line;
-	span_copy((struct span){ name, strlen(name) }, d->id, sizeof(d->id));
+	section_begin(d, line, name);
 	if (!is_id(name))
-		wrong_at(d, line, "",
+		section_wrong(d, line, "",
 			"expected [family.name]: small letters, digits, in the name also -");
 	else if (taken(d->house, name))
-		wrong_at(d, line, "", "a check of this id is there already");
-}
-
-static int find_key(const struct draft *d, const char *key)
-{
-	for (size_t i = 0; i < KEY_DO; i++) {
-		if (strcmp(key, key_names[i]) == 0)
-			return (int)i;
-	}
-	for (int i = KEY_DO; strcmp(key, "do") == 0 && i < KEYS; i++) {
-		if (!d->key_line[i])
-			return i;
-	}
-	return -1;
+		section_wrong(d, line, "", "a check of this id is there already");
 }
 
 static void take_value(
 	void *arg, unsigned int line, const char *key, const char *value, enum conf_part part)
 {
-	struct draft *d = arg;
-
-	if (part == CONF_VALUE) {
-		d->at = find_key(d, key);
-		d->lost |= d->at < 0;
-		if (d->at < 0)
-			wrong_at(d, line, key,
-				strcmp(key, "do") == 0
-					? "expected at most 6 of them"
-					: "expected one of info, warning, critical, title, do, "
-					  "cause, refuted_if, question, why, confidence, doc");
-		else if (d->key_line[d->at])
-			wrong_at(d, line, key, "given twice");
-		if (d->at >= 0 && !d->key_line[d->at])
-			d->key_line[d->at] = line;
-		else
-			d->at = -1;
-	}
-	if (d->at < 0)
-		return;
-	struct strbuf *text = &d->text[d->at];
-
-	strbuf_puts(text, part == CONF_VALUE ? "" : part == CONF_PARAGRAPH ? "\n\n" : "\n");
-	strbuf_puts(text, value);
-	d->house->arena.failed |= text->failed;
+	section_take(arg, line, key, value, part);
 }
 
 void house_add_checks(struct house *h, const char *file, const char *buf, size_t len)
 {
-	struct draft d = { .house = h, .at = -1 };
+	struct section d = { .house = h,
+		.file = arena_printf(&h->arena, "%s", file),
+		.keys = key_names,
+		.n_keys = ARRAY_SIZE(key_names),
+		.n_values = KEYS,
+		.at = -1 };
 	struct conf_reader r = {
-		.section = open_section, .value = take_value, .wrong = wrong_line, .arg = &d
+		.section = open_section, .value = take_value, .wrong = section_wrong_line, .arg = &d
 	};
 
-	d.file = arena_printf(&h->arena, "%s", file);
+	_Static_assert((int)KEYS <= (int)SECTION_KEYS, "a value needs a place");
 	conf_parse(buf, len, &r);
 	close_section(&d);
 }

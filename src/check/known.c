@@ -2,8 +2,7 @@
 /* known.d: findings that are known and accepted until a day. */
 #include "base/cursor.h"
 #include "base/glob.h"
-#include "check/conf.h"
-#include "check/house.h"
+#include "check/section.h"
 
 #include <string.h>
 #include <time.h>
@@ -11,16 +10,6 @@
 enum key { KEY_ID, KEY_CULPRIT, KEY_REASON, KEY_UNTIL, KEY_UP_TO, KEYS };
 
 static const char *const key_names[] = { "id", "culprit", "reason", "until", "up_to" };
-
-/* A section being read. */
-struct draft {
-	struct house *house;
-	const char *file, *name;
-	unsigned int line, key_line[KEYS];
-	const char *text[KEYS];
-	int at; /* key of the line before; -1: one that is dropped */
-	bool open, broken;
-};
 
 static bool two_digits(struct cursor *c, uint64_t *ret_value)
 {
@@ -54,20 +43,6 @@ bool day_end_ns(const char *text, uint64_t *ret_ns)
 	return true;
 }
 
-static void wrong_at(struct draft *d, unsigned int line, const char *key, const char *what)
-{
-	house_wrong(d->house, d->file, line, d->open ? d->name : "", key, "%s", what);
-	d->broken = true;
-}
-
-static void wrong_line(void *arg, unsigned int line, const char *what)
-{
-	struct draft *d = arg;
-
-	wrong_at(d, line, "", what);
-	d->at = -1;
-}
-
 static bool id_there(const struct house *h, const char *id)
 {
 	for (size_t i = 0; i < n_checks; i++) {
@@ -81,21 +56,10 @@ static bool id_there(const struct house *h, const char *id)
 	return false;
 }
 
-static void check_draft(struct draft *d, struct known *k)
+static void check_up_to(struct section *d, struct known *k)
 {
-	const char *up_to = d->text[KEY_UP_TO];
+	const char *up_to = section_one_line(d, KEY_UP_TO);
 
-	if (!d->text[KEY_ID])
-		wrong_at(d, d->line, "", "expected id = that of a check");
-	else if (!id_there(d->house, k->id))
-		wrong_at(d, d->key_line[KEY_ID], "id",
-			"no check has this id; murphy explain lists them");
-	if (!d->text[KEY_REASON])
-		wrong_at(d, d->line, "", "expected reason = why it is accepted, and who said so");
-	if (!d->text[KEY_UNTIL])
-		wrong_at(d, d->line, "", "expected until = a day such as 2027-01-31");
-	else if (!day_end_ns(k->until, &k->until_ns))
-		wrong_at(d, d->key_line[KEY_UNTIL], "until", "expected a day such as 2027-01-31");
 	k->up_to = SEVERITY_CRITICAL;
 	for (int s = SEVERITY_INFO; up_to && s <= SEVERITY_CRITICAL; s++) {
 		if (strcmp(up_to, severity_name((enum severity)s)) == 0) {
@@ -104,78 +68,79 @@ static void check_draft(struct draft *d, struct known *k)
 		}
 	}
 	if (up_to)
-		wrong_at(d, d->key_line[KEY_UP_TO], "up_to", "expected info, warning or critical");
+		section_wrong(
+			d, d->key_line[KEY_UP_TO], "up_to", "expected info, warning or critical");
 }
 
-static void close_section(struct draft *d)
+static void check_known(struct section *d, struct known *k)
+{
+	if (!k->id && !d->lost)
+		section_wrong(d, d->line, "", "expected id = that of a check");
+	else if (k->id && !id_there(d->house, k->id))
+		section_wrong(d, d->key_line[KEY_ID], "id",
+			"no check has this id; murphy explain lists them");
+	if (!k->reason && !d->lost)
+		section_wrong(
+			d, d->line, "", "expected reason = why it is accepted, and who said so");
+	if (!k->until && !d->lost)
+		section_wrong(d, d->line, "", "expected until = a day such as 2027-01-31");
+	else if (k->until && !day_end_ns(k->until, &k->until_ns))
+		section_wrong(
+			d, d->key_line[KEY_UNTIL], "until", "expected a day such as 2027-01-31");
+	check_up_to(d, k);
+}
+
+static void make_known(struct section *d)
 {
 	struct house *h = d->house;
 	struct known k = { .file = d->file,
 		.line = d->line,
-		.name = d->name,
-		.id = d->text[KEY_ID],
-		.culprit = d->text[KEY_CULPRIT],
-		.reason = d->text[KEY_REASON],
-		.until = d->text[KEY_UNTIL] };
+		.name = arena_printf(&h->arena, "%s", d->name),
+		.id = section_one_line(d, KEY_ID),
+		.culprit = section_one_line(d, KEY_CULPRIT),
+		.reason = section_one_line(d, KEY_REASON),
+		.until = section_one_line(d, KEY_UNTIL) };
 
+	check_known(d, &k);
+	if (h->n_known == KNOWN_MAX)
+		section_wrong(d, d->line, "", "more than 256 known findings");
+	if (!d->broken)
+		h->known[h->n_known++] = k;
+}
+
+static void close_section(struct section *d)
+{
 	if (d->open) {
-		check_draft(d, &k);
-		if (h->n_known == KNOWN_MAX)
-			wrong_at(d, d->line, "", "more than 256 known findings");
-		if (!d->broken)
-			h->known[h->n_known++] = k;
+		section_whole(d);
+		make_known(d);
 	}
-	*d = (struct draft){ .house = h, .file = d->file, .at = -1 };
+	section_end(d);
 }
 
 static void open_section(void *arg, unsigned int line, const char *name)
 {
-	struct draft *d = arg;
-
-	close_section(d);
-	d->open = true;
-	d->line = line;
-	d->name = arena_printf(&d->house->arena, "%s", name);
+	close_section(arg);
+	section_begin(arg, line, name);
 }
 
 static void take_value(
 	void *arg, unsigned int line, const char *key, const char *value, enum conf_part part)
 {
-	struct draft *d = arg;
-
-	if (part != CONF_VALUE) {
-		if (d->at >= 0)
-			d->text[d->at] =
-				arena_printf(&d->house->arena, "%s %s", d->text[d->at], value);
-		return;
-	}
-	d->at = -1;
-	for (int i = 0; i < KEYS; i++) {
-		if (strcmp(key, key_names[i]) == 0)
-			d->at = i;
-	}
-	if (d->at < 0)
-		wrong_at(d, line, key, "expected one of id, culprit, reason, until, up_to");
-	else if (d->text[d->at])
-		wrong_at(d, line, key, "given twice");
-	else if (!*value)
-		wrong_at(d, line, key, "expected a value");
-	if (d->at < 0 || d->text[d->at]) {
-		d->at = -1;
-		return;
-	}
-	d->key_line[d->at] = line;
-	d->text[d->at] = arena_printf(&d->house->arena, "%s", value);
+	section_take(arg, line, key, value, part);
 }
 
 void house_add_known(struct house *h, const char *file, const char *buf, size_t len)
 {
-	struct draft d = { .house = h, .at = -1 };
+	struct section d = { .house = h,
+		.file = arena_printf(&h->arena, "%s", file),
+		.keys = key_names,
+		.n_keys = KEYS,
+		.n_values = KEYS,
+		.at = -1 };
 	struct conf_reader r = {
-		.section = open_section, .value = take_value, .wrong = wrong_line, .arg = &d
+		.section = open_section, .value = take_value, .wrong = section_wrong_line, .arg = &d
 	};
 
-	d.file = arena_printf(&h->arena, "%s", file);
 	conf_parse(buf, len, &r);
 	close_section(&d);
 }

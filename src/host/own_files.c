@@ -3,7 +3,7 @@
 
 #include "base/attr.h"
 #include "base/mem.h"
-#include "base/strbuf.h"
+#include "host/own_trust.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -11,31 +11,6 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
-
-/* Why fd is not to be trusted, into ret_why; true: it is. */
-static bool trusted(int fd, mode_t kind, struct strbuf *ret_why)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		strbuf_puts(ret_why, strerror(errno));
-	else if ((st.st_mode & S_IFMT) != kind)
-		strbuf_puts(ret_why, kind == S_IFDIR ? "no directory" : "no regular file");
-	else if (st.st_uid != 0 && st.st_uid != geteuid())
-		strbuf_printf(ret_why,
-			"not read: it belongs to user %u, and only what belongs to root or to who "
-			"runs murphy (user %u) is trusted",
-			(unsigned int)st.st_uid, (unsigned int)geteuid());
-	else if (st.st_mode & S_IWOTH)
-		strbuf_puts(ret_why, "not read: everybody may write to it (chmod o-w)");
-	else if ((st.st_mode & S_IWGRP) && st.st_gid != 0 && geteuid() == 0)
-		strbuf_printf(ret_why,
-			"not read: group %u may write to it, and murphy runs as root (chmod g-w)",
-			(unsigned int)st.st_gid);
-	else
-		return true;
-	return false;
-}
 
 static int read_file(int fd, size_t max, struct strbuf *text)
 {
@@ -57,6 +32,22 @@ static int read_file(int fd, size_t max, struct strbuf *text)
 	}
 }
 
+/* To open a device may do something: what it is is asked first. */
+static int open_regular(int dir, const char *name, struct strbuf *why)
+{
+	struct stat st;
+	int fd = -1;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode)) {
+		strbuf_puts(why, "not read: expected a regular file");
+		return -1;
+	}
+	fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
+	if (fd < 0)
+		strbuf_puts(why, strerror(errno));
+	return fd;
+}
+
 struct folder {
 	int fd;
 	const char *dir;
@@ -65,19 +56,40 @@ struct folder {
 	void *arg;
 };
 
+/* A link leads to a file of whose directories the same is asked as of the link's. */
+static int follow(const char *path, struct strbuf *why)
+{
+	auto_free char *real = realpath(path, NULL);
+	char *slash = real ? strrchr(real, '/') : NULL;
+
+	if (!slash) {
+		strbuf_printf(why, "a link that leads nowhere: %s", strerror(errno));
+		return -1;
+	}
+	*slash = '\0';
+	auto_close dir = open(*real ? real : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		strbuf_puts(why, strerror(errno));
+	else if (own_trusted(dir, S_IFDIR, why) && own_trusted_above(dir, real, why))
+		return open_regular(dir, slash + 1, why);
+	return -1;
+}
+
 static int read_one(const struct folder *f, const char *name)
 {
-	auto_close fd = openat(f->fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	auto_strbuf path = { 0 }, text = { 0 }, why = { 0 };
+	struct stat st;
 	int err = 0;
 
 	strbuf_printf(&path, "%s/%s", f->dir, name);
-	if (fd < 0)
-		strbuf_puts(&why, strerror(errno));
-	else if (trusted(fd, S_IFREG, &why))
+	bool link = fstatat(f->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+	auto_close fd = link ? follow(strbuf_text(&path), &why) : open_regular(f->fd, name, &why);
+
+	if (fd >= 0 && own_trusted(fd, S_IFREG, &why))
 		err = read_file(fd, f->file_max, &text);
 	if (err == -EFBIG)
-		strbuf_printf(&why, "longer than %zu KiB", f->file_max / 1024);
+		strbuf_printf(&why, "not read: longer than %zu KiB", f->file_max / 1024);
 	else if (err < 0)
 		strbuf_puts(&why, strerror(-err));
 	if (err == -ENOMEM || path.failed || why.failed)
@@ -108,13 +120,18 @@ int own_files_read(const char *dir, size_t files_max, size_t file_max, own_file_
 	auto_close fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
 	struct folder f = { .fd = fd, .dir = dir, .file_max = file_max, .each = each, .arg = arg };
 	struct dirent **list = NULL;
+	struct stat st;
 	auto_strbuf why = { 0 };
 
-	if (fd < 0)
+	if (fd < 0 && errno == ENOENT && fstatat(AT_FDCWD, dir, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		strbuf_puts(&why, "a link that leads nowhere");
+	else if (fd < 0 && errno == ENOTDIR)
+		strbuf_puts(&why, "not read: expected a directory");
+	else if (fd < 0)
 		return -errno;
-	if (!trusted(fd, S_IFDIR, &why)) {
+	if (why.len > 0 || !own_trusted(fd, S_IFDIR, &why) || !own_trusted_above(fd, dir, &why)) {
 		each(arg, dir, strbuf_text(&why), NULL, 0);
-		return 0;
+		return why.failed ? -ENOMEM : 0;
 	}
 	int n = scandirat(fd, ".", &list, is_conf, compare), err = 0;
 

@@ -15,11 +15,10 @@ typedef void own_file_fn(
 
 /*
  * Every file NAME.conf of the directory, in the order of their names, at most files_max of them and
- * file_max bytes each. A file, and the directory itself, must belong to root or to the effective
- * user; nobody else may be able to write to it: not others, and not a group (but root's) when that
- * user is root. Links are followed, and what they lead to is held to the same. Only regular files
- * are opened, and never waited for. 0, -errno of opening the directory, or -ENOMEM; what is refused
- * is told to each().
+ * file_max bytes each. A file, the directory and those above it must belong to root or to the
+ * effective user, and nobody else may be able to write to them: host/own_trust.h. Links are
+ * followed, and what they lead to is held to the same. Only regular files are opened, and never
+ * waited for. 0, -errno of opening the directory, or -ENOMEM; what is refused is told to each().
  */
 int own_files_read(
 	const char *dir, size_t files_max, size_t file_max, own_file_fn *each, void *arg);

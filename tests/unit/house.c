@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "check/house.h"
-#include "host/own_files.h"
 #include "look/look.h"
 #include "tests/unit/build.h"
 #include "tests/unit/folder.h"
@@ -342,6 +341,24 @@ static void each_broken_known_finding_is_told(void **state UNUSED)
 		"one of");
 }
 
+/* Many lines make one value, and people read it: it has a bound. */
+static void values_are_bounded(void **state UNUSED)
+{
+	struct strbuf text = { 0 };
+
+	strbuf_puts(&text, "[a]\nid = mem.oom\nuntil = 2027-01-01\nreason = x\n");
+	for (int i = 0; i < 2000; i++)
+		strbuf_puts(&text, " y\n");
+	know(text.bytes);
+	assert_int_equal(house.n_known, 1);
+	assert_int_equal(strlen(house.known[0].reason), 4001);
+	house_release(&house);
+	for (int i = 0; i < 100; i++)
+		strbuf_puts(&text, " y\n");
+	not_known(text.bytes, 4, "reason", "at most 4096 bytes");
+	strbuf_release(&text);
+}
+
 static void days(void **state UNUSED)
 {
 	uint64_t ns = 0;
@@ -380,92 +397,6 @@ static void what_a_known_cause_brings_is_told(void **state UNUSED)
 	assert_int_equal(effect.severity, SEVERITY_WARNING);
 }
 
-struct got {
-	size_t n, refused;
-	char names[200], why[400];
-};
-
-static void take(
-	void *arg, const char *path, const char *refused_why, const char *bytes, size_t len)
-{
-	struct got *g = arg;
-	const char *name = strrchr(path, '/') + 1;
-
-	g->n += !refused_why;
-	g->refused += refused_why != NULL;
-	if (refused_why)
-		snprintf(g->why, sizeof(g->why), "%s", refused_why);
-	else
-		assert_int_equal(len, strlen(bytes));
-	snprintf(g->names + strlen(g->names), sizeof(g->names) - strlen(g->names), "%s ", name);
-}
-
-static void only_own_files_are_read(void **state UNUSED)
-{
-	struct got g = { 0 };
-
-	put("d/b.conf", "x");
-	put("d/a.conf", "yy");
-	put("d/.hidden.conf", "x");
-	put("d/readme.txt", "x");
-	put("d/empty.conf", "");
-	assert_int_equal(symlink("a.conf", below("d/c.conf")), 0);
-	assert_int_equal(mkfifo(below("d/fifo.conf"), 0600), 0);
-	assert_int_equal(own_files_read(below("d"), 10, 100, take, &g), 0);
-	assert_string_equal(g.names, "a.conf b.conf c.conf empty.conf fifo.conf ");
-	assert_int_equal(g.refused, 1);
-	assert_non_null(strstr(g.why, "no regular file"));
-	assert_int_equal(own_files_read(below("none"), 10, 100, take, &g), -ENOENT);
-}
-
-static void what_others_could_have_written_is_refused(void **state UNUSED)
-{
-	struct got g = { 0 };
-
-	put("d/a.conf", "x");
-	assert_int_equal(chmod(below("d/a.conf"), 0602), 0);
-	own_files_read(below("d"), 10, 100, take, &g);
-	assert_non_null(strstr(g.why, "everybody may write"));
-	assert_int_equal(chmod(below("d/a.conf"), 0644), 0);
-	assert_int_equal(chmod(below("d"), 0777), 0);
-	g = (struct got){ 0 };
-	own_files_read(below("d"), 10, 100, take, &g);
-	assert_int_equal(g.refused, 1);
-	assert_int_equal(g.n, 0);
-	if (geteuid() != 0)
-		return;
-	assert_int_equal(chmod(below("d"), 0755), 0);
-	assert_int_equal(chown(below("d/a.conf"), 4711, 0), 0);
-	g = (struct got){ 0 };
-	own_files_read(below("d"), 10, 100, take, &g);
-	assert_non_null(strstr(g.why, "belongs to user 4711"));
-	assert_int_equal(chown(below("d/a.conf"), 0, 4711), 0);
-	assert_int_equal(chmod(below("d/a.conf"), 0664), 0);
-	own_files_read(below("d"), 10, 100, take, &g);
-	assert_non_null(strstr(g.why, "group 4711 may write"));
-	assert_int_equal(g.n, 0);
-}
-
-static void files_are_bounded(void **state UNUSED)
-{
-	struct got g = { 0 };
-	char name[40], big[200];
-
-	memset(big, 'x', sizeof(big));
-	put_bytes("d/0.conf", big, 101);
-	own_files_read(below("d"), 10, 100, take, &g);
-	assert_non_null(strstr(g.why, "longer than"));
-	for (int i = 1; i < 12; i++) {
-		snprintf(name, sizeof(name), "d/%d.conf", i);
-		put(name, "x");
-	}
-	g = (struct got){ 0 };
-	own_files_read(below("d"), 10, 100, take, &g);
-	assert_int_equal(g.n, 9);
-	assert_int_equal(g.refused, 2);
-	assert_non_null(strstr(g.why, "more files"));
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
 
 int main(void)
@@ -485,11 +416,9 @@ int main(void)
 		TEST(a_page_shows_the_rule),
 		TEST(what_is_known_is_accepted_until_its_day),
 		TEST(each_broken_known_finding_is_told),
+		TEST(values_are_bounded),
 		TEST(days),
 		TEST(what_a_known_cause_brings_is_told),
-		TEST(only_own_files_are_read),
-		TEST(what_others_could_have_written_is_refused),
-		TEST(files_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
