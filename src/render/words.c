@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "render/words.h"
 
+#include "base/attr.h"
 #include "table/quantity.h"
 
 #include <string.h>
@@ -41,6 +42,42 @@ void words_pad(struct strbuf *out, size_t columns)
 		strbuf_putc(out, ' ');
 }
 
+static bool is_digit(unsigned char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool ends_word(unsigned char c)
+{
+	unsigned char lower = c | 0x20;
+
+	return !is_digit(c) && !(lower >= 'a' && lower <= 'z') && c != '_' && c < 0x80;
+}
+
+/* Bytes of the unit that p begins with, a blank before it: " MiB", " k"; 0: of none. */
+static size_t unit_len(const char *p)
+{
+	static const char *const units[] = { "%", "B", "KiB", "MiB", "GiB", "TiB", "ns", "us", "ms",
+		"s", "min", "h", "d", "k", "M", "G", "GHz" };
+
+	for (size_t i = 0; *p == ' ' && i < ARRAY_SIZE(units); i++) {
+		size_t len = strlen(units[i]);
+		if (strncmp(p + 1, units[i], len) == 0 && ends_word((unsigned char)p[1 + len]))
+			return 1 + len;
+	}
+	return 0;
+}
+
+/* The word that text begins with; a number keeps its unit. */
+static size_t word_len(const char *text)
+{
+	size_t len = strcspn(text, " "), unit = 0;
+
+	if (len > 0 && is_digit((unsigned char)text[len - 1]))
+		unit = unit_len(text + len);
+	return unit ? len + unit + strcspn(text + len + unit, " ") : len;
+}
+
 void words_wrap(struct strbuf *out, const char *text, size_t at, size_t indent, size_t width)
 {
 	auto_strbuf clean = { 0 };
@@ -49,7 +86,7 @@ void words_wrap(struct strbuf *out, const char *text, size_t at, size_t indent, 
 	strbuf_add_printable(&clean, text, strlen(text));
 	out->failed |= clean.failed;
 	for (const char *word = strbuf_text(&clean); *word;) {
-		size_t gap = strspn(word, " "), len = strcspn(word + gap, " "), columns = 0;
+		size_t gap = strspn(word, " "), len = word_len(word + gap), columns = 0;
 
 		for (size_t i = 0; i < len; i++)
 			columns += ((unsigned char)word[gap + i] & 0xc0) != 0x80;

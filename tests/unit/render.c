@@ -11,6 +11,10 @@ static void wraps_at_the_width(void **state UNUSED)
 	words_wrap(&out, "one two three", 4, 6, 11);
 	assert_string_equal(out.bytes, "one two\n      three\n");
 	strbuf_clear(&out);
+	/* A number keeps its unit. */
+	words_wrap(&out, "takes 124 ms; 3 streams", 0, 2, 11);
+	assert_string_equal(out.bytes, "takes\n  124 ms; 3\n  streams\n");
+	strbuf_clear(&out);
 	/* A word that fits nowhere is not cut: it may be a path to copy. */
 	words_wrap(&out, "a /very/long/path/name", 2, 2, 10);
 	assert_string_equal(out.bytes, "a\n  /very/long/path/name\n");
