@@ -85,6 +85,17 @@ static bool next_param(struct cursor *c, struct span *ret_param)
 	return true;
 }
 
+/* It had no value so far: what is added is its owner's words. */
+static void make_secret(struct setting *row)
+{
+	if (row_has(row->has, SETTING_words))
+		return;
+	row->words = row->value;
+	row->value = 0;
+	row->has &= ~((has_t)1 << SETTING_value);
+	row_set(&row->has, SETTING_words);
+}
+
 /* A parameter that comes again, as console= does, adds to the row that is there. */
 static int add_param(struct table *t, size_t before, struct span name, struct span value)
 {
@@ -93,12 +104,15 @@ static int add_param(struct table *t, size_t before, struct span name, struct sp
 
 	for (size_t i = before; i < t->n; i++) {
 		struct setting *row = table_at(t, i);
-		text_t *slot = row_has(row->has, SETTING_words) ? &row->words : &row->value;
 		char text[SETTING_VALUE_MAX];
 
 		if (row->name != key)
 			continue;
-		int len = snprintf(text, sizeof(text), "%s %.*s", table_text(t, *slot),
+		if (secret)
+			make_secret(row);
+		text_t *slot = row_has(row->has, SETTING_words) ? &row->words : &row->value;
+		int len = snprintf(text, sizeof(text), "%s%s%.*s", table_text(t, *slot),
+			*slot ? " " : "",
 			(int)(value.len < sizeof(text) ? value.len : sizeof(text)), value.at);
 
 		*slot = table_intern(
@@ -275,7 +289,7 @@ static int read_text(struct probe *p, struct table *t, const char *path, size_t 
 
 	if (host_read_all(p->host, path, limit, &text) < 0)
 		return 0;
-	int err = parse(text.bytes ? text.bytes : "", text.len, t);
+	int err = parse(strbuf_text(&text), text.len, t);
 
 	return err == -ENODATA ? 0 : err;
 }
@@ -312,6 +326,8 @@ static int read_setting(struct probe *p)
 const struct source source_setting = {
 	.name = "setting",
 	.fills = { TABLE_setting },
+	/* speed and duplex ask the driver under rtnl_lock, again and again while another has it. */
+	.manner = MANNER_RISKY,
 	.deadline_ns = 500000000,
 	.read = read_setting,
 };

@@ -46,6 +46,13 @@ static void boot_parameters_end(void **state UNUSED)
 	assert_int_equal(parse_text("", boot_params_parse, t), 0);
 	assert_int_equal(parse_text("= =x \"\n", boot_params_parse, t), 0);
 	assert_null(find(t, "boot", ""));
+	table_cut(t, 0);
+	/* A flag that gets a value the second time: still its owner's words. */
+	assert_int_equal(parse_text("token token=secret\n", boot_params_parse, t), 0);
+	const struct setting *s = find(t, "boot", "token");
+
+	assert_string_equal(table_text(t, s->words), "secret");
+	assert_false(row_has(s->has, SETTING_value));
 	table_unref(t);
 }
 
