@@ -62,36 +62,41 @@ static int open_manager(sd_bus **ret_bus)
 	return err;
 }
 
-static void put_number(struct strbuf *text, sd_bus *bus, const char *path, const char *interface,
+/* False when no answer came in time: more questions would only wait again. */
+static bool put_number(struct strbuf *text, sd_bus *bus, const char *path, const char *interface,
 	const char *name, char type)
 {
 	uint64_t value = 0;
 	uint32_t narrow = 0;
 	bool wide = type == 't';
+	int err = sd_bus_get_property_trivial(bus, MANAGER, path, interface, name, NULL, type,
+		wide ? (void *)&value : (void *)&narrow);
 
-	if (sd_bus_get_property_trivial(bus, MANAGER, path, interface, name, NULL, type,
-		    wide ? (void *)&value : (void *)&narrow) >= 0)
+	if (err >= 0)
 		strbuf_printf(text, "\t%s=%llu", name, (unsigned long long)(wide ? value : narrow));
+	return err != -ETIMEDOUT;
 }
 
-static void put_details(struct strbuf *text, sd_bus *bus, const char *path)
+/* False as put_number(). */
+static bool put_details(struct strbuf *text, sd_bus *bus, const char *path)
 {
 	auto_free char *result = NULL;
+	int err = sd_bus_get_property_string(bus, MANAGER, path, SERVICE, "Result", NULL, &result);
 
-	if (sd_bus_get_property_string(bus, MANAGER, path, SERVICE, "Result", NULL, &result) >= 0 &&
-		result && !strpbrk(result, " \t\n"))
+	if (err >= 0 && result && !strpbrk(result, " \t\n"))
 		strbuf_printf(text, "\tResult=%s", result);
-	put_number(text, bus, path, SERVICE, "ExecMainCode", 'i');
-	put_number(text, bus, path, SERVICE, "ExecMainStatus", 'i');
-	put_number(text, bus, path, SERVICE, "NRestarts", 'u');
-	put_number(text, bus, path, SERVICE, "RestartUSec", 't');
-	put_number(text, bus, path, SERVICE, "MainPID", 'u');
-	put_number(text, bus, path, UNIT, "StateChangeTimestamp", 't');
+	return err != -ETIMEDOUT && put_number(text, bus, path, SERVICE, "ExecMainCode", 'i') &&
+	       put_number(text, bus, path, SERVICE, "ExecMainStatus", 'i') &&
+	       put_number(text, bus, path, SERVICE, "NRestarts", 'u') &&
+	       put_number(text, bus, path, SERVICE, "RestartUSec", 't') &&
+	       put_number(text, bus, path, SERVICE, "MainPID", 'u') &&
+	       put_number(text, bus, path, UNIT, "StateChangeTimestamp", 't');
 }
 
 static int put_units(struct strbuf *text, sd_bus *bus, sd_bus_message *reply)
 {
 	const char *name, *load, *active, *sub, *path;
+	bool answers = true;
 	int n = 0, err = sd_bus_message_enter_container(reply, 'a', "(ssssssouso)");
 
 	while (err >= 0 && (err = sd_bus_message_read(reply, "(ssssssouso)", &name, NULL, &load,
@@ -101,8 +106,8 @@ static int put_units(struct strbuf *text, sd_bus *bus, sd_bus_message *reply)
 			strpbrk(sub, " \t\n"))
 			continue;
 		strbuf_printf(text, "%s %s %s %s", name, load, active, sub);
-		if (n++ < DETAILS_MAX)
-			put_details(text, bus, path);
+		if (answers && n++ < DETAILS_MAX)
+			answers = put_details(text, bus, path);
 		strbuf_putc(text, '\n');
 	}
 	if (err < 0)
