@@ -120,7 +120,7 @@ static void clock_of_proc(struct host *h, struct host_clock *clock)
 			return;
 		clock->boottime_ns = uptime_of_text(&text);
 	} else {
-		c = cursor_of(text.bytes ? text.bytes : "", text.len);
+		c = cursor_of(strbuf_text(&text), text.len);
 		if (!cursor_f64(&c, &seconds) || seconds < 0 || seconds > 1e9)
 			return;
 		clock->boottime_ns = (uint64_t)(seconds * 100 + 0.5) * 10000000u;

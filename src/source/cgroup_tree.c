@@ -146,7 +146,7 @@ int cgroup_hierarchies(struct host *h, struct table *t)
 
 	if (err < 0)
 		return err;
-	return cgroup_hierarchy_parse(text.bytes ? text.bytes : "", text.len, t);
+	return cgroup_hierarchy_parse(strbuf_text(&text), text.len, t);
 }
 
 uint32_t cgroup_hierarchy_has(const struct table *t, const struct cgroup_hierarchy *h)

@@ -6,9 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* More than that are counted as lost, as the source tcp does. */
-enum { NETNS_MAX = 64 };
-
 /*
  * Parse /proc/net/stat/nf_conntrack of one namespace into a row whose netns is 0: of another the
  * caller changes it.
@@ -63,7 +60,7 @@ static int read_conntrack(struct probe *p)
 
 		if (ns->netns == 0)
 			continue;
-		if (++n >= NETNS_MAX || probe_late(p)) {
+		if (++n >= NETNS_READ_MAX || probe_late(p)) {
 			t->lost++;
 			continue;
 		}

@@ -272,7 +272,7 @@ static void read_part(struct probe *p, struct table *t, const char *path, size_t
 	int err = host_read_all(p->host, path, limit, &text);
 
 	if (err == 0)
-		err = parse(text.bytes ? text.bytes : "", text.len, t);
+		err = parse(strbuf_text(&text), text.len, t);
 	if (err == 0)
 		merge_last(t);
 	else
@@ -313,7 +313,7 @@ static void read_signature(struct probe *p, struct table *t)
 	int err = host_cpu_signature(p->host, &text);
 
 	if (err == 0)
-		err = cpu_signature_parse(text.bytes ? text.bytes : "", text.len, t);
+		err = cpu_signature_parse(strbuf_text(&text), text.len, t);
 	if (err < 0) {
 		t->cell[CPU_TYPE_signature] = (uint8_t)state_of_errno(err);
 		return;
@@ -354,7 +354,7 @@ static void read_cpuinfo(struct probe *p, struct table *t)
 	if (!t)
 		return;
 	if (err == 0)
-		err = cpuinfo_parse(text.bytes ? text.bytes : "", text.len, t);
+		err = cpuinfo_parse(strbuf_text(&text), text.len, t);
 	if (err == 0)
 		merge_last(t);
 	else

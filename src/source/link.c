@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* More than that are counted as lost: a source as short as this cannot take thousands. */
-enum { NETNS_MAX = 64, ROWS_MAX = 4096 };
+enum { ROWS_MAX = 4096 };
 
 static void put_name(struct table *t, void *row, unsigned int column, const struct nl_attribute *a)
 {
@@ -253,7 +253,7 @@ static int read_all(struct dump *d, enum host_route what)
 	for (table_each(const struct netns, ns, probe_used(d->probe, TABLE_netns))) {
 		if (ns->netns == 0)
 			continue;
-		err = ++n < NETNS_MAX ? dump_netns(d, what, ns->netns, ns->pid) : -ENOSPC;
+		err = ++n < NETNS_READ_MAX ? dump_netns(d, what, ns->netns, ns->pid) : -ENOSPC;
 		/* Its last process may have gone; so did the namespace. */
 		if (err < 0 && err != -ENOENT && err != -ESRCH)
 			t->lost++;

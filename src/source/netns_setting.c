@@ -5,9 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* More than that are counted as lost, as the source tcp does. */
-enum { NETNS_MAX = 64 };
-
 enum { RANGE, RESERVED, REUSE, TIME_WAITS, CONNTRACK, CONNTRACK_TOP, PATHS };
 
 static const char *const paths[PATHS] = {
@@ -118,7 +115,8 @@ static int read_settings(struct probe *p)
 	for (table_each(const struct netns, ns, probe_used(p, TABLE_netns))) {
 		if (ns->netns == 0)
 			continue;
-		err = ++n >= NETNS_MAX || probe_late(p) ? -ETIME : visit(p, t, ns->netns, ns->pid);
+		err = ++n >= NETNS_READ_MAX || probe_late(p) ? -ETIME
+							     : visit(p, t, ns->netns, ns->pid);
 		if (err == -ENOMEM)
 			return err;
 		if (err == -EIO) { /* stuck in there: what is read from now on is not ours */

@@ -6,9 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* More than that are counted as lost, as the source tcp does. */
-enum { NETNS_MAX = 64 };
-
 static const struct key tcp[] = {
 	{ "ActiveOpens", SNMP_tcp_active_opens },
 	{ "PassiveOpens", SNMP_tcp_passive_opens },
@@ -191,7 +188,7 @@ static int read_more(struct host *h, const char *net, const char *name, struct s
 	int err = host_read_all(h, path, 65536, &more);
 
 	if (err == 0)
-		strbuf_add(text, more.bytes ? more.bytes : "", more.len);
+		strbuf_add(text, strbuf_text(&more), more.len);
 	return text->failed ? -ENOMEM : err;
 }
 
@@ -225,7 +222,7 @@ static int read_others(struct probe *p, struct table *t)
 
 		if (ns->netns == 0)
 			continue;
-		if (++n >= NETNS_MAX || probe_late(p)) {
+		if (++n >= NETNS_READ_MAX || probe_late(p)) {
 			t->lost++;
 			continue;
 		}

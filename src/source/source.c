@@ -82,7 +82,7 @@ void probe_bytes(struct table *t, const char *path, int err, const struct strbuf
 		table_fail(t, state_of_errno(err), "/%s: %s", path, strerror(-err));
 		return;
 	}
-	err = parse(text->bytes ? text->bytes : "", text->len, t);
+	err = parse(strbuf_text(text), text->len, t);
 	if (err == -EINVAL)
 		table_fail(t, STATE_BROKEN, "/%s: not in the form that this murphy knows", path);
 	else if (err == -ENODATA)

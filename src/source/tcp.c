@@ -11,7 +11,7 @@
  * Bounds; what is beyond them is counted as lost. More rows than that, which only a reader without
  * keep() gets, do not come through the pipe before the deadline.
  */
-enum { NETNS_MAX = 64, ROWS_MAX = 50000 };
+enum { ROWS_MAX = 50000 };
 
 /* All tables get the same state: they come from the same dumps. */
 struct tcp_read {
@@ -156,7 +156,7 @@ static int read_others(struct tcp_read *r)
 
 		if (ns->netns == 0 || r->state != STATE_OK)
 			continue;
-		if (++n < NETNS_MAX) {
+		if (++n < NETNS_READ_MAX) {
 			err = dump_netns(r, ns->netns, ns->pid);
 		} else {
 			say(r, STATE_OK, "more network namespaces than are read");

@@ -282,11 +282,10 @@ static bool redact_text(struct redact *r, const struct column *c, const struct t
 		redact_address(r, was, &out);
 	else
 		strbuf_add(&out, was.at, was.len);
-	text = table_intern(to, out.bytes ? out.bytes : "", out.len);
+	text = table_intern(to, strbuf_text(&out), out.len);
 	memcpy((char *)row + c->offset, &text, sizeof(text));
 	if (c->unit == UNIT_PATH && was.len &&
-		!remember(r, hash_fnv64(was.at, was.len),
-			hash_fnv64(out.bytes ? out.bytes : "", out.len)))
+		!remember(r, hash_fnv64(was.at, was.len), hash_fnv64(strbuf_text(&out), out.len)))
 		return false;
 	return !out.failed && (text != 0 || out.len == 0);
 }
@@ -368,7 +367,7 @@ struct table *redact_table(struct redact *r, const struct table *t)
 	to->seen = t->seen;
 	to->lost = t->lost;
 	redact_reason(r, t->why, &why);
-	snprintf(to->why, sizeof(to->why), "%s", why.bytes ? why.bytes : "");
+	snprintf(to->why, sizeof(to->why), "%s", strbuf_text(&why));
 	bool ok = !why.failed;
 
 	for (size_t k = 0; ok && k < t->n; k++) {
