@@ -62,6 +62,7 @@ static size_t unit_len(const char *p)
 
 	for (size_t i = 0; *p == ' ' && i < ARRAY_SIZE(units); i++) {
 		size_t len = strlen(units[i]);
+
 		if (strncmp(p + 1, units[i], len) == 0 && ends_word((unsigned char)p[1 + len]))
 			return 1 + len;
 	}
