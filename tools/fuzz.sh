@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: MIT
 # fuzz.sh SECONDS [NAME...]: every fuzzer of build-fuzz (or some) for so long, two at a time; 0 only
 # replays the corpora. New inputs stay in build-fuzz/corpus/NAME, what crashes in
-# build-fuzz/crash/NAME-*. Exit code 1 when one of them crashed. What survived ten minutes or more
-# gets its row in fuzz/RESULTS.md.
+# build-fuzz/crash/NAME-*; FUZZ_BUILD: another build with -Dfuzz=true. Exit code 1 when one of them
+# crashed. What survived ten minutes or more gets its row in fuzz/RESULTS.md.
 set -eu
 seconds=${1:-60}
 [ $# = 0 ] || shift
-build="build-fuzz"
+build=${FUZZ_BUILD:-build-fuzz}
 long=600
 
 if ! command -v clang >/dev/null 2>&1; then

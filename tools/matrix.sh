@@ -67,7 +67,7 @@ cell 'gcc, ASan + UBSan' tree gcc-asan gcc $sanitize
 cell 'clang, ASan + UBSan' tree clang-asan clang $sanitize
 cell 'gcc, -O3, LTO' tree gcc-lto gcc -Doptimization=3 -Db_lto=true
 cell 'gcc, no optional library' tree gcc-bare gcc -Dauto_features=disabled
-cell 'gates' step_lint
+cell 'gates' step_lint 225000
 cell 'failing calls, coverage' step_cover
 cell "fuzzers, ${FUZZ:-30} s each" gate fuzz run tools/fuzz.sh "${FUZZ:-30}"
 cell 'guest: Debian cloud kernel, cgroup v2' guest_labs guest build-matrix-gcc

@@ -140,6 +140,15 @@ static bool was_there(const struct answer *before, const struct seen *s)
 	return false;
 }
 
+bool judge_nothing_new(const struct answer *before, const struct answer *after)
+{
+	for (size_t i = 0; i < after->n; i++) {
+		if (!was_there(before, &after->seen[i]))
+			return false;
+	}
+	return after->whole;
+}
+
 /*
  * Never a lab's doing, and true whenever it is said: time that the hypervisor gave to others, and
  * what was over (for a minute, where a lab is judged within seconds) and is only remembered.

@@ -71,6 +71,9 @@ size_t announced_parse(const char *text, struct named *ret, size_t max);
 struct judged judge_lab(const struct lab *lab, const char *announced, const struct answer *before,
 	const struct answer *after);
 
+/* Whether all that after holds was there before. */
+bool judge_nothing_new(const struct answer *before, const struct answer *after);
+
 /*
  * One line of `murphy why --json`, held against the rest of a lab's line "why": PID STATE NAMES.
  * True when the leading state is STATE (or one of "A|B"), its shares add up to all the time, and NAMES occurs in the

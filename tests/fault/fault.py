@@ -5,15 +5,17 @@
 fault.py MURPHY
 
 MURPHY is built with -Dfault=true. It captures this machine, then diagnoses and captures that capture, and
-looks at the machine itself; each process of it counts its own calls. Whatever fails, it ends by itself with a documented exit code, no source's
-process dies of a signal, every line of JSON is JSON, and a capture that could not be written is not
-reported as done. To keep it short, n grows by an eighth from 40 on.
+looks at the machine itself; each process of it counts its own calls. Whatever fails, it ends by
+itself with a documented exit code, no source's process dies of a signal, every line of JSON is JSON,
+and a capture that could not be written is not reported as done. To keep it short, n grows by an
+eighth from 40 on, and there are two walks at a time.
 """
 import json
 import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ANSWERS = {0, 1, 2, 3, 70}
@@ -53,7 +55,8 @@ def wrong_with(done):
     return None
 
 
-def walk(murphy, name, args, kind, mark, check=lambda done: None, part=8):
+def walk(murphy, tmp, name, args, kind, check=lambda done: None, part=8):
+    mark = tmp / f"mark.{name}.{kind}"
     n, runs, bad = 1, 0, []
     while True:
         done, fired = run(murphy, args, f"{kind}:{n}", mark)
@@ -70,48 +73,58 @@ def walk(murphy, name, args, kind, mark, check=lambda done: None, part=8):
     return bad
 
 
+def whole(done):
+    lines = done.stdout.decode(errors="replace").splitlines()
+    return None if done.returncode == 70 or any(" checks: " in x for x in lines) else "half a report"
+
+
+def walk_archive(murphy, tmp, name, tree, kind):
+    """Of murphy writing a capture, which is whole or not there."""
+    archive = tmp / f"archive.{kind}"
+
+    def honest(done):
+        if done.returncode == 0 and not archive.exists():
+            return "exit code 0 and no capture"
+        if done.returncode == 70 and archive.exists():
+            return "a torn capture was left"
+        archive.unlink(missing_ok=True)
+        return None
+
+    return walk(murphy, tmp, name, ["capture", "--root", tree, str(archive)], kind, honest)
+
+
 def main():
     murphy = sys.argv[1]
-    bad = []
-    with tempfile.TemporaryDirectory() as tmp:
-        mark, archive = Path(tmp) / "mark", Path(tmp) / "capture"
-        tree = str(Path(tmp) / "tree")
-        live = ["--for", "0.1"]
-        subprocess.run([murphy, "capture", *live, tree], check=True, timeout=SECONDS)
-        bad += walk(murphy, "capture", ["--root", tree, "--json"], "alloc", mark)
-        bad += walk(murphy, "capture", ["--root", tree, "--json"], "read", mark)
-        text = ["--root", tree, "--only", "cpu"]
-
-        def whole(done):
-            lines = done.stdout.decode(errors="replace").splitlines()
-            return None if done.returncode == 70 or any(" checks: " in x for x in lines) else "half a report"
-
-        bad += walk(murphy, "text", text, "alloc", mark, whole, part=64)
-        bad += walk(murphy, "machine", [*live, "--json"], "alloc", mark)
-        bad += walk(murphy, "machine", [*live, "--json"], "read", mark)
-
-        def honest(done):
-            if done.returncode == 0 and not archive.exists():
-                return "exit code 0 and no capture"
-            if done.returncode == 70 and archive.exists():
-                return "a torn capture was left"
-            archive.unlink(missing_ok=True)
-            return None
-
-        bad += walk(murphy, "capture", ["capture", "--root", tree, str(archive)], "write", mark,
-                    honest)
-        rules = Path(tmp) / "rules"
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(max_workers=2) as two:
+        tmp = Path(folder)
+        tree = str(tmp / "tree")
+        live = ["--for", "0.1", "--json"]
+        subprocess.run([murphy, "capture", "--for", "0.1", tree], check=True, timeout=SECONDS)
+        rules = tmp / "rules"
         for name, text in RULES.items():
             (rules / name).mkdir(parents=True)
             (rules / name / "x.conf").write_text(text, encoding="utf-8")
             (rules / name / "x.conf").chmod(0o644)
         house = ["--config", str(rules)]
-        bad += walk(murphy, "rules", ["explain", "house.tasks", *house], "alloc", mark)
-        bad += walk(murphy, "rules", ["--root", tree, "--only", "house", "--json", *house], "alloc", mark)
-        bad += walk(murphy, "assert", ["assert", "--root", tree, "--json", "count(process) > 1"], "alloc", mark)
-        archive.unlink(missing_ok=True)
-        bad += walk(murphy, "capture", ["capture", "--root", tree, str(archive)], "alloc", mark,
-                    honest)
+        replay = ["--root", tree, "--json"]
+
+        def begin(*args, **more):
+            return two.submit(walk, murphy, tmp, *args, **more)
+
+        # The longest first.
+        walks = [
+            begin("machine", live, "alloc"),
+            begin("capture", replay, "alloc"),
+            begin("text", ["--root", tree, "--only", "cpu"], "alloc", check=whole, part=64),
+            begin("machine", live, "read"),
+            begin("capture", replay, "read"),
+            two.submit(walk_archive, murphy, tmp, "archive", tree, "alloc"),
+            two.submit(walk_archive, murphy, tmp, "archive", tree, "write"),
+            begin("explain", ["explain", "house.tasks", *house], "alloc"),
+            begin("rules", [*replay, "--only", "house", *house], "alloc"),
+            begin("assert", ["assert", *replay, "count(process) > 1"], "alloc"),
+        ]
+        bad = [line for one in walks for line in one.result()]
     print("\n".join(bad[:20]))
     return 1 if bad else 0
 

@@ -10,13 +10,25 @@ if [ "$(id -u)" != 0 ]; then
 	exit 77
 fi
 
+"$murphy" capture --force "$dir/healthy.tar.zst" || exit 1
 for pair in close-wait:tcp.close-wait memcg-limit:mem.cgroup cpu-throttled:cpu.throttled \
 	fd-limit:proc.fd-limit; do
 	name=${pair%:*} id=${pair#*:}
-	"$murphy" capture --force "$dir/healthy.tar.zst" || exit 1
-	"$murphy" lab run "$name" --for 12 >"$dir/log" 2>&1 &
+	: >"$dir/log"
+	"$murphy" lab run "$name" --for 30 >"$dir/log" 2>&1 &
 	lab=$!
-	sleep 6
+	i=0
+	until grep -q '^ready' "$dir/log" || ! kill -0 $lab 2>/dev/null || [ $i -ge 900 ]; do
+		sleep 0.1
+		i=$((i + 1))
+	done
+	if grep -q '^skipped' "$dir/log"; then
+		echo "skip  $name: $(grep '^skipped' "$dir/log")"
+		lab=
+		continue
+	fi
+	# As long as these need to settle.
+	sleep 3
 	"$murphy" capture --force "$dir/sick.tar.zst" || exit 1
 	kill -INT "$lab" 2>/dev/null
 	wait "$lab"

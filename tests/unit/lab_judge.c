@@ -224,6 +224,21 @@ static void what_follows_from_before_is_not_first(void **state UNUSED)
 #undef BROUGHT
 }
 
+static void nothing_new_is_all_that_was_there(void **state UNUSED)
+{
+	struct answer none = answer(END), torn = answer("");
+	struct answer mild = answer(FINDING("a.b", "info", PROCESS("x", "1")) END);
+	struct answer bad = answer(FINDING("a.b", "warning", PROCESS("x", "1")) END);
+
+	assert_true(judge_nothing_new(&mild, &mild));
+	assert_true(judge_nothing_new(&bad, &mild));
+	assert_true(judge_nothing_new(&mild, &none));
+	assert_false(judge_nothing_new(&mild, &bad));
+	assert_false(judge_nothing_new(&none, &mild));
+	/* What was cut short may have held more. */
+	assert_false(judge_nothing_new(&mild, &torn));
+}
+
 static void a_sickness_is_more_than_info(void **state UNUSED)
 {
 	static const struct lab mild = { .name = "mild", .want = "tcp.close-wait", .mild = true };
@@ -302,6 +317,7 @@ int main(void)
 		cmocka_unit_test(the_hypervisor_is_not_of_the_lab),
 		cmocka_unit_test(worse_than_before_is_new),
 		cmocka_unit_test(what_follows_from_before_is_not_first),
+		cmocka_unit_test(nothing_new_is_all_that_was_there),
 		cmocka_unit_test(a_sickness_is_more_than_info),
 		cmocka_unit_test(the_wanted_id_of_a_bystander_is_an_alarm),
 		cmocka_unit_test(the_reason_names_who_was_blamed),
