@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/human.h"
 #include "check/entity.h"
+#include "check/tcp_silence.h"
 #include "model/process.h"
 #include "model/tcp.h"
 
 /*
  * RetransSegs counts all that was sent again: data, SYNs (TCPSynRetrans), and
  * probes that ask whether something was lost at all. Answers to scanners that
- * never reply are in it too, so SYNs count apart.
+ * never reply are in it too, so SYNs count apart. Kernels before 3.15 do not
+ * count them: then all may be SYNs but what sockets of connections tell of.
  */
 #define SHARE_TOLD 0.02
 #define SHARE_SAD 0.05
@@ -25,15 +27,7 @@ enum { AGAIN_MIN = 20 };
 #define ONE_PEER_RATIO 0.8
 enum { ELSEWHERE_MIN = 200 };
 /* Four fifths of two seconds' retransmits are enough to tell who suffers. */
-enum { PEERS_MAX = 64, CLIENTS_MAX = 32, OWNERS_MAX = 24, SOCKETS_MAX = 256 };
-
-/*
- * No answer at all: 1 and 2 s after the first SYN, or after data four times in
- * a row (200 ms, 0.4, 0.8, 1.6 s: RTO_MIN doubled). A browser's or a probe's
- * single try is no news, a pool's is.
- */
-enum { SYN_TRIES = 2, DATA_TRIES = 4, SILENT_MIN = 4 };
-#define SILENT_WHY "one or two may be probes, or tries of several addresses"
+enum { PEERS_MAX = 64, CLIENTS_MAX = 32, OWNERS_MAX = 24 };
 
 /* A connection not heard of for so long does not lose anything now. */
 static const uint64_t RECENT_NS = UINT64_C(30000000000);
@@ -47,23 +41,16 @@ struct peer {
 
 struct loss {
 	const struct snmp *row;
-	double out, again, syn, timeouts, spurious;
+	const struct tcp_doors *doors;
+	double out, again;
+	struct reading syn, timeouts, spurious;
 	double share;  /* of all that was sent */
 	bool one_peer; /* the first one alone is told of */
 	double judged; /* that peer's share, else the share of all */
 	struct peer peer[PEERS_MAX];
 	size_t n_peers;
-	double told;                    /* of again, by sockets that are still there */
-	uint64_t listening[65536 / 64]; /* ports: a bit each */
+	double told; /* of again, by sockets that are still there */
 };
-
-static bool silent(const struct tcp_socket *s)
-{
-	if (s->state == TCP_STATE_SYN_SENT)
-		return s->timer_retransmits >= SYN_TRIES;
-	return (s->state == TCP_STATE_ESTABLISHED || s->state == TCP_STATE_FIN_WAIT1) &&
-	       s->timer == 1 && s->retransmits >= DATA_TRIES;
-}
 
 static bool lossy(const struct tcp_socket *s)
 {
@@ -76,42 +63,37 @@ static bool keep(const void *row)
 {
 	const struct tcp_socket *s = row;
 
-	return s->state == TCP_STATE_LISTEN || lossy(s) || silent(s);
+	return s->state == TCP_STATE_LISTEN || lossy(s) || tcp_silent(s);
 }
 
-static double grown(const struct model *m, const struct snmp *row, unsigned int column)
+/* SYNs. One that waits in vain is a time-out of its own. */
+static void leave_out(struct loss *l, double syn)
 {
-	struct reading r = model_delta(m, TABLE_snmp, row, column);
-
-	return reading_ok(r) ? r.value : 0;
+	l->again = l->again > syn ? l->again - syn : 0;
+	l->timeouts.value = l->timeouts.value > syn ? l->timeouts.value - syn : 0;
 }
 
-/* Has this machine a listener on that port? */
-static bool listens(const struct model *m, uint64_t netns, uint32_t port, bool any_netns)
+static double share_of(const struct loss *l)
 {
-	for (table_each(struct tcp_socket, s, frame_table(m->now, TABLE_tcp_socket))) {
-		if (s->state == TCP_STATE_LISTEN && s->local_port == port &&
-			(any_netns || s->netns == netns))
-			return true;
-	}
-	return false;
+	return l->again > 0 ? l->again / (l->out + l->again) : 0;
 }
 
-/* Enough of it, and not of SYNs only. */
+/* False: not measured. Without SYNs, where they are counted. */
 static bool measure(const struct model *m, const struct snmp *row, struct loss *ret_loss)
 {
+	struct reading again = model_delta(m, TABLE_snmp, row, SNMP_tcp_retransmitted);
+	struct reading out = model_delta(m, TABLE_snmp, row, SNMP_tcp_out_segments);
 	struct loss l = { .row = row,
-		.out = grown(m, row, SNMP_tcp_out_segments),
-		.syn = grown(m, row, SNMP_tcp_syn_retransmits),
-		.timeouts = grown(m, row, SNMP_tcp_timeouts),
-		.spurious = grown(m, row, SNMP_tcp_dsack_received) };
+		.syn = model_delta(m, TABLE_snmp, row, SNMP_tcp_syn_retransmits),
+		.timeouts = model_delta(m, TABLE_snmp, row, SNMP_tcp_timeouts),
+		.spurious = model_delta(m, TABLE_snmp, row, SNMP_tcp_dsack_received) };
 
-	l.again = grown(m, row, SNMP_tcp_retransmitted) - l.syn;
-	if (l.again < AGAIN_MIN)
+	if (!reading_ok(again) || !reading_ok(out))
 		return false;
-	/* A SYN that waits in vain is a time-out of its own. */
-	l.timeouts = l.timeouts > l.syn ? l.timeouts - l.syn : 0;
-	l.share = l.again / (l.out + l.again);
+	l.out = out.value;
+	l.again = again.value;
+	if (reading_ok(l.syn))
+		leave_out(&l, l.syn.value);
 	*ret_loss = l;
 	return true;
 }
@@ -127,20 +109,10 @@ static double socket_grown(const struct model *m, const struct tcp_socket *s, un
 		       : table_cell(frame_table(m->now, TABLE_tcp_socket), s, column).value;
 }
 
-static void note_listeners(const struct model *m, struct loss *l)
-{
-	for (table_each(struct tcp_socket, s, frame_table(m->now, TABLE_tcp_socket))) {
-		if (s->state == TCP_STATE_LISTEN && s->netns == l->row->netns &&
-			s->local_port <= UINT16_MAX)
-			l->listening[s->local_port / 64] |= UINT64_C(1) << s->local_port % 64;
-	}
-}
-
 /* Did the other side open it? */
 static bool accepted(const struct loss *l, const struct tcp_socket *s)
 {
-	return s->local_port <= UINT16_MAX &&
-	       (l->listening[s->local_port / 64] >> s->local_port % 64 & 1);
+	return tcp_listens(l->doors, s->local_port, s->netns);
 }
 
 /* NULL when there are too many. Clients leave some places for peers that this
@@ -160,7 +132,6 @@ static struct peer *peer_of(struct loss *l, const struct tcp_socket *s)
 /* Who lost how much; the peer that lost most comes first. */
 static void attribute(const struct model *m, struct loss *l)
 {
-	note_listeners(m, l);
 	for (table_each(struct tcp_socket, s, frame_table(m->now, TABLE_tcp_socket))) {
 		double again;
 
@@ -244,14 +215,15 @@ static bool settle(struct loss *l)
 
 static bool spurious(const struct loss *l)
 {
-	return l->spurious >= SPURIOUS_RATIO * l->again;
+	return reading_ok(l->spurious) && l->spurious.value >= SPURIOUS_RATIO * l->again;
 }
 
 static enum severity severity_of(const struct loss *l)
 {
 	/* Without a time-out nobody stood still: BBR and SACK fill the gaps as they
    * go. */
-	if (l->judged < SHARE_SAD || l->timeouts == 0 || spurious(l))
+	if (l->judged < SHARE_SAD || !reading_ok(l->timeouts) || l->timeouts.value <= 0 ||
+		spurious(l))
 		return SEVERITY_INFO;
 	if (l->judged >= SHARE_CRITICAL && !l->one_peer)
 		return SEVERITY_CRITICAL;
@@ -279,17 +251,20 @@ static void add_evidence(
 					: TOLD_WHY);
 	finding_evidence(f, "snmp.tcp_retransmitted", UNIT_COUNT, reading_of(l->again), snmp,
 		reading_of(AGAIN_MIN), "during the look, without SYNs; fewer say little");
-	finding_evidence(f, "snmp.tcp_timeouts", UNIT_COUNT, reading_of(l->timeouts), netstat,
-		reading_of(0), "each is a connection that stood still for 200 ms or more");
-	if (l->spurious > 0)
-		finding_evidence_alarm(f, "snmp.tcp_dsack_received", UNIT_COUNT,
-			reading_of(l->spurious), netstat, ALARM_NONE,
+	finding_evidence(f, "snmp.tcp_timeouts", UNIT_COUNT, l->timeouts, netstat, reading_of(0),
+		"each is a connection that stood still for 200 ms or more");
+	if (reading_ok(l->spurious) && l->spurious.value > 0)
+		finding_evidence_alarm(f, "snmp.tcp_dsack_received", UNIT_COUNT, l->spurious,
+			netstat, ALARM_NONE,
 			reading_of(SPURIOUS_RATIO * l->again),
 			"had arrived already: delay or reordering, not loss");
-	if (l->syn > 0)
-		finding_evidence(f, "snmp.tcp_syn_retransmits", UNIT_COUNT, reading_of(l->syn),
-			netstat, reading_none(STATE_ABSENT),
-			"not in the share: whoever scans or is dead does not answer");
+	if (!reading_ok(l->syn) || l->syn.value > 0)
+		finding_evidence(f, "snmp.tcp_syn_retransmits", UNIT_COUNT, l->syn, netstat,
+			reading_none(STATE_ABSENT),
+			reading_ok(l->syn) ? "not in the share: whoever scans or is dead does not "
+					     "answer"
+					   : "not counted here: only what sockets of connections "
+					     "tell of is in the share");
 	if (l->n_peers > 0)
 		finding_evidence(f, "tcp_socket.total_retransmits", UNIT_COUNT,
 			reading_of(l->peer[0].again), "sock_diag tcpi_total_retrans",
@@ -409,152 +384,70 @@ static void report_loss(struct judgement *j, const struct model *m, const struct
 			"some loss itself)";
 }
 
-/* Connections towards one peer and port that get no answer. */
-struct silence {
-	const struct tcp_socket *first;
-	size_t sockets, syns, tries;
+enum { LOSSES_MAX = 8 };
+
+/* Of each namespace what is worth telling. */
+struct losses {
+	struct loss *at[LOSSES_MAX];
+	size_t n;
+	bool measured, unsure; /* any; much that may be SYNs or not */
 };
 
-/*
- * A client that went away hurts nobody here: only connections that this host
- * opened count. And when the listener that would have to answer is here, that
- * is the matter.
- */
-static bool waits_in_vain(const struct model *m, const struct tcp_socket *s)
+static struct losses find_losses(
+	struct judgement *j, const struct model *m, const struct tcp_doors *doors)
 {
-	if (!silent(s) || s->inode == 0)
-		return false;
-	/* Tens of thousands of them, when a backend is gone: no search for each. */
-	if (s->state == TCP_STATE_SYN_SENT)
-		return s->local != s->peer || !listens(m, 0, s->peer_port, true);
-	return !listens(m, s->netns, s->local_port, false);
-}
+	struct losses list = { 0 };
 
-static size_t find_silence(const struct model *m, struct silence *list, size_t max)
-{
-	size_t n = 0;
+	for (table_each(struct snmp, row, frame_table(m->now, TABLE_snmp))) {
+		struct loss one, *l;
 
-	for (table_each(struct tcp_socket, s, frame_table(m->now, TABLE_tcp_socket))) {
-		size_t at = 0;
-
-		if (!waits_in_vain(m, s))
+		if (!measure(m, row, &one))
 			continue;
-		while (at < n &&
-			(list[at].first->netns != s->netns || list[at].first->peer != s->peer ||
-				list[at].first->peer_port != s->peer_port))
-			at++;
-		if (at == max)
+		list.measured = true;
+		if (list.n == LOSSES_MAX || one.again < AGAIN_MIN)
 			continue;
-		if (at == n)
-			list[n++] = (struct silence){ .first = s };
-		bool syn = s->state == TCP_STATE_SYN_SENT;
-		size_t tries = syn ? s->timer_retransmits : s->retransmits;
-
-		list[at].sockets++;
-		list[at].syns += syn;
-		list[at].tries = tries > list[at].tries ? tries : list[at].tries;
+		l = arena_new(&j->arena, sizeof(*l));
+		if (!l)
+			break;
+		*l = one;
+		l->doors = doors;
+		attribute(m, l);
+		if (!reading_ok(l->syn) && l->told < l->again)
+			leave_out(l, l->again - l->told);
+		l->share = share_of(l);
+		if (l->again >= AGAIN_MIN && settle(l))
+			list.at[list.n++] = l;
+		else
+			list.unsure |= !reading_ok(one.syn) && share_of(&one) >= SHARE_TOLD;
 	}
-	return n;
-}
-
-static bool ask_silence(struct judgement *j, const struct model *m, const struct silence *z)
-{
-	bool known = true;
-
-	for (table_each(struct tcp_socket, s, frame_table(m->now, TABLE_tcp_socket))) {
-		if (s->netns == z->first->netns && s->peer == z->first->peer &&
-			s->peer_port == z->first->peer_port && waits_in_vain(m, s))
-			known &= judge_ask(j, m, TABLE_socket_owner, s->inode);
-	}
-	return known;
-}
-
-static void report_silence(struct judgement *j, const struct model *m, const struct silence *z)
-{
-	const struct table *t = frame_table(m->now, TABLE_tcp_socket);
-	struct finding *f = judge_finding(j, SEVERITY_WARNING, CONFIDENCE_LIKELY);
-	struct entity peer =
-		entity_peer(j, t, z->first->family, z->first->peer, z->first->peer_port);
-	bool syn = z->syns * 2 >= z->sockets;
-	uint64_t netns = z->first->netns;
-
-	finding_culprit(f, peer);
-	for (table_each(struct tcp_socket, s, t)) {
-		const struct socket_owner *owner;
-
-		if (s->netns != netns || s->peer != z->first->peer ||
-			s->peer_port != z->first->peer_port || !waits_in_vain(m, s))
-			continue;
-		owner = tcp_owner(m, s->inode);
-		if (owner)
-			finding_victim_once(f, entity_process(j, m, owner->pid));
-	}
-	finding_evidence(f, "silent.connections", UNIT_COUNT, reading_of((double)z->sockets),
-		"sock_diag", reading_of(SILENT_MIN), SILENT_WHY);
-	finding_evidence(f, "silent.retransmits", UNIT_COUNT, reading_of((double)z->tries),
-		"sock_diag idiag_retrans, tcpi_retransmits",
-		reading_of(syn ? SYN_TRIES : DATA_TRIES),
-		"sent again that often without an answer, each time after "
-		"twice the time");
-	f->title = judge_text(j, "%s does not answer %zu connections: %s", peer.name, z->sockets,
-		syn ? "their SYNs are lost or dropped" : "what they send is not acknowledged");
-	f->cause = syn ? "the host is down, a firewall drops instead of refusing, or the "
-			 "route "
-			 "leads nowhere; a port that is only closed would refuse at once"
-		       : "the peer or the path to it has gone while connections were open; "
-			 "TCP "
-			 "goes on trying for a quarter of an hour";
-	finding_todo(f,
-		judge_text(j, "does it answer at all:  %sping -c3 -W1 %s",
-			netns_enter(j, netns, netns_pid(m, netns)), table_text(t, z->first->peer)));
-	finding_todo(f,
-		judge_text(j, "which way it goes:  %sip route get %s",
-			netns_enter(j, netns, netns_pid(m, netns)), table_text(t, z->first->peer)));
-	finding_todo(f, "in the program: a time-out for connecting of a second or two, "
-			"TCP_USER_TIMEOUT for data, and another server to go to");
-	f->refuted_if = "the connections open, or their bytes_acked grows";
+	return list;
 }
 
 static enum verdict judge(const struct model *m, struct judgement *j)
 {
-	struct loss *loss[8];
-	struct silence silence[SOCKETS_MAX];
-	size_t n_loss = 0, n_silence, told = 0;
-	bool known = true, measured = false;
+	const struct table *sockets = frame_table(m->now, TABLE_tcp_socket);
+	struct tcp_doors doors = tcp_doors_of(j, m);
+	struct losses loss = find_losses(j, m, &doors);
+	struct tcp_silences *silences = tcp_silences_find(j, m, &doors);
+	bool known = tcp_silences_ask(j, m, silences);
 
-	for (table_each(struct snmp, row, frame_table(m->now, TABLE_snmp))) {
-		struct loss l;
-
-		measured |= reading_ok(model_delta(m, TABLE_snmp, row, SNMP_tcp_retransmitted));
-		if (n_loss == ARRAY_SIZE(loss) || !measure(m, row, &l))
-			continue;
-		loss[n_loss] = arena_new(&j->arena, sizeof(l));
-		if (!loss[n_loss])
-			break;
-		attribute(m, &l);
-		*loss[n_loss] = l;
-		n_loss += settle(loss[n_loss]);
-	}
-	for (size_t i = 0; i < n_loss; i++)
-		known &= ask_victims(j, m, loss[i]);
-	n_silence = find_silence(m, silence, ARRAY_SIZE(silence));
-	for (size_t i = 0; i < n_silence; i++) {
-		if (silence[i].sockets >= SILENT_MIN)
-			known &= ask_silence(j, m, &silence[i]);
-	}
+	for (size_t i = 0; i < loss.n; i++)
+		known &= ask_victims(j, m, loss.at[i]);
 	if (!known)
 		return VERDICT_ASK;
-	for (size_t i = 0; i < n_loss; i++)
-		report_loss(j, m, loss[i]);
-	for (size_t i = 0; i < n_silence; i++) {
-		if (silence[i].sockets < SILENT_MIN)
-			continue;
-		report_silence(j, m, &silence[i]);
-		told++;
-	}
-	if (n_loss + told > 0)
+	for (size_t i = 0; i < loss.n; i++)
+		report_loss(j, m, loss.at[i]);
+	if (loss.n + tcp_silences_report(j, m, silences) > 0)
 		return VERDICT_SAD;
-	return measured ? VERDICT_FINE : judge_unknown(j, m, TABLE_snmp);
+	if (loss.unsure)
+		return judge_unknown_why(j, STATE_ABSENT,
+			"much was sent again; without TCPSynRetrans (Linux 3.15) it may all be "
+			"SYNs");
+	if (!loss.measured)
+		return judge_unknown(j, m, TABLE_snmp);
+	/* Whoever gets no answer at all is seen there only. */
+	return sockets && sockets->state == STATE_OK ? VERDICT_FINE
+						     : judge_unknown(j, m, TABLE_tcp_socket);
 }
 
 const struct check check_tcp_retrans = {

@@ -198,13 +198,19 @@ static size_t columns_of(const struct row *rows, size_t n, const char *ids[SEEN_
 /* Wanted and first: X; wanted and not: !; else said, new or of the machine: o; not said: dot. */
 static void print_matrix(const struct row *rows, size_t n)
 {
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	const char *ids[SEEN_MAX];
 	size_t n_ids = columns_of(rows, n, ids);
 
 	printf("\n");
 	for (size_t i = 0; i < n_ids; i++)
-		printf("%*s %c %s\n", 18 + (int)i * 2, "", "abcdefghijklmnopqrstuvwxyz"[i % 26],
+		printf("%*s %c %s\n", 18 + (int)i * 2, "", letters[i % (sizeof(letters) - 1)],
 			ids[i]);
+	/* Again above the rows: the first ones are far from theirs. */
+	printf("%-18s", "");
+	for (size_t i = 0; i < n_ids; i++)
+		printf(" %c", letters[i % (sizeof(letters) - 1)]);
+	printf("\n");
 	for (size_t i = 0; i < n; i++) {
 		const struct row *r = &rows[i];
 

@@ -73,6 +73,7 @@ static void shares_and_floors(void **state UNUSED)
 		scene_start(&s);
 		struct snmp *n = add_snmp(&s, NS);
 
+		build_table(&s.now, TABLE_tcp_socket);
 		n->tcp_out_segments = 1000;
 		n->tcp_retransmitted = cases[i].again;
 		n->tcp_syn_retransmits = cases[i].syn;
@@ -98,6 +99,11 @@ static void old_losses_are_silent(void **state UNUSED)
 	was->tcp_retransmitted = n->tcp_retransmitted = 900000;
 	was->tcp_out_segments = 1000000;
 	n->tcp_out_segments = 1100000;
+	/* Without the sockets nobody knows who gets no answer at all. */
+	assert_int_equal(scene_judge(&s, &check_tcp_retrans), VERDICT_UNKNOWN);
+	build_table(&s.now, TABLE_tcp_socket)->state = STATE_LATE;
+	assert_int_equal(scene_judge(&s, &check_tcp_retrans), VERDICT_UNKNOWN);
+	build_table(&s.now, TABLE_tcp_socket)->state = STATE_OK;
 	assert_int_equal(scene_judge(&s, &check_tcp_retrans), VERDICT_FINE);
 	scene_end(&s);
 
@@ -196,6 +202,87 @@ static void a_pool_without_an_answer(void **state UNUSED)
 	}
 }
 
+/* Each of so many asks whether it was accepted here: ends at once, or not in a minute. */
+static void many_silent_connections(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_snmp(&s, 0);
+	for (uint64_t k = 0; k < 100000; k++) {
+		add_silent(&s, k, TCP_STATE_ESTABLISHED, 9);
+		struct tcp_socket *last =
+			table_at(s.now.at[TABLE_tcp_socket], s.now.at[TABLE_tcp_socket]->n - 1);
+
+		last->local_port = k % 2 ? 443 : 10000 + (uint32_t)(k % 50000);
+	}
+	struct tcp_socket *l = add_socket(&s.now, 1000000, "0.0.0.0");
+
+	l->state = TCP_STATE_LISTEN;
+	l->local_port = 443;
+	build_table(&s.now, TABLE_socket_owner);
+	assert_int_equal(scene_judge(&s, &check_tcp_retrans), VERDICT_SAD);
+	/* Those that came to the listener are clients that went away. */
+	assert_float_equal(only(&s)->evidence[0].value.value, 50000, 0);
+	scene_end(&s);
+}
+
+/* Kernels before 3.15: what no connection's socket tells of may be answers to scanners. */
+static void uncounted_syns_are_no_loss(void **state UNUSED)
+{
+	static const struct {
+		uint64_t again;
+		uint32_t told;
+		enum verdict verdict;
+		enum severity severity;
+	} cases[] = {
+		{ 19, 0, VERDICT_FINE, 0 },                 /* too few, SYNs or not */
+		{ 20, 0, VERDICT_FINE, 0 },                 /* 1.96 % with them */
+		{ 300, 0, VERDICT_UNKNOWN, 0 },             /* SYNs, or of connections that ended */
+		{ 300, 19, VERDICT_UNKNOWN, 0 },            /* of which too few are known */
+		{ 300, 30, VERDICT_SAD, SEVERITY_INFO },    /* 2.9 % */
+		{ 300, 60, VERDICT_SAD, SEVERITY_WARNING }, /* 5.7 % */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct scene s;
+
+		scene_start(&s);
+		struct snmp *n = add_snmp(&s, 0);
+
+		n->tcp_out_segments = 1000;
+		n->tcp_retransmitted = cases[i].again;
+		n->tcp_timeouts = cases[i].again;
+		build_unset(n, SNMP_tcp_syn_retransmits);
+		add_lossy(&s, 1, "10.0.0.2", cases[i].told, 700);
+		build_table(&s.now, TABLE_socket_owner);
+		assert_int_equal(scene_judge(&s, &check_tcp_retrans), cases[i].verdict);
+		if (cases[i].verdict == VERDICT_SAD)
+			assert_int_equal(only(&s)->severity, cases[i].severity);
+		scene_end(&s);
+	}
+}
+
+/* Without the number of all that was sent there is no share; without time-outs nobody stood still. */
+static void counters_that_are_not_there(void **state UNUSED)
+{
+	for (int i = 0; i < 2; i++) {
+		struct scene s;
+
+		scene_start(&s);
+		struct snmp *n = add_snmp(&s, 0);
+
+		n->tcp_out_segments = 1000;
+		n->tcp_retransmitted = 300;
+		build_unset(n, i ? SNMP_tcp_timeouts : SNMP_tcp_out_segments);
+		assert_int_equal(
+			scene_judge(&s, &check_tcp_retrans), i ? VERDICT_SAD : VERDICT_UNKNOWN);
+		if (i)
+			assert_int_equal(only(&s)->severity, SEVERITY_INFO);
+		scene_end(&s);
+	}
+}
+
 /* 110 ports, 10 of them reserved: 100 to take. */
 static struct tcp_flow *add_flow(struct scene *s, const char *peer, uint64_t reuse)
 {
@@ -287,6 +374,9 @@ int main(void)
 		cmocka_unit_test(old_losses_are_silent),
 		cmocka_unit_test(a_bad_backend_is_found_among_good_ones),
 		cmocka_unit_test(a_pool_without_an_answer),
+		cmocka_unit_test(many_silent_connections),
+		cmocka_unit_test(uncounted_syns_are_no_loss),
+		cmocka_unit_test(counters_that_are_not_there),
 		cmocka_unit_test(ports_by_how_many_are_left),
 		cmocka_unit_test(forgotten_time_waits_are_info),
 		cmocka_unit_test(what_cannot_be_read_is_unknown),
