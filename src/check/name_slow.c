@@ -12,13 +12,22 @@
  */
 #define WAITED_NS 1500000000ull
 
-enum { SUSPECTS_MAX = 64, SERVERS_MAX = 8, THREADS_MAX = 16 };
+/* One that waits may ask for a name whose own servers are dead; two at once are the server's doing. */
+#define WAITING_SAD 2
+
+enum { SUSPECTS_MAX = 64, SERVERS_MAX = 8, THREADS_MAX = 64 };
+
+/* What the process of a socket does with it. */
+enum use {
+	USE_UNKNOWN, /* whose it is, or what all of its threads wait for */
+	USE_KEPT,    /* a forwarder or an event loop, which may well keep a socket open for ever */
+	USE_WAITS, /* a thread sleeps until that socket, or the one that it polls, gives something */
+};
 
 struct suspect {
 	const struct dns_socket *socket;
-	uint64_t pid; /* 0: unknown */
-	bool waits;   /* a thread of it sleeps until a socket gives something */
-	bool keeper;  /* an event loop, which may well keep a socket open for ever */
+	uint64_t pid, fd; /* 0: unknown */
+	enum use use;
 };
 
 struct suspects {
@@ -26,12 +35,18 @@ struct suspects {
 	size_t n, more;
 };
 
-/* Those ask in the name of others, and keep their sockets. */
+/*
+ * Those ask in the name of others, of whom some are always dead, or carry the datagrams of others;
+ * who waits for them asks them. Not nscd: it asks as a stub resolver does, a thread for each name.
+ */
 static bool is_forwarder(const char *comm)
 {
 	static const char *const names[] = { "systemd-resolve", "dnsmasq", "unbound", "named",
 		"isc-net-0000", "pdns_recursor", "pdns-recursor", "kresd", "coredns", "stubby",
-		"dnscrypt-proxy", "knot", "smartdns", "dnsdist" };
+		"dnscrypt-proxy", "knot", "smartdns", "dnsdist", "pihole-FTL", "AdGuardHome",
+		"Deadwood", "unwind", "dnsproxy", "blocky", "node-cache", "aardvark-dns",
+		"connmand", "dockerd", "slirp4netns", "gvproxy", "rootlesskit", "passt",
+		"passt.avx2", "pasta", "pasta.avx2" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (strcmp(comm, names[i]) == 0)
@@ -58,28 +73,45 @@ static void find_suspects(const struct model *m, struct suspects *s)
 	}
 }
 
-/* Sleeping until one of some descriptors can be read: poll, select, recv. Not epoll. */
-static bool is_wait(const char *text)
+static bool has_any(const struct table *t, const struct task_wait *w, const char *const *list)
 {
-	static const char *const waits[] = { "do_sys_poll", "do_poll", "poll_schedule_timeout",
-		"do_select", "skb_wait_for_more_packets", "skb_recv_udp" };
+	const char *wchan = table_text(t, w->wchan), *stack = table_text(t, w->stack);
 
-	for (size_t i = 0; i < ARRAY_SIZE(waits); i++) {
-		if (strstr(text, waits[i]))
-			return !strstr(text, "ep_poll");
+	if (strstr(wchan, "ep_poll") || strstr(stack, "ep_poll"))
+		return false;
+	for (; *list; list++) {
+		if (strstr(wchan, *list) || strstr(stack, *list))
+			return true;
 	}
 	return false;
 }
 
-static bool task_waits(const struct model *m, uint64_t tid, bool *ret_known)
+/*
+ * A stub resolver polls its one socket, or reads from it. A loop polls many, and a server's thread
+ * reads from another. Of a call that was interrupted, as by a suspend, the arguments are gone.
+ */
+static enum use use_of(const struct table *t, const struct task_wait *w, uint64_t fd)
 {
-	const struct table *t = frame_table(m->now, TABLE_task_wait);
-	const struct task_wait *w = table_usable(t) ? table_find(t, tid) : NULL;
-	const char *wchan = w ? table_text(t, w->wchan) : "",
-		   *stack = w ? table_text(t, w->stack) : "";
+	static const char *const polls[] = { "do_sys_poll", "do_poll", "poll_schedule_timeout",
+		NULL };
+	static const char *const reads[] = { "skb_wait_for_more_packets", "skb_recv_udp", NULL };
 
-	*ret_known = wchan[0] || stack[0];
-	return is_wait(wchan) || is_wait(stack);
+	if (!w)
+		return USE_UNKNOWN;
+	/* select() sleeps in the same function. */
+	if (strstr(table_text(t, w->stack), "select") || strstr(table_text(t, w->wchan), "select"))
+		return USE_KEPT;
+	if (has_any(t, w, polls)) {
+		if (!row_has(w->has, TASK_WAIT_polled))
+			return USE_UNKNOWN;
+		return w->polled == 1 ? USE_WAITS : USE_KEPT;
+	}
+	if (has_any(t, w, reads)) {
+		if (!row_has(w->has, TASK_WAIT_descriptor))
+			return USE_UNKNOWN;
+		return w->descriptor == fd ? USE_WAITS : USE_KEPT;
+	}
+	return w->state == 'R' || w->wchan || w->stack ? USE_KEPT : USE_UNKNOWN;
 }
 
 /* The main thread, and some others: any of them may ask. False: asked for now. */
@@ -89,9 +121,7 @@ static bool ask_threads(struct judgement *j, const struct model *m, uint64_t pid
 	bool told = judge_ask(j, m, TABLE_task_wait, pid);
 	size_t n = 0;
 
-	if (!table_usable(t))
-		return told;
-	for (table_each(const struct thread, th, t)) {
+	for (table_each(const struct thread, th, table_usable(t) ? t : NULL)) {
 		if (th->pid == pid && n++ < THREADS_MAX)
 			told &= judge_ask(j, m, TABLE_task_wait, th->tid);
 	}
@@ -100,16 +130,27 @@ static bool ask_threads(struct judgement *j, const struct model *m, uint64_t pid
 
 static void look_at(const struct model *m, struct suspect *s)
 {
-	const struct table *t = frame_table(m->now, TABLE_thread);
+	const struct table *threads = frame_table(m->now, TABLE_thread);
+	const struct table *waits = frame_table(m->now, TABLE_task_wait);
+	const struct table *t = table_usable(waits) ? waits : NULL;
 	const struct process_facts *p = process_find(m->process, s->pid);
-	bool known;
+	enum use use = use_of(t, table_find(t, s->pid), s->fd);
+	size_t known = use != USE_UNKNOWN;
 
-	s->waits = task_waits(m, s->pid, &known);
-	s->keeper = (p && is_forwarder(p->comm)) || (known && !s->waits && p && p->threads <= 1);
-	if (!table_usable(t))
-		return;
-	for (table_each(const struct thread, th, t))
-		s->waits |= th->pid == s->pid && task_waits(m, th->tid, &known);
+	for (table_each(const struct thread, th, table_usable(threads) ? threads : NULL)) {
+		if (th->pid != s->pid || use == USE_WAITS)
+			continue;
+		use = use_of(t, table_find(t, th->tid), s->fd);
+		known += use != USE_UNKNOWN;
+	}
+	s->use = use == USE_WAITS ? USE_WAITS : p && known >= p->threads ? USE_KEPT : USE_UNKNOWN;
+}
+
+static bool of_forwarder(const struct model *m, uint64_t pid)
+{
+	const struct process_facts *p = process_find(m->process, pid);
+
+	return p && is_forwarder(p->comm);
 }
 
 /* False: asked for something, judge again. */
@@ -128,11 +169,16 @@ static bool identify(struct judgement *j, const struct model *m, struct suspects
 			table_usable(owners) ? table_find(owners, s->at[i].socket->inode) : NULL;
 
 		s->at[i].pid = o ? o->pid : 0;
-		if (s->at[i].pid)
-			told &= ask_threads(j, m, s->at[i].pid);
+		s->at[i].fd = o ? o->fd : 0;
+		/* All were looked into, and nobody holds it: it is gone by now. */
+		if (of_forwarder(m, s->at[i].pid) ||
+			(!o && owners && owners->state == STATE_OK && owners->lost == 0))
+			s->at[i].use = USE_KEPT;
+		else if (o)
+			told &= ask_threads(j, m, o->pid);
 	}
 	for (size_t i = 0; told && i < s->n; i++) {
-		if (s->at[i].pid)
+		if (s->at[i].pid && s->at[i].use == USE_UNKNOWN)
 			look_at(m, &s->at[i]);
 	}
 	return told;
@@ -140,7 +186,7 @@ static bool identify(struct judgement *j, const struct model *m, struct suspects
 
 struct server {
 	const char *address;
-	size_t sockets, waiting;
+	size_t waiting;
 };
 
 static struct server *server_of(struct server *servers, size_t *n, const char *address)
@@ -162,67 +208,66 @@ static void add_victims(struct judgement *j, struct finding *f, const struct mod
 
 	for (size_t i = 0; i < s->n; i++) {
 		const struct suspect *one = &s->at[i];
-		bool again = false;
 
-		if (one->keeper || !one->pid ||
+		if (one->use != USE_WAITS ||
 			strcmp(table_text(t, one->socket->server), address) != 0)
 			continue;
 		struct entity e = entity_process(j, m, one->pid);
 
-		for (size_t k = 0; k < f->n_victims; k++)
-			again |= entity_same(&f->victims[k], &e);
-		e.detail = one->waits ? "waits in poll or recv" : NULL;
-		if (!again)
-			finding_victim(f, e);
+		e.detail = "waits in poll or recv";
+		finding_victim_once(f, e);
 	}
+}
+
+static void add_todo(struct judgement *j, struct finding *f, const char *address, bool here)
+{
+	finding_todo(f, judge_text(j, "ask it yourself:  dig +tries=1 +time=2 @%s . NS",
+				shell_word(j, address)));
+	if (!here)
+		finding_todo(f, judge_text(j, "see the way to it:  ip route get %s",
+					shell_word(j, address)));
+	finding_todo(f, "see who is to be asked, and how long:  grep -v '^#' /etc/resolv.conf");
+	if (here)
+		finding_todo(f, "see whom the local resolver asks:  resolvectl status; "
+				"ss -lunp 'sport = :53'");
+	finding_todo(f, "put a server that answers on the first line of /etc/resolv.conf, or have "
+			"whatever writes that file do so");
 }
 
 static void report(struct judgement *j, const struct model *m, const struct suspects *s,
 	const struct server *server)
 {
-	bool seen = server->waiting > 0;
-	struct finding *f = judge_finding(j, seen ? SEVERITY_WARNING : SEVERITY_INFO,
-		seen ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
+	bool several = server->waiting >= WAITING_SAD;
+	struct finding *f = judge_finding(j, several ? SEVERITY_WARNING : SEVERITY_INFO,
+		several ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
 	const char *address = judge_text(j, "%s", server->address);
+	bool here = strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
 	uint64_t elapsed = model_elapsed_ns(m, TABLE_dns_socket);
 
 	f->title = judge_text(j, "%zu question%s to the name server %s got no answer in %s",
-		seen ? server->waiting : server->sockets,
-		(seen ? server->waiting : server->sockets) == 1 ? "" : "s", address,
+		server->waiting, server->waiting == 1 ? "" : "s", address,
 		human_ns((double)elapsed).s);
-	finding_evidence(f, "dns_socket.unanswered", UNIT_COUNT,
-		reading_of((double)server->sockets), "/proc/net/udp", reading_of(1),
+	finding_evidence(f, "task_wait.waiting", UNIT_COUNT, reading_of((double)server->waiting),
+		"/proc/net/udp, /proc/PID/task/TID/syscall", reading_of(WAITING_SAD),
 		"the same socket, connected to port 53 and empty, at the start and the end of the "
-		"look");
+		"look, and a thread that waits for it alone");
 	finding_evidence(f, "dns_socket.look_ns", UNIT_NS, reading_of((double)elapsed),
 		"time between the frames", reading_of((double)WAITED_NS),
 		"an answer comes in milliseconds");
-	finding_evidence(f, "task_wait.waiting", UNIT_COUNT, reading_of((double)server->waiting),
-		"/proc/PID/task/TID/wchan", reading_none(STATE_ABSENT),
-		"of their processes those that sleep in poll, select or recv");
-	finding_culprit(f, (struct entity){ .kind = ENTITY_PEER,
-				   .name = judge_text(j, "%s:53", address),
-				   .detail = "name server" });
+	finding_culprit(f,
+		(struct entity){ .kind = ENTITY_PEER,
+			.name = judge_text(j, strchr(address, ':') ? "[%s]:53" : "%s:53", address),
+			.detail = "name server" });
 	add_victims(j, f, m, s, server->address);
-	f->cause =
-		strncmp(address, "127.", 4) == 0
-			? "the resolver of this machine does not answer: it, or whom it asks"
-			: "the server is down or overloaded, a firewall drops the questions or the "
-			  "answers, or the route is gone";
-	finding_todo(f, judge_text(j, "ask it yourself:  dig +tries=1 +time=2 @%s . NS",
-				shell_word(j, address)));
-	if (strncmp(address, "127.", 4) != 0)
-		finding_todo(f, judge_text(j, "see the way to it:  ip route get %s",
-					shell_word(j, address)));
-	finding_todo(f, "see who is to be asked, and how long:  grep -v '^#' /etc/resolv.conf");
-	if (strncmp(address, "127.", 4) == 0)
-		finding_todo(f, "see whom the local resolver asks:  resolvectl status; "
-				"ss -lunp 'sport = :53'");
-	finding_todo(f, "put a server that answers on the first line of /etc/resolv.conf, or have "
-			"whatever writes "
-			"that file do so");
+	f->cause = here      ? "the resolver of this machine does not answer: it, or whom it asks"
+		   : several ? "the server is down or overloaded, a firewall drops the questions "
+			       "or the answers, or the route is gone"
+			     : "the server does not answer, or waits itself for the servers of "
+			       "that one name";
+	add_todo(j, f, address, here);
 	f->refuted_if = "dig gets an answer at once, again and again, from the victims' network "
-			"namespace";
+			"namespace; a mail server or a crawler asks for names whose own servers "
+			"are dead";
 }
 
 static enum verdict judge(const struct model *m, struct judgement *j)
@@ -230,8 +275,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 	const struct table *t = frame_table(m->now, TABLE_dns_socket);
 	struct server servers[SERVERS_MAX];
 	struct suspects s = { 0 };
-	size_t n = 0;
-	bool sad = false;
+	size_t n = 0, unknown = 0;
 
 	if (model_elapsed_ns(m, TABLE_dns_socket) < WAITED_NS)
 		return judge_unknown_why(j, STATE_ABSENT,
@@ -240,21 +284,26 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 	if (!identify(j, m, &s))
 		return VERDICT_ASK;
 	for (size_t i = 0; i < s.n; i++) {
-		struct server *one = server_of(servers, &n, table_text(t, s.at[i].socket->server));
+		struct server *one =
+			s.at[i].use == USE_WAITS
+				? server_of(servers, &n, table_text(t, s.at[i].socket->server))
+				: NULL;
 
-		if (!one || s.at[i].keeper)
-			continue;
-		one->sockets++;
-		one->waiting += s.at[i].waits;
+		unknown += s.at[i].use == USE_UNKNOWN;
+		if (one)
+			one->waiting++;
 	}
-	for (size_t i = 0; i < n; i++) {
-		/* One socket of which nothing more is known may be kept on purpose. */
-		if (servers[i].waiting == 0 && servers[i].sockets < 2)
-			continue;
+	for (size_t i = 0; i < n; i++)
 		report(j, m, &s, &servers[i]);
-		sad = true;
-	}
-	return sad ? VERDICT_SAD : VERDICT_FINE;
+	if (n > 0)
+		return VERDICT_SAD;
+	if (unknown + s.more > 0)
+		return judge_unknown_why(j, STATE_DENIED,
+			judge_text(j,
+				"%zu sockets to name servers got nothing; whether their processes "
+				"wait for them is not to be seen: needs root",
+				unknown + s.more));
+	return VERDICT_FINE;
 }
 
 const struct check check_name_slow = {

@@ -138,7 +138,13 @@ int task_syscall_parse(const char *buf, size_t len, struct table *t)
 
 	if (!row)
 		return err < 0 ? err : -ENOMEM;
+	const struct syscall *call = syscall_find(number);
+
 	row_put(t->schema, row, TASK_WAIT_syscall, (uint64_t)number);
+	if (call && call->fd && argument[0] <= INT32_MAX)
+		row_put(t->schema, row, TASK_WAIT_descriptor, argument[0]);
+	if (call && strcmp(call->name, "poll") == 0)
+		row_put(t->schema, row, TASK_WAIT_polled, argument[1]);
 	return 0;
 }
 
@@ -274,6 +280,10 @@ static int take(void *arg, size_t i, const char *buf, ssize_t len)
 
 	table_drop_last(t);
 	row_put(t->schema, row, f->column, is_stack ? got.stack : (uint64_t)got.syscall);
+	if (row_has(got.has, TASK_WAIT_descriptor))
+		row_put(t->schema, row, TASK_WAIT_descriptor, got.descriptor);
+	if (row_has(got.has, TASK_WAIT_polled))
+		row_put(t->schema, row, TASK_WAIT_polled, got.polled);
 	if (!is_stack && syscall_parse(buf, (size_t)len, &nr, argument) == 0 &&
 		fd_of(nr, argument) >= 0)
 		read_mount(w->p, t, row, fd_of(nr, argument));

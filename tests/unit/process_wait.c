@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -66,6 +67,20 @@ static void syscalls(void **state UNUSED)
 	row = t->row;
 	assert_int_equal(row[0].syscall, 35);
 	assert_int_equal(row[1].syscall, -1);
+	assert_false(row_has(row[0].has, TASK_WAIT_polled));
+	assert_false(row_has(row[0].has, TASK_WAIT_descriptor));
+	/* poll() of one descriptor, and recvfrom() of the seventh. */
+	char text[96];
+
+	snprintf(text, sizeof(text), "%d 0x7ffd 0x1 0x1388 0x0 0x0 0x0 0x7ffd 0x7f\n", SYS_ppoll);
+	ASSERT_PARSE(task_syscall, text, t, 0);
+	snprintf(text, sizeof(text), "%d 0x7 0x7ffd 0x1 0x0 0x0 0x0 0x7ffd 0x7f\n", SYS_recvfrom);
+	ASSERT_PARSE(task_syscall, text, t, 0);
+	row = t->row;
+	assert_int_equal(row[2].polled, 1);
+	assert_false(row_has(row[2].has, TASK_WAIT_descriptor));
+	assert_int_equal(row[3].descriptor, 7);
+	assert_false(row_has(row[3].has, TASK_WAIT_polled));
 	ASSERT_PARSE(task_syscall, "running\n", t, -ENODATA);
 	ASSERT_PARSE(task_syscall, "x\n", t, -EINVAL);
 	ASSERT_PARSE(task_syscall, "99999999999999999999 0x0\n", t, -EINVAL);
