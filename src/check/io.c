@@ -258,3 +258,17 @@ void io_victims(struct judgement *j, struct finding *f, const struct model *m,
 		finding_victim(f, e);
 	}
 }
+
+/*
+ * block/bfq-iosched.c; block/mq-deadline.c since 5.14; none and kyber do not look at the class, and
+ * those are what fast and virtual devices have.
+ */
+void io_todo_give_way(struct judgement *j, struct finding *f, const struct io_queue *q)
+{
+	finding_todo(
+		f, judge_text(j,
+			   "let it give way, if cat /sys/block/%s/queue/scheduler says [bfq], or "
+			   "[mq-deadline] on Linux 5.14 and later (others ignore it):  ionice -c3 "
+			   "-p %llu",
+			   shell_word(j, q->disk->name), (unsigned long long)q->filler[0].pid));
+}

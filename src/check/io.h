@@ -76,4 +76,7 @@ bool io_one_job(const struct model *m, uint64_t pid_a, uint64_t pid_b);
 void io_victims(struct judgement *j, struct finding *f, const struct model *m,
 	const struct io_waiter *list, size_t n);
 
+/* How the first filler, which must be there, may let others go first. */
+void io_todo_give_way(struct judgement *j, struct finding *f, const struct io_queue *q);
+
 #endif

@@ -330,9 +330,7 @@ static void report_volume(struct judgement *j, const struct model *m, const stru
 		"compare with what the volume was bought with: requests and bytes a second, "
 		"and whether its burst credits are used up");
 	if (q->n_fillers > 0)
-		finding_todo(
-			f, judge_text(j, "let the one that fills it give way:  ionice -c3 -p %llu",
-				   (unsigned long long)q->filler[0].pid));
+		io_todo_give_way(j, f, q);
 	finding_todo(f, p->even_bytes && !p->even_requests
 				? "raise the volume's bandwidth, or read and write less"
 				: "raise the volume's limit; where requests are counted, make them "

@@ -76,8 +76,7 @@ static void advise(struct judgement *j, struct finding *f, const struct io_queue
 	finding_todo(f, judge_text(j, "see it:  iostat -xz %s 1 5", shell_word(j, s->disk->name)));
 	finding_todo(f, "see who reads and writes:  pidstat -d 1 5");
 	if (s->n_fillers > 0)
-		finding_todo(f, judge_text(j, "let it give way:  ionice -c3 -p %llu",
-					(unsigned long long)s->filler[0].pid));
+		io_todo_give_way(j, f, s);
 	finding_todo(f, "move it to a quiet hour or another device, limit it (io.max), or get a "
 			"device that does more requests");
 	f->refuted_if =

@@ -163,6 +163,8 @@ static void a_stranger_in_the_queue_is_harmed(void **state UNUSED)
 	assert_string_equal(f->culprits[1].detail, "and 1 more of its job do 1.6 MiB/s of I/O");
 	assert_int_equal(f->n_victims, 1);
 	assert_int_equal(f->victims[0].pid, 11);
+	/* With none and kyber ionice does nothing. */
+	assert_non_null(strstr(f->todo[2], "/sys/block/sda/queue/scheduler says [bfq]"));
 	/* In D by chance: nobody waited for more than a moment. */
 	((struct pressure *)s.now.at[TABLE_pressure]->row)->some_total_ns = 2 * SECOND / 100 * 9;
 	assert_int_equal(told(&s, &check_io_saturated)->severity, SEVERITY_INFO);
