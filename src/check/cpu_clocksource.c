@@ -26,7 +26,8 @@
 
 /* Best first. Hyper-V's second one and Xen's are system calls on some kernels, still the best there. */
 static const char *const good[] = { "tsc", "kvm-clock", "hyperv_clocksource_tsc_page",
-	"arch_sys_counter", "timebase", "tod", "hyperv_clocksource", "xen" };
+	"arch_sys_counter", "timebase", "tod", "riscv_clocksource", "Constant",
+	"hyperv_clocksource", "xen" };
 static const char *const slow[] = { "hpet", "acpi_pm", "pit", "jiffies", "refined-jiffies" };
 
 static bool listed(const char *const *list, size_t n, struct span name)
@@ -237,7 +238,8 @@ static void report(struct judgement *j, const struct model *m, const struct cloc
 		c->slow && measured ? CONFIDENCE_CERTAIN
 		: c->slow           ? CONFIDENCE_LIKELY
 				    : CONFIDENCE_POSSIBLE);
-	struct reading most = c->slow ? add_victims(j, m, f) : reading_none(STATE_ABSENT);
+	bool dear = c->slow && (!measured || c->read_ns.value >= DEAR_NS);
+	struct reading most = dear ? add_victims(j, m, f) : reading_none(STATE_ABSENT);
 
 	/* That the kernel works for them is seen, that it reads clocks is not. */
 	if (f->n_victims > 0) {
@@ -261,8 +263,14 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 		return judge_unknown(j, m, TABLE_clock);
 	struct clock_facts c = facts_of(m);
 
-	if (!sad(&c))
+	if (!sad(&c)) {
+		/* One of a small board may be all that there is, and cheap. */
+		if (c.slow && !reading_ok(c.read_ns))
+			return judge_unknown_why(j, c.read_ns.state,
+				judge_text(j, "%s may be dear to read; that was not measured",
+					c.current));
 		return VERDICT_FINE;
+	}
 	report(j, m, &c);
 	return VERDICT_SAD;
 }

@@ -70,8 +70,9 @@ static struct cpu_facts facts_of(const struct table *t, const struct cpu_type *r
 
 	for (size_t i = 0; i < ARRAY_SIZE(lowest); i++)
 		c.low |= starts(c.model, lowest[i]);
-	/* The real Phenom and Core 2 are no guests. */
-	c.low = c.low && (has_flag(c.flags, "hypervisor") || starts(c.model, "QEMU"));
+	/* The real Phenom and Core 2 are no guests, but of Xen, which shows what is there. */
+	c.low = c.low && (starts(c.model, "QEMU") || (has_flag(c.flags, "hypervisor") &&
+							     strcmp(c.signature, "XenVMMXenVMM")));
 	c.tcg = strcmp(c.signature, "TCGTCGTCGTCG") == 0 || starts(c.model, "QEMU TCG");
 	c.no_pcid = !has_flag(c.flags, "pcid") && strstr(c.meltdown, "PTI");
 	return c;
@@ -179,7 +180,6 @@ static void add_evidence(struct judgement *j, const struct model *m, struct find
 
 static void say_tcg(struct finding *f, struct judgement *j, const struct cpu_facts *c)
 {
-	f->severity = SEVERITY_WARNING;
 	f->title = judge_text(j, "Every instruction is emulated in software: %s",
 		*c->model ? c->model : c->signature);
 	f->cause = "QEMU runs this guest with TCG, its translator, 5 to 50 times slower than the "
@@ -219,9 +219,9 @@ static void report(struct judgement *j, const struct model *m, const struct cpu_
 		say_tcg(f, j, c);
 	else
 		say_low(f, j, c);
-	if (!c->tcg && (f->n_victims > 0 || pays_for_calls(m, c))) {
+	if (f->n_victims > 0 || (!c->tcg && pays_for_calls(m, c))) {
 		f->severity = SEVERITY_WARNING;
-		f->confidence = CONFIDENCE_LIKELY;
+		f->confidence = c->tcg ? CONFIDENCE_CERTAIN : CONFIDENCE_LIKELY;
 	}
 	f->share = reading_ok(most) ? most.value : 0;
 	add_evidence(j, m, f, c, most);
@@ -237,6 +237,9 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 	/* Other architectures have no such models: what they say of themselves is true. */
 	struct cpu_facts c = facts_of(t, row);
 
+	if (!c.tcg && c.low && !row_has(row->has, CPU_TYPE_flags))
+		return judge_unknown_why(j, t->cell[CPU_TYPE_flags],
+			"the CPU's model is a hypervisor's lowest; its flags are not known");
 	if (!c.tcg && (!c.low || (count_missing(&c) == 0 && !c.no_pcid)))
 		return VERDICT_FINE;
 	report(j, m, &c);

@@ -26,6 +26,7 @@ enum reason { REASON_NONE, REASON_CAP, REASON_GOVERNOR, REASON_PREFERENCE };
 
 struct slow_cpus {
 	size_t cpus, busy;           /* with a frequency; of those busy */
+	size_t unknown;              /* slow, and nobody knows whether they are busy */
 	size_t slow[4];              /* by reason */
 	const struct cpufreq *worst; /* of the reason that most have */
 	enum reason reason;
@@ -35,17 +36,19 @@ struct slow_cpus {
 
 static struct reading busy_of(const struct model *m, uint64_t id)
 {
-	static const unsigned int idle[] = { CPU_idle_ns, CPU_iowait_ns };
 	const struct cpu *row = table_find(frame_table(m->now, TABLE_cpu), id);
-	double elapsed_ns = (double)model_elapsed_ns(m, TABLE_cpu), rest = 0;
+	double elapsed_ns = (double)model_elapsed_ns(m, TABLE_cpu);
 
 	if (!row || elapsed_ns <= 0)
 		return reading_none(STATE_ABSENT);
-	for (size_t i = 0; i < ARRAY_SIZE(idle); i++) {
-		struct reading r = model_delta(m, TABLE_cpu, row, idle[i]);
+	struct reading idle = model_delta(m, TABLE_cpu, row, CPU_idle_ns);
+	struct reading iowait = model_delta(m, TABLE_cpu, row, CPU_iowait_ns);
 
-		rest += reading_ok(r) ? r.value : 0;
-	}
+	if (!reading_ok(idle))
+		return idle;
+	/* iowait goes back by a little now and then: kernel/sched/cputime.c. */
+	double rest = idle.value + (reading_ok(iowait) ? iowait.value : 0);
+
 	return reading_of(rest < elapsed_ns ? 1 - rest / elapsed_ns : 0);
 }
 
@@ -91,13 +94,15 @@ static struct slow_cpus find_slow(const struct model *m)
 		if (!row_has(f->has, CPUFREQ_current_hz) || !row_has(f->has, CPUFREQ_max_hz))
 			continue;
 		s.cpus++;
+		enum reason r = reason_of(t, f);
+		double want = should_hz(f);
+		bool slow = r != REASON_NONE && (double)f->current_hz < want;
+
+		s.unknown += slow && !reading_ok(busy);
 		if (!reading_ok(busy) || busy.value < BUSY_RATIO)
 			continue;
 		s.busy++;
-		enum reason r = reason_of(t, f);
-		double want = should_hz(f);
-
-		if (r == REASON_NONE || (double)f->current_hz >= want)
+		if (!slow)
 			continue;
 		s.slow[r]++;
 		if (s.slow[r] >= s.slow[s.reason] && (double)f->current_hz / want <= s.ratio) {
@@ -316,7 +321,16 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 		report_heat(j, m, &h);
 		sad = true;
 	}
-	return sad ? VERDICT_SAD : VERDICT_FINE;
+	if (sad)
+		return VERDICT_SAD;
+	if (s.unknown > 0)
+		return judge_unknown_why(j, STATE_ABSENT,
+			"CPUs run slowly; whether they have work is not known: /proc/stat does not "
+			"tell their idle time");
+	if (table_usable(freq) && freq->n > 0 && s.cpus == 0)
+		return judge_unknown_why(
+			j, freq->cell[CPUFREQ_current_hz], "the frequency of no CPU could be read");
+	return VERDICT_FINE;
 }
 
 const struct check check_cpu_governor = {

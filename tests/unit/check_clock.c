@@ -96,9 +96,9 @@ static void a_slow_clock_is_sad_when_a_better_one_was(void **state UNUSED)
 	scene_end(&s);
 	scene_start(&s); /* a tree: by name alone */
 	add_clock(&s, "hpet", "hpet acpi_pm", 0);
-	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_FINE);
+	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_UNKNOWN);
 	give_up(&s, "hpet", "no good one");
-	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_FINE);
+	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_UNKNOWN);
 	give_up(&s, "tsc", "clocksource watchdog");
 	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_SAD);
 	assert_int_equal(scene_only(&s)->confidence, CONFIDENCE_LIKELY);
@@ -140,6 +140,10 @@ static void who_works_in_the_kernel_pays_for_it(void **state UNUSED)
 	assert_int_equal(scene_only(&s)->confidence, CONFIDENCE_POSSIBLE);
 	assert_int_equal(scene_only(&s)->n_victims, 1);
 	assert_int_equal(scene_only(&s)->victims[0].pid, 23);
+	/* Who reads a cheap one, though a better one works, pays nothing. */
+	((struct clock_cost *)s.now.at[TABLE_clock_cost]->row)->read_ns = 499;
+	assert_int_equal(scene_judge(&s, &check_cpu_clocksource), VERDICT_SAD);
+	assert_int_equal(scene_only(&s)->severity, SEVERITY_INFO);
 	scene_end(&s);
 }
 
@@ -226,7 +230,7 @@ static void the_lowest_model_is_told(void **state UNUSED)
 	scene_end(&s);
 }
 
-static void full_emulation_is_a_warning(void **state UNUSED)
+static void full_emulation_is_a_warning_when_somebody_works(void **state UNUSED)
 {
 	static const char *const tcg[][2] = { { "QEMU TCG CPU version 2.5+", "" },
 		{ "Intel Xeon Processor (Skylake)", "TCGTCGTCGTCG" } };
@@ -240,7 +244,29 @@ static void full_emulation_is_a_warning(void **state UNUSED)
 		assert_int_equal(scene_only(&s)->severity, SEVERITY_WARNING);
 		assert_int_equal(scene_only(&s)->victims[0].pid, 20);
 		scene_end(&s);
+		scene_start(&s); /* nobody has much to do in it */
+		add_cpu(&s, tcg[i][0], MODERN " hypervisor", tcg[i][1], "Not affected");
+		assert_int_equal(scene_judge(&s, &check_cpu_emulated), VERDICT_SAD);
+		assert_int_equal(scene_only(&s)->severity, SEVERITY_INFO);
+		scene_end(&s);
 	}
+}
+
+/* Without flags all of them would be missing. Xen's own guests see the true CPU. */
+static void what_is_not_known_is_not_missing(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_cpu(&s, "QEMU Virtual CPU version 2.5+", "", "KVMKVMKVM", "Not affected");
+	build_unset(s.now.at[TABLE_cpu_type]->row, CPU_TYPE_flags);
+	assert_int_equal(scene_judge(&s, &check_cpu_emulated), VERDICT_UNKNOWN);
+	scene_end(&s);
+	scene_start(&s);
+	add_cpu(&s, "AMD Phenom(tm) 9550 Quad-Core Processor", "fpu hypervisor", "XenVMMXenVMM",
+		"Not affected");
+	assert_int_equal(scene_judge(&s, &check_cpu_emulated), VERDICT_FINE);
+	scene_end(&s);
 }
 
 struct freq {
@@ -314,6 +340,28 @@ static void a_busy_cpu_is_slow_for_a_reason(void **state UNUSED)
 		}
 		scene_end(&s);
 	}
+}
+
+static void a_cpu_whose_idle_time_is_unknown_is_not_busy(void **state UNUSED)
+{
+	static const struct freq slow = { "powersave", "acpi-cpufreq", "", GHZ, 3 * GHZ, 3 * GHZ, 0,
+		90, VERDICT_SAD };
+	struct scene s;
+
+	scene_start(&s);
+	add_freq(&s, &slow);
+	for (size_t i = 0; i < s.now.at[TABLE_cpu]->n; i++)
+		build_unset(table_at(s.now.at[TABLE_cpu], i), CPU_iowait_ns);
+	assert_int_equal(scene_judge(&s, &check_cpu_governor), VERDICT_SAD);
+	for (size_t i = 0; i < s.now.at[TABLE_cpu]->n; i++)
+		build_unset(table_at(s.now.at[TABLE_cpu], i), CPU_idle_ns);
+	assert_int_equal(scene_judge(&s, &check_cpu_governor), VERDICT_UNKNOWN);
+	/* It runs as it should, busy or not. */
+	((struct cpufreq *)s.now.at[TABLE_cpufreq]->row)->current_hz = 3 * GHZ;
+	assert_int_equal(scene_judge(&s, &check_cpu_governor), VERDICT_FINE);
+	build_unset(s.now.at[TABLE_cpufreq]->row, CPUFREQ_current_hz);
+	assert_int_equal(scene_judge(&s, &check_cpu_governor), VERDICT_UNKNOWN);
+	scene_end(&s);
 }
 
 static void a_laptop_saves_power(void **state UNUSED)
@@ -393,7 +441,9 @@ int main(void)
 		cmocka_unit_test(who_works_in_the_kernel_pays_for_it),
 		cmocka_unit_test(a_cpu_that_is_passed_through_is_fine),
 		cmocka_unit_test(the_lowest_model_is_told),
-		cmocka_unit_test(full_emulation_is_a_warning),
+		cmocka_unit_test(full_emulation_is_a_warning_when_somebody_works),
+		cmocka_unit_test(what_is_not_known_is_not_missing),
+		cmocka_unit_test(a_cpu_whose_idle_time_is_unknown_is_not_busy),
 		cmocka_unit_test(a_busy_cpu_is_slow_for_a_reason),
 		cmocka_unit_test(a_laptop_saves_power),
 		cmocka_unit_test(heat_is_judged_by_time_else_by_number),
