@@ -189,7 +189,7 @@ static void find_people(struct suspect *s, const struct model *m)
 	if (!table_usable(t))
 		return;
 	for (table_each(const struct held_file, f, t)) {
-		if (f->dev != s->space->mount->dev)
+		if (f->dev != s->space->mount->dev && f->dev != s->space->below_dev)
 			continue;
 		if (f->deleted && !counted(t, f)) {
 			s->held_bytes += f->held_bytes;
@@ -372,6 +372,34 @@ static const char *cause(struct judgement *j, const struct model *m, const struc
 	return "what lies there has grown; nobody who has a file open there writes right now";
 }
 
+static bool holds(const struct model *m, const struct suspect *s, const char *path)
+{
+	const struct mount *on = mount_of_path(frame_table(m->now, TABLE_mount), path);
+
+	return on && (on->dev == s->space->mount->dev || on->dev == s->space->below_dev);
+}
+
+/* What may be thrown away on most machines, where it lies on that file system. */
+static void add_quick_gain(
+	struct judgement *j, struct finding *f, const struct model *m, const struct suspect *s)
+{
+	static const struct {
+		const char *path, *command;
+	} gains[] = {
+		{ "/var/log/journal", "journalctl --vacuum-size=200M" },
+		{ "/var/cache/apt/archives", "apt-get clean" },
+	};
+	const char *commands = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(gains); i++) {
+		if (holds(m, s, gains[i].path))
+			commands = judge_text(
+				j, "%s%s%s", commands, *commands ? "; " : "", gains[i].command);
+	}
+	if (*commands)
+		finding_todo(f, judge_text(j, "gain time:  %s", commands));
+}
+
 static void advise(
 	struct judgement *j, struct finding *f, const struct model *m, const struct suspect *s)
 {
@@ -406,7 +434,7 @@ static void advise(
 				   where));
 	}
 	if (s->bytes >= GRADE_ROOMY && !top)
-		finding_todo(f, "gain time:  journalctl --vacuum-size=200M; apt-get clean");
+		add_quick_gain(j, f, m, s);
 	f->refuted_if =
 		s->inodes > s->bytes
 			? judge_text(j, "a file can be made:  touch %s/murphy-test", where)
@@ -434,8 +462,11 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 	size_t n = find_suspects(m, list);
 	bool told = true;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		told &= judge_ask(j, m, TABLE_held_file, list[i].space->mount->dev);
+		if (list[i].space->below_dev)
+			told &= judge_ask(j, m, TABLE_held_file, list[i].space->below_dev);
+	}
 	if (!told)
 		return VERDICT_ASK;
 	for (size_t i = 0; i < n; i++)

@@ -167,6 +167,11 @@ static void add_todo(
 		finding_todo(f, "look on its host:  timedatectl; chronyc tracking");
 		return;
 	}
+	/* Whatever comes after it may set the clock. */
+	finding_todo(f, "see how far it is off first: a step back hurts databases, logs and cron; "
+			"let it slew if it is more than a second:  curl -sI https://www.debian.org "
+			"| grep -i ^date; date -u   (finer, and asks only: ntpdate -q "
+			"pool.ntp.org)");
 	if (strcmp(comm, "chronyd") == 0)
 		finding_todo(f, "ask it (Reach 0: no server answers):  chronyc -n sources; chronyc "
 				"tracking");
@@ -182,8 +187,6 @@ static void add_todo(
 		finding_todo(f, "mend what is between: names of servers, UDP 123 in the firewall");
 		finding_todo(f, judge_text(j, "then:  %s", restart_command(j, m, x->keeper->pid)));
 	}
-	finding_todo(f, "see how far it is off before it is set: a step back hurts databases, "
-			"logs and cron; let it slew if it is more than a second");
 }
 
 /* A daemon is there, has had its time, and says itself that it does not know what time it is. */

@@ -29,6 +29,13 @@ static bool is(const struct table *t, text_t text, const char *word)
 	return strcmp(table_text(t, text), word) == 0;
 }
 
+/* Nothing can start it again: what made it is over, or its file is no more. */
+static bool is_gone(const struct table *t, const struct systemd_unit *u)
+{
+	return is_passing(table_text(t, u->name)) || is(t, u->load, "not-found") ||
+	       is(t, u->load, "masked");
+}
+
 static bool loops(const struct table *t, const struct systemd_unit *u)
 {
 	return is(t, u->sub, "auto-restart") && row_has(u->has, SYSTEMD_UNIT_restarts) &&
@@ -61,7 +68,7 @@ static enum severity grade(
 	const struct model *m, const struct table *t, const struct systemd_unit *u, bool loop)
 {
 	/* Ends well and is started again: Restart=always as a timer. */
-	if (is(t, u->result, "success") || is_passing(table_text(t, u->name)) ||
+	if (is(t, u->result, "success") || is_gone(t, u) ||
 		(!loop && has_age(u) && age_ns(m, u) > DAY_NS))
 		return SEVERITY_INFO;
 	return SEVERITY_WARNING;
@@ -121,6 +128,41 @@ static void add_evidence(struct judgement *j, struct finding *f, const struct mo
 			failed ? "what failed longer ago nobody seems to miss" : "in this state");
 }
 
+static void add_todo(struct judgement *j, struct finding *f, const struct table *t,
+	const struct systemd_unit *u, bool loop)
+{
+	const char *name = table_text(t, u->name), *word = shell_word(j, name);
+	bool mounted = ends_with(name, ".mount") || ends_with(name, ".swap");
+
+	finding_todo(f, judge_text(j, "read why:  systemctl status %s; journalctl -b -n 50 -u %s",
+				word, word));
+	if (loop) {
+		finding_todo(
+			f, judge_text(j, "stop the loop while you look:  systemctl stop %s", word));
+		return;
+	}
+	if (is_gone(t, u)) {
+		finding_todo(f, judge_text(j,
+					"it is not to come back: forget that it failed:  "
+					"systemctl reset-failed %s",
+					word));
+		return;
+	}
+	finding_todo(f,
+		judge_text(j, "start it again when that is mended:  systemctl restart %s", word));
+	/* Made from /etc/fstab, there is nothing to disable. */
+	if (mounted)
+		finding_todo(f, judge_text(j,
+					"not needed any more: take it out of /etc/fstab, then  "
+					"systemctl daemon-reload; systemctl reset-failed %s",
+					word));
+	else
+		finding_todo(f, judge_text(j,
+					"not needed any more:  systemctl disable %s; systemctl "
+					"reset-failed %s",
+					word, word));
+}
+
 static void report(
 	struct judgement *j, const struct model *m, const struct systemd_unit *u, bool loop)
 {
@@ -146,20 +188,7 @@ static void report(
 	if (ends_with(name, ".service"))
 		finding_culprit(f, entity_cgroup(j, judge_text(j, "/system.slice/%s", name)));
 	f->cause = why;
-	finding_todo(f, judge_text(j, "read why:  systemctl status %s; journalctl -b -n 50 -u %s",
-				shell_word(j, name), shell_word(j, name)));
-	if (loop)
-		finding_todo(f, judge_text(j, "stop the loop while you look:  systemctl stop %s",
-					shell_word(j, name)));
-	else
-		finding_todo(f,
-			judge_text(j, "start it again when that is mended:  systemctl restart %s",
-				shell_word(j, name)));
-	if (!loop)
-		finding_todo(f, judge_text(j,
-					"not needed any more:  systemctl disable %s; "
-					"systemctl reset-failed %s",
-					shell_word(j, name), shell_word(j, name)));
+	add_todo(j, f, t, u, loop);
 	f->refuted_if = loop ? "it runs on, and NRestarts stands still"
 			     : "systemctl is-failed says active, or it is no longer wanted";
 }

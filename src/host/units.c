@@ -52,14 +52,24 @@ static int connect_to(const char *address, bool broker, sd_bus **ret_bus)
 	return 0;
 }
 
-/* Root may ask the manager itself, also while the broker is sick; others ask the broker. */
+static bool nobody_there(int err)
+{
+	return err == -ENOENT || err == -ECONNREFUSED;
+}
+
+/*
+ * Root may ask the manager itself, also while the broker is sick; others ask the broker. A socket
+ * that nobody listens on was left behind, or came with somebody else's /run.
+ */
 static int open_manager(sd_bus **ret_bus)
 {
-	int err = connect_to("unix:path=/run/systemd/private", false, ret_bus);
+	int err = connect_to("unix:path=/run/systemd/private", false, ret_bus), first = err;
 
-	if (err == -EACCES || err == -EPERM)
+	if (err < 0)
 		err = connect_to("unix:path=/run/dbus/system_bus_socket", true, ret_bus);
-	return err;
+	if (!nobody_there(err))
+		return err;
+	return nobody_there(first) ? -ENOENT : first;
 }
 
 /* False when no answer came in time: more questions would only wait again. */
@@ -121,6 +131,10 @@ static int live_units(struct host *h, struct strbuf *text)
 	auto_message *reply = NULL;
 	struct stat st;
 	int err = live_stat(h, "run/systemd/private", &st);
+
+	/* sd_booted(3) */
+	if (err == -ENOENT)
+		err = live_stat(h, "run/systemd/system", &st);
 
 	if (err == 0)
 		err = open_manager(&bus);

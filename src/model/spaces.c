@@ -6,10 +6,13 @@
 #include <errno.h>
 #include <string.h>
 
+/* Two readings of one file system differ by less than that part of it. */
+enum { MOMENT = 1000 };
+
 const struct space *spaces_find(const struct spaces_model *sm, uint64_t dev)
 {
 	for (size_t i = 0; sm && i < sm->n; i++) {
-		if (sm->space[i].mount->dev == dev)
+		if (sm->space[i].mount->dev == dev || sm->space[i].below_dev == dev)
 			return &sm->space[i];
 	}
 	return NULL;
@@ -48,6 +51,26 @@ static bool is_image(const char *fstype, const struct mount_space *s)
 	return strncmp(fstype, "fuse", 4) == 0 && s->free_bytes == 0;
 }
 
+/* Files that a container's runtime mounts one by one, from wherever it keeps them. */
+static bool is_file_of_runtime(const char *target)
+{
+	static const char *const files[] = { "/etc/hosts", "/etc/hostname", "/etc/resolv.conf",
+		"/etc/localtime", "/etc/timezone", "/dev/termination-log", "/run/.containerenv" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		if (strcmp(target, files[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool better_name(const char *a, const char *b)
+{
+	bool file_a = is_file_of_runtime(a), file_b = is_file_of_runtime(b);
+
+	return file_a != file_b ? file_b : strlen(a) < strlen(b);
+}
+
 /* How the file system of dev is best named; NULL when it can be written nowhere. */
 static const struct mount *name_of(const struct table *mounts, uint64_t dev)
 {
@@ -56,8 +79,8 @@ static const struct mount *name_of(const struct table *mounts, uint64_t dev)
 	for (table_each(const struct mount, m, mounts)) {
 		if (m->dev != dev || m->read_only)
 			continue;
-		if (!best || strlen(table_text(mounts, m->target)) <
-				     strlen(table_text(mounts, best->target)))
+		if (!best || better_name(table_text(mounts, m->target),
+				     table_text(mounts, best->target)))
 			best = m;
 	}
 	return best;
@@ -75,6 +98,51 @@ static bool same_pool(const struct space *a, const struct space *b)
 	for (size_t i = 0; i < ARRAY_SIZE(pooled); i++) {
 		if (strcmp(a->fstype, pooled[i]) == 0)
 			return true;
+	}
+	return false;
+}
+
+static uint64_t size_of(const struct space *s)
+{
+	return s->used_bytes + s->available_bytes + s->reserved_bytes;
+}
+
+static uint64_t distance(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+/*
+ * An overlay says of itself what the file system of its upper directory says (fs/overlayfs/super.c,
+ * ovl_statfs()), asked a moment earlier or later. In a container that one is seen by its volumes.
+ */
+static bool is_below(const struct space *overlay, const struct space *s)
+{
+	return strcmp(overlay->fstype, "overlay") == 0 && strcmp(s->fstype, "overlay") != 0 &&
+	       size_of(overlay) == size_of(s) &&
+	       distance(overlay->used_bytes, s->used_bytes) <= size_of(s) / MOMENT &&
+	       distance(overlay->free_inodes, s->free_inodes) <= s->inodes / MOMENT;
+}
+
+/* Has the list that space already, by this or another name? */
+static bool merge(struct spaces_model *sm, const struct space *sp)
+{
+	for (size_t i = 0; i < sm->n; i++) {
+		struct space *known = &sm->space[i];
+
+		if (same_pool(known, sp))
+			return true;
+		if (is_below(known, sp)) {
+			known->below_dev = sp->mount->dev;
+			return true;
+		}
+		if (is_below(sp, known)) {
+			uint64_t dev = known->mount->dev;
+
+			*known = *sp;
+			known->below_dev = dev;
+			return true;
+		}
 	}
 	return false;
 }
@@ -140,13 +208,10 @@ static int step(void *self, const struct model *m, struct arena *a)
 		return -ENOMEM;
 	for (table_each(const struct mount_space, s, t)) {
 		struct space *sp = &sm->space[sm->n];
-		bool twice = false;
 
-		if (!fold(sp, m, s))
-			continue;
-		for (size_t i = 0; i < sm->n; i++)
-			twice |= same_pool(&sm->space[i], sp);
-		sm->n += !twice;
+		*sp = (struct space){ 0 };
+		if (fold(sp, m, s) && !merge(sm, sp))
+			sm->n++;
 	}
 	return 0;
 }

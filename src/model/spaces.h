@@ -6,7 +6,10 @@
 #include "model/model.h"
 
 struct space {
-	const struct mount *mount; /* of several the writable one with the shortest target */
+	const struct mount
+		*mount; /* of several the writable one that people know, else the shortest */
+	uint64_t
+		below_dev; /* of an overlay: of the file system whose space it takes, 0: not seen */
 	const char *target, *fstype;
 	uint64_t used_bytes, available_bytes; /* as df counts: for users */
 	uint64_t reserved_bytes;              /* free, but only root may have it */

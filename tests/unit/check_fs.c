@@ -147,6 +147,63 @@ static void a_pool_is_told_once(void **state UNUSED)
 	scene_end(&s);
 }
 
+/* Its root is an overlay, its volume and single files are of the file system below. */
+static void a_container_has_one_file_system(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_mount(&s, 1, 50, "/", "overlay");
+	add_mount(&s, 2, 8, "/etc/hosts", "ext4");
+	add_mount(&s, 3, 8, "/var/lib/mysql", "ext4");
+	add_space(&s, 1, 100 * GIB, 2 * GIB, 2 * GIB);
+	add_space(&s, 2, 100 * GIB, 2 * GIB, 2 * GIB - MIB)->free_inodes -= 3;
+	add_process(&s, 9, "mysqld", 0);
+	add_file(&s, 9, 3, 8, 77, 0);
+	const struct finding *f = told(&s);
+
+	assert_int_equal(s.judgement.n_findings, 1);
+	assert_string_equal(f->culprits[0].name, "/");
+	assert_ptr_equal(spaces_find(s.model.spaces, 8), spaces_find(s.model.spaces, 50));
+	assert_non_null(strstr(f->todo[f->n_todo - 1], "apt-get clean"));
+	/* Other disks of that size, with as little left, have other numbers of files. */
+	add_mount(&s, 4, 9, "/srv", "ext4");
+	add_space(&s, 4, 100 * GIB, 2 * GIB, 2 * GIB)->free_inodes = 600000;
+	told(&s);
+	assert_int_equal(s.judgement.n_findings, 2);
+	scene_end(&s);
+
+	/* As seen from elsewhere: by the folder, not by the file, though that is shorter. */
+	scene_start(&s);
+	add_mount(&s, 2, 8, "/etc/hosts", "ext4");
+	add_mount(&s, 3, 8, "/var/lib/mysql", "ext4");
+	add_space(&s, 2, 100 * GIB, 2 * GIB, 2 * GIB);
+	assert_string_equal(told(&s)->culprits[0].name, "/var/lib/mysql");
+	scene_end(&s);
+}
+
+/* What may be thrown away is told of only where it lies. */
+static void quick_gains_are_where_var_is(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_mount(&s, 1, 8, "/", "ext4");
+	add_mount(&s, 2, 9, "/var/log", "ext4");
+	add_mount(&s, 3, 10, "/data", "ext4");
+	add_space(&s, 2, 100 * GIB, 2 * GIB, 2 * GIB);
+	add_space(&s, 3, 100 * GIB, 2 * GIB, 2 * GIB)->free_inodes = 1;
+	const struct finding *f = told(&s);
+
+	assert_int_equal(s.judgement.n_findings, 2);
+	assert_string_equal(f->culprits[0].name, "/var/log");
+	assert_string_equal(f->todo[f->n_todo - 1], "gain time:  journalctl --vacuum-size=200M");
+	f = s.judgement.finding[1];
+	for (size_t i = 0; i < f->n_todo; i++)
+		assert_null(strstr(f->todo[i], "gain time"));
+	scene_end(&s);
+}
+
 static void who_holds_what_was_deleted_is_the_culprit(void **state UNUSED)
 {
 	struct scene s;
@@ -280,6 +337,8 @@ int main(void)
 		cmocka_unit_test(both_share_and_amount_count),
 		cmocka_unit_test(full_by_design_is_silent),
 		cmocka_unit_test(a_pool_is_told_once),
+		cmocka_unit_test(a_container_has_one_file_system),
+		cmocka_unit_test(quick_gains_are_where_var_is),
 		cmocka_unit_test(who_holds_what_was_deleted_is_the_culprit),
 		cmocka_unit_test(filling_counts_when_little_is_left),
 		cmocka_unit_test(inodes_run_out_alone),

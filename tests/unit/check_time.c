@@ -65,6 +65,22 @@ static void a_clock_that_is_kept_is_fine(void **state UNUSED)
 	scene_end(&s);
 }
 
+/* Nothing that may set the clock comes before the look how far it is off. */
+static void the_distance_is_measured_first(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_time(&s, 0x40, LOST);
+	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_SAD);
+	assert_non_null(strstr(scene_only(&s)->todo[0], "see how far it is off"));
+	add_process(&s, 30, "chronyd")->start_ns = SECOND;
+	build_row(&s.now, TABLE_process_cmd);
+	assert_int_equal(scene_judge(&s, &check_time_unsynced), VERDICT_SAD);
+	assert_non_null(strstr(scene_only(&s)->todo[0], "see how far it is off"));
+	scene_end(&s);
+}
+
 static void a_daemon_that_fails_is_a_warning(void **state UNUSED)
 {
 	struct scene s;
@@ -217,6 +233,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_clock_that_is_kept_is_fine),
+		cmocka_unit_test(the_distance_is_measured_first),
 		cmocka_unit_test(a_daemon_that_fails_is_a_warning),
 		cmocka_unit_test(a_daemon_that_does_not_tell_is_fine),
 		cmocka_unit_test(who_has_no_daemon_is_told),

@@ -90,8 +90,20 @@ static void a_unit_failed(void **state UNUSED)
 	only(&s, SEVERITY_INFO);
 	build_unset(u, SYSTEMD_UNIT_changed_wall_ns);
 	only(&s, SEVERITY_WARNING);
+	f = only(&s, SEVERITY_WARNING);
+	assert_non_null(strstr(f->todo[2], "systemctl disable db.service"));
+	/* Nothing can start these again, nor disable them. */
 	u->name = build_text(&s.now, TABLE_systemd_unit, "session-4.scope");
-	only(&s, SEVERITY_INFO);
+	f = only(&s, SEVERITY_INFO);
+	assert_int_equal(f->n_todo, 2);
+	assert_non_null(strstr(f->todo[1], "systemctl reset-failed session-4.scope"));
+	u->name = build_text(&s.now, TABLE_systemd_unit, "removed.service");
+	u->load = build_text(&s.now, TABLE_systemd_unit, "not-found");
+	assert_int_equal(only(&s, SEVERITY_INFO)->n_todo, 2);
+	u->name = build_text(&s.now, TABLE_systemd_unit, "mnt-data.mount");
+	u->load = build_text(&s.now, TABLE_systemd_unit, "loaded");
+	f = only(&s, SEVERITY_WARNING);
+	assert_non_null(strstr(f->todo[2], "/etc/fstab"));
 	scene_end(&s);
 }
 
