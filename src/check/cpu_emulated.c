@@ -71,8 +71,9 @@ static struct cpu_facts facts_of(const struct table *t, const struct cpu_type *r
 	for (size_t i = 0; i < ARRAY_SIZE(lowest); i++)
 		c.low |= starts(c.model, lowest[i]);
 	/* The real Phenom and Core 2 are no guests, but of Xen, which shows what is there. */
-	c.low = c.low && (starts(c.model, "QEMU") || (has_flag(c.flags, "hypervisor") &&
-							     strcmp(c.signature, "XenVMMXenVMM")));
+	c.low = c.low &&
+		(starts(c.model, "QEMU") || (has_flag(c.flags, "hypervisor") &&
+						    strcmp(c.signature, "XenVMMXenVMM") != 0));
 	c.tcg = strcmp(c.signature, "TCGTCGTCGTCG") == 0 || starts(c.model, "QEMU TCG");
 	c.no_pcid = !has_flag(c.flags, "pcid") && strstr(c.meltdown, "PTI");
 	return c;
