@@ -153,9 +153,9 @@ static void a_container_has_one_file_system(void **state UNUSED)
 	struct scene s;
 
 	scene_start(&s);
-	add_mount(&s, 1, 50, "/", "overlay");
-	add_mount(&s, 2, 8, "/etc/hosts", "ext4");
-	add_mount(&s, 3, 8, "/var/lib/mysql", "ext4");
+	build_mount(&s.now, 1, 50, "/", "overlay");
+	build_mount(&s.now, 2, 8, "/etc/hosts", "ext4");
+	build_mount(&s.now, 3, 8, "/var/lib/mysql", "ext4");
 	add_space(&s, 1, 100 * GIB, 2 * GIB, 2 * GIB);
 	add_space(&s, 2, 100 * GIB, 2 * GIB, 2 * GIB - MIB)->free_inodes -= 3;
 	add_process(&s, 9, "mysqld", 0);
@@ -167,7 +167,7 @@ static void a_container_has_one_file_system(void **state UNUSED)
 	assert_ptr_equal(spaces_find(s.model.spaces, 8), spaces_find(s.model.spaces, 50));
 	assert_non_null(strstr(f->todo[f->n_todo - 1], "apt-get clean"));
 	/* Other disks of that size, with as little left, have other numbers of files. */
-	add_mount(&s, 4, 9, "/srv", "ext4");
+	build_mount(&s.now, 4, 9, "/srv", "ext4");
 	add_space(&s, 4, 100 * GIB, 2 * GIB, 2 * GIB)->free_inodes = 600000;
 	told(&s);
 	assert_int_equal(s.judgement.n_findings, 2);
@@ -175,8 +175,8 @@ static void a_container_has_one_file_system(void **state UNUSED)
 
 	/* As seen from elsewhere: by the folder, not by the file, though that is shorter. */
 	scene_start(&s);
-	add_mount(&s, 2, 8, "/etc/hosts", "ext4");
-	add_mount(&s, 3, 8, "/var/lib/mysql", "ext4");
+	build_mount(&s.now, 2, 8, "/etc/hosts", "ext4");
+	build_mount(&s.now, 3, 8, "/var/lib/mysql", "ext4");
 	add_space(&s, 2, 100 * GIB, 2 * GIB, 2 * GIB);
 	assert_string_equal(told(&s)->culprits[0].name, "/var/lib/mysql");
 	scene_end(&s);
@@ -188,9 +188,9 @@ static void quick_gains_are_where_var_is(void **state UNUSED)
 	struct scene s;
 
 	scene_start(&s);
-	add_mount(&s, 1, 8, "/", "ext4");
-	add_mount(&s, 2, 9, "/var/log", "ext4");
-	add_mount(&s, 3, 10, "/data", "ext4");
+	build_mount(&s.now, 1, 8, "/", "ext4");
+	build_mount(&s.now, 2, 9, "/var/log", "ext4");
+	build_mount(&s.now, 3, 10, "/data", "ext4");
 	add_space(&s, 2, 100 * GIB, 2 * GIB, 2 * GIB);
 	add_space(&s, 3, 100 * GIB, 2 * GIB, 2 * GIB)->free_inodes = 1;
 	const struct finding *f = told(&s);
