@@ -32,6 +32,22 @@ static const struct syscall list[] = {
 	{ SYS_splice, "splice", true },
 	{ SYS_fsync, "fsync", true },
 	{ SYS_fdatasync, "fdatasync", true },
+	{ SYS_syncfs, "syncfs", true },
+	{ SYS_sync_file_range, "sync_file_range", true },
+	{ SYS_preadv, "preadv", true },
+	{ SYS_pwritev, "pwritev", true },
+	{ SYS_preadv2, "preadv2", true },
+	{ SYS_pwritev2, "pwritev2", true },
+	{ SYS_getdents64, "getdents", true },
+	{ SYS_fstat, "fstat", true },
+	{ SYS_fchmod, "fchmod", true },
+	{ SYS_fchown, "fchown", true },
+	{ SYS_ftruncate, "ftruncate", true },
+	{ SYS_fallocate, "fallocate", true },
+	{ SYS_lseek, "lseek", true },
+	{ SYS_copy_file_range, "copy_file_range", true },
+	{ SYS_fadvise64, "fadvise", true },
+	{ SYS_readahead, "readahead", true },
 	{ SYS_flock, "flock", true },
 	{ SYS_fcntl, "fcntl", true },
 	{ SYS_nanosleep, "nanosleep", false },
@@ -45,6 +61,9 @@ static const struct syscall list[] = {
 	{ SYS_msgrcv, "msgrcv", false },
 	{ SYS_io_getevents, "io_getevents", false },
 	{ SYS_restart_syscall, "restart_syscall", false },
+#ifdef SYS_getdents
+	{ SYS_getdents, "getdents", true },
+#endif
 #ifdef SYS_epoll_wait
 	{ SYS_epoll_wait, "epoll_wait", true },
 #endif

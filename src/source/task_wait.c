@@ -8,42 +8,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 enum { TASKS_MAX = 1024, FRAMES_MAX = 24, STACK_TEXT_MAX = 1024 };
-
-/* Calls whose first argument is a descriptor, and that wait for its file system. */
-static const int fd_calls[] = {
-#ifdef SYS_getdents
-	SYS_getdents,
-#endif
-	SYS_read,
-	SYS_write,
-	SYS_pread64,
-	SYS_pwrite64,
-	SYS_readv,
-	SYS_writev,
-	SYS_preadv,
-	SYS_pwritev,
-	SYS_preadv2,
-	SYS_pwritev2,
-	SYS_fsync,
-	SYS_fdatasync,
-	SYS_sync_file_range,
-	SYS_syncfs,
-	SYS_ftruncate,
-	SYS_fallocate,
-	SYS_getdents64,
-	SYS_fstat,
-	SYS_fchmod,
-	SYS_fchown,
-	SYS_flock,
-	SYS_lseek,
-	SYS_sendfile,
-	SYS_copy_file_range,
-	SYS_fadvise64,
-	SYS_readahead,
-};
 
 /* Functions that every sleeper goes through: they say nothing. */
 static bool dull(struct span name)
@@ -114,14 +80,12 @@ int task_stack_parse(const char *buf, size_t len, struct table *t)
 	return 0;
 }
 
-/* The descriptor whose file system the call waits for, -1: none. */
+/* The descriptor that the call works on, whose file system it may wait for; -1: none. */
 static int64_t fd_of(int64_t number, const uint64_t *argument)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(fd_calls); i++) {
-		if (number == fd_calls[i] && argument[0] <= INT32_MAX)
-			return (int64_t)argument[0];
-	}
-	return -1;
+	const struct syscall *call = syscall_find(number);
+
+	return call && call->fd && argument[0] <= INT32_MAX ? (int64_t)argument[0] : -1;
 }
 
 /*

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Files that may hang, and what a blocked task tells: with real ones of this machine. */
 #include "source/guard.h"
+#include "source/syscalls.h"
 #include "tests/unit/unit.h"
 
 #include "tests/unit/run_source.h"
@@ -200,12 +201,27 @@ static void hanging_files(void **state UNUSED)
 	host_free(p.host);
 }
 
+/* One list tells whose first argument is a descriptor, of files as well as of sockets. */
+static void calls_with_a_descriptor(void **state UNUSED)
+{
+	static const long with[] = { SYS_read, SYS_getdents64, SYS_fstat, SYS_pwritev2,
+		SYS_accept };
+
+	for (size_t i = 0; i < ARRAY_SIZE(with); i++) {
+		assert_non_null(syscall_find(with[i]));
+		assert_true(syscall_find(with[i])->fd);
+	}
+	assert_false(syscall_find(SYS_futex)->fd);
+	assert_null(syscall_find(SYS_getpid));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cmdline),
 		cmocka_unit_test(stacks),
 		cmocka_unit_test(syscalls),
+		cmocka_unit_test(calls_with_a_descriptor),
 		cmocka_unit_test(blocked_task),
 		cmocka_unit_test(hanging_files),
 	};
