@@ -217,6 +217,9 @@ static bool start(struct run *r, const size_t *list, size_t n)
 		reader->n_sources = n;
 		r->job.source = reader->source;
 		r->job.n_sources = n;
+		r->job.n_pipes = r->n_readers;
+		for (size_t i = 0; i < r->n_readers; i++)
+			r->job.pipe[i] = r->reader[i]->fd;
 		reader->pid = reader_start(&r->job, &reader->fd);
 		err = reader->pid < 0 ? reader->pid : 0;
 	}

@@ -2,6 +2,7 @@
 #include "feed/reader.h"
 
 #include "base/clock.h"
+#include "base/standard_fds.h"
 #include "feed/replay.h"
 #include "feed/wire.h"
 
@@ -72,7 +73,7 @@ static bool prepare(const struct reader_job *job, struct table **out, const stru
 	return run;
 }
 
-void reader_read(const struct reader_job *job, size_t index, struct table **out)
+static void read_source(const struct reader_job *job, size_t index, struct table **out, int out_fd)
 {
 	const struct source *s = sources[index];
 	struct replay replay[SOURCE_TABLES_MAX] = { 0 };
@@ -85,6 +86,8 @@ void reader_read(const struct reader_job *job, size_t index, struct table **out)
 		.needs = job->needs,
 		.n_needs = job->n_needs,
 		.deadline_ns = clock_ns(CLOCK_MONOTONIC) + reader_deadline_ns(job, s),
+		/* Who reads in our place shows it to the tap as well. */
+		.out_fd = job->tap ? 0 : out_fd,
 	};
 
 	for (size_t i = 0; i < job->n_asks; i++) {
@@ -110,12 +113,17 @@ void reader_read(const struct reader_job *job, size_t index, struct table **out)
 	}
 }
 
+void reader_read(const struct reader_job *job, size_t index, struct table **out)
+{
+	read_source(job, index, out, 0);
+}
+
 static void run_source(const struct reader_job *job, struct table **out, size_t index, int fd)
 {
 	const enum table_id *fills = sources[index]->fills;
 
 	wire_send_mark(fd, WIRE_START, index);
-	reader_read(job, index, out);
+	read_source(job, index, out, fd);
 	for (size_t i = 0; i < SOURCE_TABLES_MAX && fills[i]; i++) {
 		if (out[fills[i]])
 			wire_send_table(fd, index, fills[i], out[fills[i]]);
@@ -133,6 +141,9 @@ static _Noreturn void reader_main(const struct reader_job *job, int fd, pid_t pa
 		_exit(1);
 	prctl(PR_SET_NAME, "murphy-reader");
 	signal(SIGPIPE, SIG_DFL);
+	standard_fds_drop();
+	for (size_t i = 0; i < job->n_pipes; i++)
+		close(job->pipe[i]);
 	if (job->tap)
 		host_set_tap(job->host, send_tap, &to);
 	for (size_t i = 0; i < job->n_sources; i++) {

@@ -8,6 +8,8 @@
 
 #include <sys/types.h>
 
+enum { READERS_MAX = 64 }; /* at a time */
+
 /* What a reader is to do. Copied into it by fork(): nothing is serialised. */
 struct reader_job {
 	struct host *host;
@@ -21,6 +23,9 @@ struct reader_job {
 	const size_t *source; /* indices in sources[], in order */
 	size_t n_sources;
 	bool tap;
+	/* Pipes of the readers that run now: the next one, which may hang, does not keep them. */
+	int pipe[READERS_MAX];
+	size_t n_pipes;
 };
 
 /*

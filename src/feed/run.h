@@ -11,7 +11,7 @@
  * No more than ABANDONED_MAX processes that nothing can end are left behind on a sick host, and one
  * more for what should never hang.
  */
-enum { SOURCES_MAX = 128, READERS_MAX = 64, ABANDONED_MAX = 4, DYING_MS = 50 };
+enum { SOURCES_MAX = 128, ABANDONED_MAX = 4, DYING_MS = 50 };
 
 enum progress { IDLE, WAITING, RUNNING, DONE };
 

@@ -63,13 +63,18 @@ int child_join(struct child *c)
 bool child_more(const struct child *c, struct strbuf *text, uint64_t until_ms)
 {
 	struct pollfd p = { .fd = c->out, .events = POLLIN };
-	uint64_t now = child_now_ms();
 	char buf[8192];
+	ssize_t n;
 
-	if (now >= until_ms || poll(&p, 1, (int)(until_ms - now)) <= 0)
-		return false;
-	ssize_t n = read(c->out, buf, sizeof(buf));
+	/* A signal is not the end of it: only the time is. */
+	do {
+		uint64_t now = child_now_ms();
+		int ready = now < until_ms ? poll(&p, 1, (int)(until_ms - now)) : 0;
 
+		if (ready == 0)
+			return false;
+		n = ready < 0 ? -1 : read(c->out, buf, sizeof(buf));
+	} while (n < 0 && errno == EINTR);
 	if (n > 0)
 		strbuf_add(text, buf, (size_t)n);
 	return n > 0;

@@ -107,19 +107,18 @@ static int make_image(const struct guest_boot *b)
 static int make_disk(void)
 {
 	struct statvfs v;
-	int fd = open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	auto_close fd = open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
 	if (fd < 0 || fstatvfs(fd, &v) < 0)
 		return -errno;
 	uint64_t bytes = GUEST_DISK_MIB * MIB, half = (uint64_t)v.f_bavail * v.f_frsize / 2;
 
-	if (ftruncate(fd, (off_t)(bytes < half ? bytes : half)) < 0) {
-		int err = -errno;
+	if (ftruncate(fd, (off_t)(bytes < half ? bytes : half)) < 0)
+		return -errno;
+	int disk = fd;
 
-		close(fd);
-		return err;
-	}
-	return fd;
+	fd = -1; /* the caller's */
+	return disk;
 }
 
 static int make_log(const char *path)
@@ -137,7 +136,7 @@ static void become_qemu(const struct guest_boot *b, int image, int disk, int log
 {
 	unsigned mib = b->wish && b->wish->memory_mib ? b->wish->memory_mib : GUEST_MEMORY_MIB;
 	char memory[16], initrd[40], drive[96], serial[48], append[256];
-	int null = open("/dev/null", O_RDWR);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	snprintf(memory, sizeof(memory), "%u",
 		mib < GUEST_MEMORY_MAX_MIB ? mib : GUEST_MEMORY_MAX_MIB);

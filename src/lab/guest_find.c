@@ -2,6 +2,7 @@
 #include "lab/guest.h"
 
 #include "base/cursor.h"
+#include "base/strbuf.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -97,14 +98,17 @@ static void tell_packages(bool qemu)
 /* Unpacked, not installed: the machine's own boot menu stays as it is. */
 static void tell_kernel(const char *folder)
 {
+	auto_strbuf word = { 0 };
+
+	strbuf_add_shell_word(&word, folder);
 	fprintf(stderr,
 		"a guest needs Debian's cloud kernel, unpacked (about 110 MB):\n"
 		"    mkdir -p %s && cd %s &&\n"
 		"    apt-get download $(apt-cache depends linux-image-cloud-amd64 | sed -n "
 		"'s/.*Depends: //p') &&\n"
-		"    for p in linux-image-*.deb; do dpkg -x $p . && rm $p; done &&\n"
-		"    for r in lib/modules/*; do /sbin/depmod -b . ${r##*/}; done\n",
-		folder, folder);
+		"    for p in linux-image-*.deb; do dpkg -x \"$p\" . && rm \"$p\"; done &&\n"
+		"    for r in lib/modules/*; do /sbin/depmod -b . \"${r##*/}\"; done\n",
+		strbuf_text(&word), strbuf_text(&word));
 }
 
 int guest_find(const char *given, struct guest_place *ret_place, char *why, size_t size)

@@ -113,6 +113,9 @@ void scene_ready(struct scene *s);
 /* Fork a process named comm that dies with the lab. As fork(): 0 in the child; -errno. */
 pid_t scene_child(struct scene *s, const char *comm);
 
+/* The same, once body has written a byte to done: its pid, or -errno. */
+pid_t scene_child_done(struct scene *s, const char *comm, void (*body)(int done));
+
 /*
  * Fork, change into s->dir, become user (NULL: stay), and run argv with its output thrown away.
  * Its pid or -errno.

@@ -100,6 +100,27 @@ pid_t scene_child(struct scene *s, const char *comm)
 	return pid;
 }
 
+pid_t scene_child_done(struct scene *s, const char *comm, void (*body)(int done))
+{
+	int done[2];
+	char c;
+
+	if (pipe2(done, O_CLOEXEC) < 0)
+		return -errno;
+	pid_t pid = scene_child(s, comm);
+
+	if (pid == 0) {
+		close(done[0]);
+		body(done[1]);
+		_exit(0);
+	}
+	close(done[1]);
+	ssize_t n = pid < 0 ? 0 : read(done[0], &c, 1);
+
+	close(done[0]);
+	return pid < 0 ? pid : n == 1 ? pid : -EAGAIN;
+}
+
 static int become(const char *user)
 {
 	const struct passwd *pw = user ? getpwnam(user) : NULL;

@@ -46,18 +46,10 @@ static void crowd(int done)
 
 static int run(struct scene *s)
 {
-	int done[2];
-	char c;
+	pid_t pid = scene_child_done(s, "lab-threads", crowd);
 
-	if (pipe(done) < 0)
-		return -errno;
-	pid_t pid = scene_child(s, "lab-threads");
-
-	if (pid == 0)
-		crowd(done[1]);
-	close(done[1]);
-	if (pid < 0 || read(done[0], &c, 1) != 1)
-		return pid < 0 ? pid : -EAGAIN;
+	if (pid < 0)
+		return pid;
 	scene_say(s, "lab-threads (pid %d) has %d threads; its user %d may have %d", (int)pid,
 		THREADS, USER, LIMIT);
 	scene_culprit(s, "process", pid, "lab-threads");

@@ -28,18 +28,10 @@ static void breed(int done)
 
 static int run(struct scene *s)
 {
-	int done[2];
-	char c;
+	pid_t pid = scene_child_done(s, "lab-parent", breed);
 
-	if (pipe(done) < 0)
-		return -errno;
-	pid_t pid = scene_child(s, "lab-parent");
-
-	if (pid == 0)
-		breed(done[1]);
-	close(done[1]);
-	if (pid < 0 || read(done[0], &c, 1) != 1)
-		return pid < 0 ? pid : -EAGAIN;
+	if (pid < 0)
+		return pid;
 	scene_say(s, "lab-parent (pid %d) has %d dead children and makes 20 more a second",
 		(int)pid, AT_ONCE);
 	scene_culprit(s, "process", pid, "lab-parent");

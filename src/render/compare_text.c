@@ -80,8 +80,8 @@ static void value_of(const struct fact *f, struct measure m, struct strbuf *out)
 		strbuf_puts(out, !*text ? "yes" : text);
 	else if (isinf(m.value.value))
 		strbuf_puts(out, "unlimited");
-	else if (fact_kinds[f->id].unit == UNIT_COUNT && m.value.value < 100 &&
-		 m.value.value != (double)(uint64_t)m.value.value)
+	else if (fact_kinds[f->id].unit == UNIT_COUNT && fabs(m.value.value) < 100 &&
+		 m.value.value != trunc(m.value.value))
 		strbuf_printf(out, "%.2f", m.value.value);
 	else
 		strbuf_puts(out, words_quantity(fact_kinds[f->id].unit, m.value).s);

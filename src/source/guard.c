@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "source/guard.h"
 
+#include "base/standard_fds.h"
 #include "source/proc.h"
 
 #include <errno.h>
@@ -35,6 +36,9 @@ static _Noreturn void helper(struct probe *p, const struct guard *g, struct shar
 	char path[GUARD_PATH_MAX];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	standard_fds_drop();
+	if (p->out_fd > 0)
+		close(p->out_fd);
 	for (size_t i = from; i < g->n && room(s) > sizeof(int32_t) + g->size; i++) {
 		g->path(g->arg, i, path);
 		char *at = s->data + s->len;

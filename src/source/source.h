@@ -25,6 +25,7 @@ struct probe {
 	const struct need *needs; /* all needs of the look, for keep */
 	size_t n_needs;
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC: stop and mark the table LATE */
+	int out_fd; /* where its tables go, not for children of the source that may hang; 0: none */
 };
 
 enum source_cost {

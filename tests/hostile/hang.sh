@@ -69,7 +69,23 @@ state meminfo broken
 # On a loaded machine the noise may not have come in time.
 state cpu '\(broken\|late\)'
 state vmstat ok
+# What hangs for ever keeps neither murphy's output, for whose end others wait, nor pipes of other readers.
+# (What this test was started with is not murphy's to close.)
+here=$(readlink /proc/self/ns/mnt)
+ls -l /proc/$$/fd | grep -o 'pipe:.*' >"$dir.mine"
+leaks() {
+	for comm in /proc/[0-9]*/comm; do
+		of=${comm%comm}
+		grep -qs '^murphy-reader' "$comm" && [ "$(readlink "${of}ns/mnt")" = "$here" ] || continue
+		ls -l "${of}fd" 2>/dev/null | grep -vFf "$dir.mine" >"$dir.fds"
+		[ "$(grep -c 'pipe:' "$dir.fds")" -le 1 ] && ! grep -q "$dir" "$dir.fds" && continue
+		echo "FAIL $name: a reader that hangs has $(cat "$dir.fds")"
+		failed=1
+	done
+}
+
 try one-hangs hang /proc/meminfo
+leaks
 state meminfo late
 state vmstat ok
 state process ok
@@ -79,6 +95,7 @@ state meminfo late
 state vmstat late
 state disk late
 state process ok
+leaks
 # Files of single processes, of a control group, the log and what disks say of themselves, all at once.
 files=
 for i in 1 2 3 4 5 6; do
@@ -97,6 +114,7 @@ try much-hangs hang $files /proc/stat /proc/loadavg /proc/vmstat
 state process late
 state cpu late
 state meminfo ok
+leaks
 # shellcheck disable=SC2086 # a list
 kill $children
 # The file system answers no statfs either: one child hangs with it, not one per look.
