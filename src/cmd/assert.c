@@ -131,18 +131,24 @@ static int on_host(const struct args *a, const struct expr *e)
 	return code;
 }
 
+enum { BEFORE_SHOWN = 60, SHOWN = 90 };
+
 /* What is wrong with the expression, and a mark below the place. */
 static int refused(const struct args *a, const char *text, const struct expr_error *e)
 {
-	size_t at = e->at;
 	auto_strbuf line = { 0 }, before = { 0 };
 
 	while (*text == ' ' || *text == '\t' || *text == '\n')
 		text++;
-	strbuf_add_printable(&line, text, strlen(text));
-	strbuf_add_printable(&before, text, at < strlen(text) ? at : strlen(text));
-	if (before.len < 90)
-		fprintf(stderr, "  %s\n  %*s^\n", strbuf_text(&line), (int)before.len, "");
+	/* Of a long one what stands around the place. */
+	size_t len = strlen(text), at = e->at < len ? e->at : len;
+	size_t from = at > BEFORE_SHOWN ? at - BEFORE_SHOWN : 0;
+	size_t shown = len - from < SHOWN ? len - from : SHOWN;
+
+	strbuf_add_printable(&before, text + from, at - from);
+	strbuf_add_printable(&line, text + from, shown);
+	fprintf(stderr, "  %s%s%s\n  %*s^\n", from ? "..." : "", strbuf_text(&line),
+		from + shown < len ? "..." : "", (int)before.len + (from ? 3 : 0), "");
 	return usage_error(a->command, "%s", e->text);
 }
 

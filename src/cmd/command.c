@@ -61,6 +61,16 @@ int print_all(const char *bytes, size_t len)
 	return 0;
 }
 
+int print_text(const struct strbuf *text)
+{
+	int err = text->failed ? -ENOMEM : print_all(text->bytes, text->len);
+
+	if (err == 0)
+		return EXIT_NOTHING;
+	log_error("could not print: %s", strerror(-err));
+	return EXIT_INTERNAL;
+}
+
 const char *args_get(const struct args *a, const char *name)
 {
 	for (size_t i = 0; a->command->options[i].name; i++) {

@@ -7,6 +7,7 @@
 #define MURPHY_CMD_COMMAND_H
 
 #include "base/attr.h"
+#include "base/strbuf.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -67,6 +68,9 @@ int usage_error(const struct command *c, const char *fmt, ...) PRINTF_LIKE(2, 3)
 
 /* Write all of it to stdout. 0 or -errno; EPIPE is no error: the reader has had enough. */
 int print_all(const char *bytes, size_t len);
+
+/* The same with what is wrong told: an exit code. */
+int print_text(const struct strbuf *text);
 
 /* murphy ARGV: the whole program. An exit code. */
 int murphy_run(int argc, char **argv);

@@ -7,11 +7,7 @@ static int run(const struct args *a)
 
 	if (a->n_operands != 1 || !help_completion(a->operand[0], &out))
 		return usage_error(a->command, "it takes one of bash, zsh, fish");
-	if (out.failed || print_all(out.bytes, out.len) < 0) {
-		log_error("could not print");
-		return EXIT_INTERNAL;
-	}
-	return EXIT_NOTHING;
+	return print_text(&out);
 }
 
 const struct command command_completion = {

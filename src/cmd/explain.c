@@ -5,23 +5,30 @@
 #include "cmd/house_args.h"
 #include "cmd/near.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static int list_pages(const struct house *house)
 {
+	auto_strbuf out = { 0 };
+
 	for (size_t i = 0; i < n_checks; i++)
-		printf("%-22s %s\n", checks[i]->id, checks[i]->question);
+		strbuf_printf(&out, "%-22s %s\n", checks[i]->id, checks[i]->question);
 	for (size_t i = 0; i < house->n_rules; i++)
-		printf("%-22s %s\n", house->check[i]->id, house->check[i]->question);
-	if (fflush(stdout) != 0)
-		return EXIT_INTERNAL;
+		strbuf_printf(&out, "%-22s %s\n", house->check[i]->id, house->check[i]->question);
+	int code = print_text(&out);
+
+	if (code != EXIT_NOTHING)
+		return code;
 	return house->n_notices ? EXIT_BLIND : EXIT_NOTHING;
 }
 
 static int show(const char *text)
 {
-	return print_all(text, strlen(text)) < 0 ? EXIT_INTERNAL : EXIT_NOTHING;
+	int err = print_all(text, strlen(text));
+
+	if (err < 0)
+		log_error("could not print: %s", strerror(-err));
+	return err < 0 ? EXIT_INTERNAL : EXIT_NOTHING;
 }
 
 static int run_house(const struct args *a, struct house *house)

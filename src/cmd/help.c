@@ -15,15 +15,6 @@ static const char exit_codes[] = "0 nothing wrong, 1 a warning, 2 something crit
 				 "found but a check was denied, "
 				 "late or broken, 64 wrong usage, 70 internal error.";
 
-static int show(const struct strbuf *text)
-{
-	if (text->failed || print_all(text->bytes, text->len) < 0) {
-		log_error("could not print");
-		return EXIT_INTERNAL;
-	}
-	return EXIT_NOTHING;
-}
-
 static void put_option(struct strbuf *out, const struct option_row *o)
 {
 	auto_strbuf name = { 0 };
@@ -82,7 +73,7 @@ int help_print(const struct command *c)
 		help_of(c, &out);
 	else
 		help_all(&out);
-	return show(&out);
+	return print_text(&out);
 }
 
 int version_print(void)
@@ -93,7 +84,7 @@ int version_print(void)
 	for (size_t i = 0; i < n_features; i++)
 		strbuf_printf(&out, "%s %s: %s\n", features[i].present ? "with   " : "without",
 			features[i].name, features[i].purpose);
-	return show(&out);
+	return print_text(&out);
 }
 
 /* A paragraph for roff: backslashes and leading dots must not be commands. */

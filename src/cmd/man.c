@@ -6,11 +6,7 @@ static int run(const struct args *a UNUSED)
 	auto_strbuf out = { 0 };
 
 	help_man(&out);
-	if (out.failed || print_all(out.bytes, out.len) < 0) {
-		log_error("could not print");
-		return EXIT_INTERNAL;
-	}
-	return EXIT_NOTHING;
+	return print_text(&out);
 }
 
 const struct command command_man = {

@@ -104,9 +104,5 @@ int metrics_list(const struct args *a, const bool cannot[TABLES])
 	}
 	if (!out.failed && out.len == 0)
 		return usage_error(a->command, "no metric has '%s' in it", pattern);
-	if (out.failed || print_all(out.bytes, out.len) < 0) {
-		log_error("could not print");
-		return EXIT_INTERNAL;
-	}
-	return EXIT_NOTHING;
+	return print_text(&out);
 }

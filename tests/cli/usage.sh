@@ -128,6 +128,20 @@ fi
 	echo "FAIL four descriptors: $(cat "$dir/err")"
 	failed=1
 }
+# Whatever is printed says why it could not be.
+for arguments in --help --version man "completion bash" explain "explain mem.oom" "assert --list" "assert 1<2"; do
+	# shellcheck disable=SC2086 # a list
+	"$murphy" $arguments >/dev/full 2>"$dir/err"
+	code=$?
+	[ $code -eq 70 ] && grep -q 'No space left' "$dir/err" || {
+		echo "FAIL $arguments to a full device: exit $code: $(cat "$dir/err")"
+		failed=1
+	}
+done
+# Of a long expression what stands around the place is shown.
+long=$(printf '1 < 2 and %.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20)
+expect 64 '2 and nonsense' assert "${long}nonsense and $long 1 < 2"
+grep -q '.\{101\}' "$dir/err" && { echo "FAIL assert: a line is too long"; failed=1; }
 # A rescue shell without /proc: what is there is read and kept, and a tree is read all the same.
 # (Not under the address sanitizer, which needs /proc itself, for its options too.)
 if [ "$(id -u)" -eq 0 ] && ! grep -q __asan_init "$murphy" && unshare --mount true 2>/dev/null; then

@@ -72,12 +72,13 @@ state vmstat ok
 # What hangs for ever keeps neither murphy's output, for whose end others wait, nor pipes of other readers.
 # (What this test was started with is not murphy's to close.)
 here=$(readlink /proc/self/ns/mnt)
-ls -l /proc/$$/fd | grep -o 'pipe:.*' >"$dir.mine"
+readlink /proc/$$/fd/* | grep 'pipe:' >"$dir.mine"
 leaks() {
 	for comm in /proc/[0-9]*/comm; do
 		of=${comm%comm}
-		grep -qs '^murphy-reader' "$comm" && [ "$(readlink "${of}ns/mnt")" = "$here" ] || continue
-		ls -l "${of}fd" 2>/dev/null | grep -vFf "$dir.mine" >"$dir.fds"
+		grep -qs '^murphy-reader' "$comm" || continue
+		[ "$(readlink "${of}ns/mnt")" = "$here" ] || continue
+		readlink "${of}fd/"* 2>/dev/null | grep -vFf "$dir.mine" >"$dir.fds"
 		[ "$(grep -c 'pipe:' "$dir.fds")" -le 1 ] && ! grep -q "$dir" "$dir.fds" && continue
 		echo "FAIL $name: a reader that hangs has $(cat "$dir.fds")"
 		failed=1
