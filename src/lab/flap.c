@@ -43,6 +43,16 @@ static void flap(unsigned ms, bool once)
 	}
 }
 
+/* Whether that process is in another network namespace than ours. */
+static bool left_network(pid_t pid)
+{
+	char path[40], own[64] = "", its[64] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+	return readlink("/proc/self/ns/net", own, sizeof(own) - 1) > 0 &&
+	       readlink(path, its, sizeof(its) - 1) > 0 && strcmp(own, its) != 0;
+}
+
 int net_flaps(struct scene *s, unsigned ms, bool once)
 {
 	char peer[16];
@@ -55,15 +65,16 @@ int net_flaps(struct scene *s, unsigned ms, bool once)
 		return pid;
 	if (pid == 0)
 		flap(ms, once);
-	/* Its namespace is there once it is another one than ours. */
-	scene_nap(300);
+	/* Else its end of the pair would come into our own. */
+	for (int i = 0; i < 500 && !left_network(pid) && scene_state(pid) != 'Z'; i++)
+		scene_nap(20);
 	snprintf(peer, sizeof(peer), "%d", (int)pid);
 	/* The namespace's end takes both ends with it. */
 	const char *name = once ? "lab-once" : "lab-flap";
 	const char *add[] = { "ip", "link", "add", name, "up", "type", "veth", "peer", "name",
 		"lab-peer", "netns", peer, NULL };
 
-	if (scene_state(pid) == '?' || scene_command(s, NULL, add) != 0)
+	if (!left_network(pid) || scene_command(s, NULL, add) != 0)
 		return scene_skip(s, "may not make a pair of network interfaces");
 	return 0;
 }
