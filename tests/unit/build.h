@@ -106,11 +106,45 @@ static inline enum verdict scene_judge(struct scene *s, const struct check *chec
 	return check->judge(&s->model, &s->judgement);
 }
 
+/* The first finding, which must say all that a reader needs. */
+static inline const struct finding *scene_first(const struct scene *s)
+{
+	assert_true(s->judgement.n_findings > 0);
+	const struct finding *f = s->judgement.finding[0];
+
+	assert_string_equal(f->id, s->judgement.check->id);
+	assert_true(f->n_culprits > 0 && f->n_evidence > 0 && f->n_todo > 0);
+	assert_true(f->title[0] && f->cause[0] && f->refuted_if[0]);
+	return f;
+}
+
 /* The finding, which must be the only one. */
 static inline const struct finding *scene_only(const struct scene *s)
 {
 	assert_int_equal(s->judgement.n_findings, 1);
-	return s->judgement.finding[0];
+	return scene_first(s);
+}
+
+/* Case i of a list: the verdict, and where it is SAD the only finding, of that severity; else NULL. */
+static inline const struct finding *scene_case(struct scene *s, const struct check *check, size_t i,
+	enum verdict want, enum severity severity)
+{
+	enum verdict verdict = scene_judge(s, check);
+
+	if (verdict != want)
+		fail_msg("case %zu: %s", i, verdict_name(verdict));
+	if (want != VERDICT_SAD)
+		return NULL;
+	if (scene_only(s)->severity != severity)
+		fail_msg("case %zu: %s", i, severity_name(scene_only(s)->severity));
+	return scene_only(s);
+}
+
+/* SAD, by one finding of that severity. */
+static inline const struct finding *scene_sad(
+	struct scene *s, const struct check *check, enum severity severity)
+{
+	return scene_case(s, check, 0, VERDICT_SAD, severity);
 }
 
 static inline void scene_end(struct scene *s)

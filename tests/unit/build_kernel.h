@@ -46,18 +46,4 @@ static inline struct disk *add_disk(struct scene *s, uint64_t dev, const char *n
 	return now;
 }
 
-static inline const struct finding *only(
-	struct scene *s, const struct check *c, enum severity severity)
-{
-	assert_int_equal(scene_judge(s, c), VERDICT_SAD);
-	assert_int_equal(s->judgement.n_findings, 1);
-	const struct finding *f = s->judgement.finding[0];
-
-	assert_string_equal(f->id, c->id);
-	assert_int_equal(f->severity, severity);
-	assert_true(f->n_culprits > 0 && f->n_evidence > 0 && f->n_todo > 0);
-	assert_true(f->title[0] && f->cause[0] && f->refuted_if[0]);
-	return f;
-}
-
 #endif

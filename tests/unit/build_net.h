@@ -58,10 +58,4 @@ static inline void add_process(struct scene *s, uint32_t state)
 	p->state = state;
 }
 
-static inline const struct finding *only(const struct scene *s)
-{
-	assert_int_equal(s->judgement.n_findings, 1);
-	return s->judgement.finding[0];
-}
-
 #endif

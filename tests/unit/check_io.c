@@ -69,17 +69,6 @@ static void add_thread(
 	now->slices = progress ? 9 : 0;
 }
 
-static const struct finding *first(const struct scene *s, const char *id)
-{
-	assert_true(s->judgement.n_findings > 0);
-	const struct finding *f = s->judgement.finding[0];
-
-	assert_string_equal(f->id, id);
-	assert_true(f->n_culprits > 0 && f->n_evidence > 0 && f->n_todo > 0);
-	assert_true(f->title[0] && f->cause[0] && f->refuted_if[0]);
-	return f;
-}
-
 static const char frozen_stack[] = "percpu_rwsem_wait < ext4_file_write_iter < vfs_write < "
 				   "ksys_write < do_syscall_64";
 static const char fsync_stack[] = "folio_wait_bit<folio_wait_writeback<file_write_and_wait_range<"
@@ -128,7 +117,7 @@ static void frozen_file_system(void **state UNUSED)
 	assert_int_equal(s.judgement.ask[0].key, 9);
 	add_wait(&s, 9, "percpu_rwsem_wait", frozen_stack, 3);
 	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_SAD);
-	const struct finding *f = first(&s, "io.stuck");
+	const struct finding *f = scene_first(&s);
 
 	assert_int_equal(f->severity, SEVERITY_WARNING);
 	assert_int_equal(f->confidence, CONFIDENCE_LIKELY);
@@ -169,7 +158,7 @@ static void a_dead_device_is_not_a_slow_one(void **state UNUSED)
 	add_disk(&s, DEV(8, 1), "sda1", 0);
 	add_wait(&s, 9, "folio_wait_bit", fsync_stack, 3);
 	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_SAD);
-	const struct finding *f = first(&s, "io.stuck");
+	const struct finding *f = scene_first(&s);
 
 	assert_int_equal(f->severity, SEVERITY_WARNING);
 	assert_string_equal(f->culprits[0].name, "sda1");
@@ -184,7 +173,7 @@ static void a_dead_device_is_not_a_slow_one(void **state UNUSED)
 	k->at_ns = 990 * SECOND;
 	k->blocked_ns = 120 * SECOND;
 	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_SAD);
-	f = first(&s, "io.stuck");
+	f = scene_first(&s);
 	assert_int_equal(f->severity, SEVERITY_CRITICAL);
 	assert_int_equal(f->confidence, CONFIDENCE_CERTAIN);
 	assert_true(f->since_ns == 870 * SECOND);
@@ -209,7 +198,7 @@ static void a_mount_that_does_not_answer(void **state UNUSED)
 	ms->id = 3;
 	build_unset(ms, MOUNT_SPACE_answered);
 	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_SAD);
-	const struct finding *f = first(&s, "io.stuck");
+	const struct finding *f = scene_first(&s);
 
 	assert_int_equal(s.judgement.n_findings, 1);
 	assert_int_equal(f->severity, SEVERITY_WARNING);
@@ -251,7 +240,7 @@ static void a_thread_is_stuck_by_itself(void **state UNUSED)
 	assert_int_equal(s.judgement.ask[0].key, 11);
 	add_wait(&s, 11, "percpu_rwsem_wait", frozen_stack, 3);
 	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_SAD);
-	const struct finding *f = first(&s, "io.stuck");
+	const struct finding *f = scene_first(&s);
 
 	assert_int_equal(f->severity, SEVERITY_WARNING);
 	assert_int_equal(f->n_victims, 1);
@@ -264,7 +253,7 @@ static void a_thread_is_stuck_by_itself(void **state UNUSED)
 	add_thread(&s, 9, 16, 'D', 'D', false);
 	add_wait(&s, 16, "percpu_rwsem_wait", frozen_stack, 3);
 	assert_int_equal(scene_judge(&s, &check_io_stuck), VERDICT_SAD);
-	f = first(&s, "io.stuck");
+	f = scene_first(&s);
 	assert_int_equal(f->n_victims, 1);
 	assert_string_equal(f->victims[0].detail, "2 threads in D, percpu_rwsem_wait");
 	scene_end(&s);
@@ -372,7 +361,7 @@ static void writers_held_back_and_who_queues_behind(void **state UNUSED)
 	add_process(&s, 10, "victim", 'D', 'D', false);
 	add_wait(&s, 10, "folio_wait_bit", fsync_stack, 3);
 	assert_int_equal(scene_judge(&s, &check_io_writeback), VERDICT_SAD);
-	const struct finding *f = first(&s, "io.writeback");
+	const struct finding *f = scene_first(&s);
 
 	assert_int_equal(f->severity, SEVERITY_WARNING);
 	assert_int_equal(f->confidence, CONFIDENCE_CERTAIN);
@@ -403,7 +392,7 @@ static void threads_queue_behind(void **state UNUSED)
 	add_thread(&s, 20, 21, 'D', 'D', true);
 	add_wait(&s, 21, "folio_wait_bit", fsync_stack, 3);
 	assert_int_equal(scene_judge(&s, &check_io_writeback), VERDICT_SAD);
-	const struct finding *f = first(&s, "io.writeback");
+	const struct finding *f = scene_first(&s);
 
 	assert_int_equal(f->severity, SEVERITY_WARNING);
 	assert_int_equal(f->culprits[2].pid, 9);
@@ -439,7 +428,7 @@ static void the_hosts_limit_alone_is_info(void **state UNUSED)
 
 	build_table(&s.now, TABLE_process);
 	assert_int_equal(scene_judge(&s, &check_io_writeback), VERDICT_SAD);
-	assert_int_equal(first(&s, "io.writeback")->severity, SEVERITY_INFO);
+	assert_int_equal(scene_first(&s)->severity, SEVERITY_INFO);
 	/* Somebody waits, the kernel does not say for what. */
 	add_process(&s, 9, "cp", 'D', 'D', true);
 	build_table(&s.now, TABLE_task_wait);

@@ -46,7 +46,7 @@ static void degraded_arrays(void **state UNUSED)
 		if (cases[i].severity < 0)
 			assert_int_equal(scene_judge(&s, &check_kernel_raid), VERDICT_FINE);
 		else
-			only(&s, &check_kernel_raid, (enum severity)cases[i].severity);
+			scene_sad(&s, &check_kernel_raid, (enum severity)cases[i].severity);
 		scene_end(&s);
 	}
 }
@@ -72,7 +72,7 @@ static void lockups(void **state UNUSED)
 	struct klog_event *e = add_event(&s, KLOG_SOFT_LOCKUP, "kworker/1:1", 1, 2 * SECOND);
 
 	e->cpu = 3;
-	const struct finding *f = only(&s, &check_kernel_lockup, SEVERITY_WARNING);
+	const struct finding *f = scene_sad(&s, &check_kernel_lockup, SEVERITY_WARNING);
 
 	assert_int_equal(f->culprits[0].kind, ENTITY_HOST);
 	assert_string_equal(f->culprits[1].name, "kworker/1:1");
@@ -81,17 +81,17 @@ static void lockups(void **state UNUSED)
 	struct host_row *h = build_row(&s.now, TABLE_host);
 
 	h->hypervisor = 1;
-	only(&s, &check_kernel_lockup, SEVERITY_INFO);
+	scene_sad(&s, &check_kernel_lockup, SEVERITY_INFO);
 	e->n = 2;
-	only(&s, &check_kernel_lockup, SEVERITY_WARNING);
+	scene_sad(&s, &check_kernel_lockup, SEVERITY_WARNING);
 	e->n = 3;
-	only(&s, &check_kernel_lockup, SEVERITY_CRITICAL);
+	scene_sad(&s, &check_kernel_lockup, SEVERITY_CRITICAL);
 	e->last_ns = UP - 2 * HOUR;
-	only(&s, &check_kernel_lockup, SEVERITY_INFO);
+	scene_sad(&s, &check_kernel_lockup, SEVERITY_INFO);
 	e->last_ns = UP - 25 * HOUR;
 	assert_int_equal(scene_judge(&s, &check_kernel_lockup), VERDICT_FINE);
 	e = add_event(&s, KLOG_HARD_LOCKUP, "", 1, SECOND);
-	only(&s, &check_kernel_lockup, SEVERITY_CRITICAL);
+	scene_sad(&s, &check_kernel_lockup, SEVERITY_CRITICAL);
 	scene_end(&s);
 }
 
@@ -108,23 +108,23 @@ static void one_pause_of_many_cpus(void **state UNUSED)
 		add_event(&s, KLOG_SOFT_LOCKUP, "swapper", 1, (30 + cpu) * SECOND)->cpu = cpu;
 	add_event(&s, KLOG_WORKQUEUE, "", 1, 31 * SECOND)->cpu = 3;
 	build_unset(add_event(&s, KLOG_RCU_STALL, "", 2, 20 * SECOND), KLOG_EVENT_cpu);
-	only(&s, &check_kernel_lockup, SEVERITY_INFO);
+	scene_sad(&s, &check_kernel_lockup, SEVERITY_INFO);
 	/* Again at once, of another task. */
 	struct klog_event *e = add_event(&s, KLOG_SOFT_LOCKUP, "loop", 1, 20 * SECOND);
 
 	e->cpu = 3;
-	only(&s, &check_kernel_lockup, SEVERITY_CRITICAL);
+	scene_sad(&s, &check_kernel_lockup, SEVERITY_CRITICAL);
 	e->cpu = 16;
-	only(&s, &check_kernel_lockup, SEVERITY_INFO);
+	scene_sad(&s, &check_kernel_lockup, SEVERITY_INFO);
 	/* Again, 20 minutes before. */
 	e = add_event(&s, KLOG_RCU_STALL, "", 1, HOUR / 3);
 
-	only(&s, &check_kernel_lockup, SEVERITY_CRITICAL);
+	scene_sad(&s, &check_kernel_lockup, SEVERITY_CRITICAL);
 	e->first_ns = e->last_ns = UP - 2 * HOUR;
-	only(&s, &check_kernel_lockup, SEVERITY_INFO);
+	scene_sad(&s, &check_kernel_lockup, SEVERITY_INFO);
 	/* Hardware has no such excuse. */
 	h->hypervisor = 0;
-	only(&s, &check_kernel_lockup, SEVERITY_CRITICAL);
+	scene_sad(&s, &check_kernel_lockup, SEVERITY_CRITICAL);
 	scene_end(&s);
 }
 
@@ -145,7 +145,7 @@ static void hung_tasks(void **state UNUSED)
 	k->blocked_ns = 120 * SECOND;
 	p->start_ns = HOUR;
 	p->state = 'D';
-	const struct finding *f = only(&s, &check_kernel_hung_task, SEVERITY_WARNING);
+	const struct finding *f = scene_sad(&s, &check_kernel_hung_task, SEVERITY_WARNING);
 
 	assert_int_equal(f->culprits[0].pid, 9);
 	assert_true(f->since_ns == UP - HOUR - 120 * SECOND);
@@ -153,15 +153,15 @@ static void hung_tasks(void **state UNUSED)
 	*(struct klog_hung *)build_row(&s.now, TABLE_klog_hung) =
 		*(struct klog_hung *)s.now.at[TABLE_klog_hung]->row;
 	((struct klog_hung *)table_at(s.now.at[TABLE_klog_hung], 1))->sequence = 2;
-	f = only(&s, &check_kernel_hung_task, SEVERITY_WARNING);
+	f = scene_sad(&s, &check_kernel_hung_task, SEVERITY_WARNING);
 	assert_int_equal(f->n_victims, 1);
 	p->state = 'S';
-	f = only(&s, &check_kernel_hung_task, SEVERITY_INFO);
+	f = scene_sad(&s, &check_kernel_hung_task, SEVERITY_INFO);
 	assert_string_equal(
 		f->title, "postgres (pid 9) hung 1 h ago, for more than 2 min: now it does not");
 	p->state = 'D';
 	p->start_ns = UP - SECOND; /* another process of that pid */
-	only(&s, &check_kernel_hung_task, SEVERITY_INFO);
+	scene_sad(&s, &check_kernel_hung_task, SEVERITY_INFO);
 	for (size_t i = 0; i < 2; i++)
 		((struct klog_hung *)table_at(s.now.at[TABLE_klog_hung], i))->at_ns =
 			UP - 25 * HOUR;
@@ -176,35 +176,35 @@ static void hardware_errors(void **state UNUSED)
 	begin(&s);
 	struct klog_event *e = add_event(&s, KLOG_CORRECTED, "DIMM_A1", 9, SECOND);
 
-	only(&s, &check_kernel_machine_check, SEVERITY_INFO);
+	scene_sad(&s, &check_kernel_machine_check, SEVERITY_INFO);
 	e->n = 10;
-	only(&s, &check_kernel_machine_check, SEVERITY_WARNING);
+	scene_sad(&s, &check_kernel_machine_check, SEVERITY_WARNING);
 	e->last_ns = UP - 25 * HOUR;
 	assert_int_equal(scene_judge(&s, &check_kernel_machine_check), VERDICT_FINE);
 	e->last_ns = UP;
 	/* A link corrects itself. */
 	e->device = build_text(&s.now, TABLE_klog_event, "0000:00:1c.0");
 	e->n = 5000;
-	only(&s, &check_kernel_machine_check, SEVERITY_INFO);
+	scene_sad(&s, &check_kernel_machine_check, SEVERITY_INFO);
 	e->n = 9;
 	assert_int_equal(scene_judge(&s, &check_kernel_machine_check), VERDICT_FINE);
 	e->kind = build_text(&s.now, TABLE_klog_event, KLOG_UNCORRECTED);
 	/* What a device does not support is "uncorrected" too. */
-	only(&s, &check_kernel_machine_check, SEVERITY_WARNING);
+	scene_sad(&s, &check_kernel_machine_check, SEVERITY_WARNING);
 	e->n = 2;
-	only(&s, &check_kernel_machine_check, SEVERITY_INFO);
+	scene_sad(&s, &check_kernel_machine_check, SEVERITY_INFO);
 	e->last_ns = UP - 25 * HOUR;
 	assert_int_equal(scene_judge(&s, &check_kernel_machine_check), VERDICT_FINE);
 	e->last_ns = UP;
 	e->what = build_text(&s.now, TABLE_klog_event, "fatal");
-	only(&s, &check_kernel_machine_check, SEVERITY_CRITICAL);
+	scene_sad(&s, &check_kernel_machine_check, SEVERITY_CRITICAL);
 	e->what = 0;
 	e->device = build_text(&s.now, TABLE_klog_event, "DIMM_A1");
-	only(&s, &check_kernel_machine_check, SEVERITY_CRITICAL);
+	scene_sad(&s, &check_kernel_machine_check, SEVERITY_CRITICAL);
 	e->last_ns = UP - 2 * HOUR;
-	only(&s, &check_kernel_machine_check, SEVERITY_WARNING);
+	scene_sad(&s, &check_kernel_machine_check, SEVERITY_WARNING);
 	e->last_ns = UP - 50 * HOUR;
-	only(&s, &check_kernel_machine_check, SEVERITY_INFO);
+	scene_sad(&s, &check_kernel_machine_check, SEVERITY_INFO);
 	scene_end(&s);
 }
 
@@ -219,11 +219,11 @@ static void crashes(void **state UNUSED)
 	add_event(&s, KLOG_SEGFAULT, "bash", 4, SECOND);
 	assert_int_equal(scene_judge(&s, &check_kernel_segfaults), VERDICT_FINE);
 	((struct klog_event *)s.now.at[TABLE_klog_event]->row)->n = 5;
-	const struct finding *f = only(&s, &check_kernel_segfaults, SEVERITY_WARNING);
+	const struct finding *f = scene_sad(&s, &check_kernel_segfaults, SEVERITY_WARNING);
 
 	assert_int_equal(f->culprits[0].pid, 77);
 	((struct klog_event *)s.now.at[TABLE_klog_event]->row)->last_ns = UP - 2 * HOUR;
-	only(&s, &check_kernel_segfaults, SEVERITY_INFO);
+	scene_sad(&s, &check_kernel_segfaults, SEVERITY_INFO);
 	scene_end(&s);
 }
 
@@ -245,7 +245,7 @@ static void links(void **state UNUSED)
 	now->changes = 11; /* one loss and its return */
 	assert_int_equal(scene_judge(&s, &check_kernel_link_flaps), VERDICT_FINE);
 	now->changes = 12;
-	const struct finding *f = only(&s, &check_kernel_link_flaps, SEVERITY_WARNING);
+	const struct finding *f = scene_sad(&s, &check_kernel_link_flaps, SEVERITY_WARNING);
 
 	assert_int_equal(f->confidence, CONFIDENCE_LIKELY);
 	assert_string_equal(f->culprits[0].name, "eth0");
@@ -254,18 +254,18 @@ static void links(void **state UNUSED)
 
 	assert_int_equal(scene_judge(&s, &check_kernel_link_flaps), VERDICT_FINE);
 	e->n = 3;
-	only(&s, &check_kernel_link_flaps, SEVERITY_WARNING);
+	scene_sad(&s, &check_kernel_link_flaps, SEVERITY_WARNING);
 	e->last_ns = UP - 2 * HOUR;
-	only(&s, &check_kernel_link_flaps, SEVERITY_INFO);
+	scene_sad(&s, &check_kernel_link_flaps, SEVERITY_INFO);
 	e->last_ns = UP;
 	now->virtual = 1; /* containers end */
-	only(&s, &check_kernel_link_flaps, SEVERITY_INFO);
+	scene_sad(&s, &check_kernel_link_flaps, SEVERITY_INFO);
 	now->virtual = 0;
 	/* Of another namespace, gone, or no interface at all: "libfc: Link down". */
 	now->name = build_text(&s.now, TABLE_carrier, "eth1");
-	only(&s, &check_kernel_link_flaps, SEVERITY_INFO);
+	scene_sad(&s, &check_kernel_link_flaps, SEVERITY_INFO);
 	s.now.at[TABLE_carrier]->state = STATE_DENIED;
-	only(&s, &check_kernel_link_flaps, SEVERITY_WARNING);
+	scene_sad(&s, &check_kernel_link_flaps, SEVERITY_WARNING);
 	scene_end(&s);
 }
 
@@ -282,7 +282,7 @@ static void links_of_a_boot(void **state UNUSED)
 	e->last_ns = 90 * SECOND;
 	assert_int_equal(scene_judge(&s, &check_kernel_link_flaps), VERDICT_FINE);
 	e->last_ns = 900 * SECOND;
-	only(&s, &check_kernel_link_flaps, SEVERITY_WARNING);
+	scene_sad(&s, &check_kernel_link_flaps, SEVERITY_WARNING);
 	scene_end(&s);
 }
 
@@ -301,7 +301,7 @@ static void events_without_names(void **state UNUSED)
 	/* Of that kind alone. */
 	assert_int_equal(scene_judge(&s, &check_kernel_machine_check), VERDICT_FINE);
 	add_event(&s, KLOG_SEGFAULT, "php-fpm", 5, SECOND);
-	only(&s, &check_kernel_segfaults, SEVERITY_WARNING);
+	scene_sad(&s, &check_kernel_segfaults, SEVERITY_WARNING);
 	scene_end(&s);
 
 	begin(&s);
@@ -324,7 +324,8 @@ static void many_programs(void **state UNUSED)
 	}
 	add_event(&s, KLOG_SEGFAULT, "php-fpm", 5, SECOND);
 	assert_string_equal(
-		only(&s, &check_kernel_segfaults, SEVERITY_WARNING)->culprits[0].name, "php-fpm");
+		scene_sad(&s, &check_kernel_segfaults, SEVERITY_WARNING)->culprits[0].name,
+		"php-fpm");
 	scene_end(&s);
 }
 

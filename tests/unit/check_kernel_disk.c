@@ -23,20 +23,20 @@ static void a_failing_disk(void **state UNUSED)
 	/* Yesterday's only error is over; ten are not. */
 	struct klog_event *e = add_event(&s, KLOG_IO, "sda", 9, 20 * HOUR);
 
-	only(&s, &check_kernel_io_errors, SEVERITY_INFO);
+	scene_sad(&s, &check_kernel_io_errors, SEVERITY_INFO);
 	e->n = 10;
-	only(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+	scene_sad(&s, &check_kernel_io_errors, SEVERITY_WARNING);
 	e->last_ns = UP - 25 * HOUR;
 	assert_int_equal(scene_judge(&s, &check_kernel_io_errors), VERDICT_FINE);
 	e->last_ns = UP - HOUR;
 	e->n = 1;
-	const struct finding *f = only(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+	const struct finding *f = scene_sad(&s, &check_kernel_io_errors, SEVERITY_WARNING);
 
 	assert_string_equal(f->culprits[0].name, "sda");
 	assert_string_equal(f->victims[0].name, "/data");
 	/* The partition's lost pages are the disk's. */
 	add_event(&s, KLOG_LOST_WRITE, "sda1", 3, SECOND);
-	f = only(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
+	f = scene_sad(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
 	assert_string_equal(f->culprits[0].name, "sda");
 	scene_end(&s);
 }
@@ -50,21 +50,21 @@ static void hiccups_and_what_was_pulled_out(void **state UNUSED)
 	struct klog_event *e = add_event(&s, KLOG_DRIVER, "nvme0", 2, SECOND);
 
 	e->what = build_text(&s.now, TABLE_klog_event, "timeout");
-	const struct finding *f = only(&s, &check_kernel_io_errors, SEVERITY_INFO);
+	const struct finding *f = scene_sad(&s, &check_kernel_io_errors, SEVERITY_INFO);
 
 	assert_string_equal(f->culprits[0].name, "nvme0n1");
 	e->n = 3;
-	only(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+	scene_sad(&s, &check_kernel_io_errors, SEVERITY_WARNING);
 	build_mount(&s.now, 3, DEV(259, 0), "/", "ext4");
-	only(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+	scene_sad(&s, &check_kernel_io_errors, SEVERITY_WARNING);
 	e->what = build_text(&s.now, TABLE_klog_event, "controller is down");
-	only(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
+	scene_sad(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
 	scene_end(&s);
 
 	begin(&s);
 	add_disk(&s, DEV(8, 0), "sda", false);
 	add_event(&s, KLOG_LOST_WRITE, "sdb", 100, SECOND);
-	only(&s, &check_kernel_io_errors, SEVERITY_INFO);
+	scene_sad(&s, &check_kernel_io_errors, SEVERITY_INFO);
 	add_event(&s, KLOG_IO, "loop0", 100, SECOND);
 	scene_judge(&s, &check_kernel_io_errors);
 	assert_int_equal(s.judgement.n_findings, 2);
@@ -84,7 +84,7 @@ static void unknown_age(void **state UNUSED)
 	e->first_ns = e->last_ns = 0;
 	build_unset(e, KLOG_EVENT_first_ns);
 	build_unset(e, KLOG_EVENT_last_ns);
-	only(&s, &check_kernel_io_errors, SEVERITY_INFO);
+	scene_sad(&s, &check_kernel_io_errors, SEVERITY_INFO);
 	scene_end(&s);
 }
 
@@ -99,10 +99,10 @@ static void turned_read_only(void **state UNUSED)
 
 	assert_int_equal(scene_judge(&s, &check_kernel_read_only), VERDICT_FINE);
 	m->read_only = m->turned_read_only = 1;
-	only(&s, &check_kernel_read_only, SEVERITY_CRITICAL);
+	scene_sad(&s, &check_kernel_read_only, SEVERITY_CRITICAL);
 	add_event(&s, KLOG_READ_ONLY, "sda1", 1, 50 * HOUR);
 	add_event(&s, KLOG_FS, "sda1", 2, 50 * HOUR);
-	const struct finding *f = only(&s, &check_kernel_read_only, SEVERITY_CRITICAL);
+	const struct finding *f = scene_sad(&s, &check_kernel_read_only, SEVERITY_CRITICAL);
 
 	assert_string_equal(f->culprits[0].name, "/data");
 	assert_string_equal(f->culprits[1].name, "sda1");
@@ -112,7 +112,7 @@ static void turned_read_only(void **state UNUSED)
 	/* A stick. */
 	((struct mount *)s.now.at[TABLE_mount]->row)->target =
 		build_text(&s.now, TABLE_mount, "/media/stick");
-	only(&s, &check_kernel_read_only, SEVERITY_WARNING);
+	scene_sad(&s, &check_kernel_read_only, SEVERITY_WARNING);
 	/* Another mount of it is read-only on purpose: then this one only looks so. */
 	build_mount(&s.now, 4, DEV(8, 1), "/ro", "ext4")->read_only = 1;
 	assert_int_equal(scene_judge(&s, &check_kernel_read_only), VERDICT_FINE);
@@ -127,9 +127,9 @@ static void xfs_tells_only_the_log(void **state UNUSED)
 	add_disk(&s, DEV(253, 0), "dm-0", false);
 	build_mount(&s.now, 3, DEV(253, 0), "/srv", "xfs");
 	add_event(&s, KLOG_READ_ONLY, "dm-0", 1, 2 * HOUR);
-	only(&s, &check_kernel_read_only, SEVERITY_CRITICAL);
+	scene_sad(&s, &check_kernel_read_only, SEVERITY_CRITICAL);
 	add_event(&s, KLOG_MOUNTED, "dm-0", 1, HOUR);
-	only(&s, &check_kernel_read_only, SEVERITY_INFO); /* mended today */
+	scene_sad(&s, &check_kernel_read_only, SEVERITY_INFO); /* mended today */
 	((struct klog_event *)s.now.at[TABLE_klog_event]->row)->last_ns = UP - 30 * HOUR;
 	assert_int_equal(scene_judge(&s, &check_kernel_read_only), VERDICT_FINE);
 	scene_end(&s);
@@ -145,19 +145,19 @@ static void ext4_may_tell_only_the_log(void **state UNUSED)
 	struct mount *m = build_mount(&s.now, 3, DEV(7, 0), "/srv", "ext4");
 
 	add_event(&s, KLOG_READ_ONLY, "loop0", 3, 2 * HOUR);
-	const struct finding *f = only(&s, &check_kernel_read_only, SEVERITY_CRITICAL);
+	const struct finding *f = scene_sad(&s, &check_kernel_read_only, SEVERITY_CRITICAL);
 
 	assert_string_equal(f->culprits[0].name, "/srv");
 	/* It is another file system that is there now, and no ext4. */
 	m->fstype = build_text(&s.now, TABLE_mount, "vfat");
-	only(&s, &check_kernel_read_only, SEVERITY_INFO);
+	scene_sad(&s, &check_kernel_read_only, SEVERITY_INFO);
 	/* Read-only on purpose. */
 	m->fstype = build_text(&s.now, TABLE_mount, "ext4");
 	m->read_only = 1;
-	only(&s, &check_kernel_read_only, SEVERITY_INFO);
+	scene_sad(&s, &check_kernel_read_only, SEVERITY_INFO);
 	m->read_only = 0;
 	add_event(&s, KLOG_MOUNTED, "loop0", 1, HOUR);
-	only(&s, &check_kernel_read_only, SEVERITY_INFO);
+	scene_sad(&s, &check_kernel_read_only, SEVERITY_INFO);
 	scene_end(&s);
 }
 
@@ -231,23 +231,23 @@ static void vanished_below_a_mount(void **state UNUSED)
 		add_disk(&s, DEV(8, 0), "sda", false);
 		struct klog_event *e = add_event(&s, KLOG_BUFFER, cases[i].log, 3, SECOND);
 		struct mount *m = add_source(&s, DEV(259, 7), "/data", cases[i].source);
-		const struct finding *f = only(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
+		const struct finding *f = scene_sad(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
 
 		assert_string_equal(f->culprits[0].name, cases[i].disk);
 		assert_string_equal(f->victims[0].name, "/data");
 		assert_non_null(strstr(f->title, "(gone now)"));
 		/* It is so now, whenever it began. */
 		e->first_ns = e->last_ns = UP - 30 * HOUR;
-		f = only(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
+		f = scene_sad(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
 		assert_false(f->past);
 		/* A stick. */
 		m->target = build_text(&s.now, TABLE_mount, "/run/media/me/stick");
-		only(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+		scene_sad(&s, &check_kernel_io_errors, SEVERITY_WARNING);
 		/* Another's. */
 		m->source = build_text(&s.now, TABLE_mount, "/dev/sda1");
 		assert_int_equal(scene_judge(&s, &check_kernel_io_errors), VERDICT_FINE);
 		e->last_ns = UP - SECOND;
-		f = only(&s, &check_kernel_io_errors, SEVERITY_INFO);
+		f = scene_sad(&s, &check_kernel_io_errors, SEVERITY_INFO);
 		assert_int_equal(f->n_victims, 0);
 		scene_end(&s);
 	}
@@ -263,7 +263,7 @@ static void a_disk_by_its_source(void **state UNUSED)
 	add_disk(&s, DEV(8, 2), "sda2", true);
 	add_source(&s, DEV(0, 45), "/home", "/dev/sda2");
 	add_event(&s, KLOG_LOST_WRITE, "sda2", 3, SECOND);
-	const struct finding *f = only(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
+	const struct finding *f = scene_sad(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
 
 	assert_string_equal(f->culprits[0].name, "sda");
 	assert_string_equal(f->victims[0].name, "/home");
@@ -295,7 +295,7 @@ static void a_disk_below_maps(void **state UNUSED)
 	add_source(&s, DEV(253, 1), "/srv", "/dev/mapper/vg-srv");
 	add_source(&s, DEV(0, 45), "/home", "/dev/mapper/luks-home")->id = 10;
 	add_event(&s, KLOG_IO, "sda", 3, SECOND);
-	const struct finding *f = only(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+	const struct finding *f = scene_sad(&s, &check_kernel_io_errors, SEVERITY_WARNING);
 
 	assert_int_equal(f->n_victims, 2);
 	assert_string_equal(f->victims[0].name, "/srv");
@@ -305,7 +305,7 @@ static void a_disk_below_maps(void **state UNUSED)
 		build_text(&s.now, TABLE_disk, "sdz");
 	((struct disk *)table_at(s.now.at[TABLE_disk], 1))->name =
 		build_text(&s.now, TABLE_disk, "sdz3");
-	f = only(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
+	f = scene_sad(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
 	assert_int_equal(f->n_victims, 2);
 	/* Too high for any stack: looked at for a bounded time. */
 	for (uint64_t i = 3; i < 60; i++) {
@@ -316,7 +316,7 @@ static void a_disk_below_maps(void **state UNUSED)
 		add_stack(&s, i, name, "LVM", below);
 	}
 	add_source(&s, DEV(253, 3), "/high", "/dev/mapper/high")->id = 11;
-	f = only(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
+	f = scene_sad(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
 	assert_int_equal(f->n_victims, 2);
 	scene_end(&s);
 }
@@ -334,20 +334,20 @@ static void a_disk_below_an_array(void **state UNUSED)
 
 	e->what = build_text(&s.now, TABLE_klog_event, "controller is down");
 	add_source(&s, DEV(253, 0), "/", "/dev/md0");
-	const struct finding *f = only(&s, &check_kernel_io_errors, SEVERITY_INFO);
+	const struct finding *f = scene_sad(&s, &check_kernel_io_errors, SEVERITY_INFO);
 
 	assert_string_equal(f->victims[0].name, "/");
 	add_event(&s, KLOG_IO, "nvme1n1", 1, SECOND);
-	only(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+	scene_sad(&s, &check_kernel_io_errors, SEVERITY_WARNING);
 	/* Gone, it is kernel.raid's story. */
 	struct disk *gone = table_find(s.now.at[TABLE_disk], DEV(259, 1));
 
 	gone->name = build_text(&s.now, TABLE_disk, "nvme2n1");
-	only(&s, &check_kernel_io_errors, SEVERITY_INFO);
+	scene_sad(&s, &check_kernel_io_errors, SEVERITY_INFO);
 	/* raid0 can lose none. */
 	struct disk *array = table_find(s.now.at[TABLE_disk], DEV(253, 0));
 	array->made_by = build_text(&s.now, TABLE_disk, "raid0");
-	only(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
+	scene_sad(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
 	scene_end(&s);
 }
 
@@ -363,15 +363,15 @@ static void a_path_of_several(void **state UNUSED)
 	add_stack(&s, 1, "dm-1", "part1", "dm-0");
 	add_source(&s, DEV(253, 1), "/san", "/dev/mapper/san1");
 	struct klog_event *e = add_event(&s, KLOG_IO, "sdc", 40, SECOND);
-	const struct finding *f = only(&s, &check_kernel_io_errors, SEVERITY_INFO);
+	const struct finding *f = scene_sad(&s, &check_kernel_io_errors, SEVERITY_INFO);
 
 	assert_string_equal(f->victims[0].name, "/san");
 	assert_non_null(strstr(f->todo[1], "multipath -ll"));
 	/* All of them failed: then the map tells it. */
 	e->device = build_text(&s.now, TABLE_klog_event, "dm-0");
-	only(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+	scene_sad(&s, &check_kernel_io_errors, SEVERITY_WARNING);
 	e->kind = build_text(&s.now, TABLE_klog_event, KLOG_LOST_WRITE);
-	only(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
+	scene_sad(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
 	scene_end(&s);
 }
 
@@ -392,7 +392,7 @@ static void mounts_above_an_array(void **state UNUSED)
 	add_stack(&s, 2, "md127", "raid1", "sdd1 sde1");
 	add_source(&s, DEV(253, 1), "/srv", "/dev/mapper/vg-srv");
 	add_source(&s, DEV(253, 2), "/", "/dev/md127")->id = 10;
-	const struct finding *f = only(&s, &check_kernel_raid, SEVERITY_WARNING);
+	const struct finding *f = scene_sad(&s, &check_kernel_raid, SEVERITY_WARNING);
 
 	assert_int_equal(f->n_victims, 1);
 	assert_string_equal(f->victims[0].name, "/srv");
@@ -409,9 +409,9 @@ static void devices_that_fail_for_everybody(void **state UNUSED)
 	add_event(&s, KLOG_IO, "mmcblk0rpmb", 40, SECOND);
 	assert_int_equal(scene_judge(&s, &check_kernel_io_errors), VERDICT_FINE);
 	add_event(&s, KLOG_IO, "nbd0", 3, SECOND);
-	only(&s, &check_kernel_io_errors, SEVERITY_INFO);
+	scene_sad(&s, &check_kernel_io_errors, SEVERITY_INFO);
 	add_source(&s, DEV(43, 0), "/remote", "/dev/nbd0");
-	only(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+	scene_sad(&s, &check_kernel_io_errors, SEVERITY_WARNING);
 	scene_end(&s);
 }
 

@@ -46,17 +46,6 @@ static void add_process(struct scene *s, uint64_t pid, const char *comm, uint64_
 	ps->anon_bytes = anon;
 }
 
-static const struct finding *only_finding(const struct scene *s, const char *id)
-{
-	assert_int_equal(s->judgement.n_findings, 1);
-	const struct finding *f = s->judgement.finding[0];
-
-	assert_string_equal(f->id, id);
-	assert_true(f->n_culprits > 0 && f->n_evidence > 0 && f->n_todo > 0);
-	assert_true(f->title[0] && f->cause[0] && f->refuted_if[0]);
-	return f;
-}
-
 static bool has_culprit(const struct finding *f, enum entity_kind kind, const char *name)
 {
 	for (size_t i = 0; i < f->n_culprits; i++) {
@@ -76,7 +65,7 @@ static void pressure_is_sad_when_memory_is_short_and_tasks_wait(void **state UNU
 	add_process(&s, 11, "hog", 9 * GIB);
 	add_process(&s, 12, "small", GIB);
 	assert_int_equal(scene_judge(&s, &check_mem_pressure), VERDICT_SAD);
-	const struct finding *f = only_finding(&s, "mem.pressure");
+	const struct finding *f = scene_only(&s);
 
 	assert_int_equal(f->severity, SEVERITY_WARNING);
 	assert_int_equal(f->confidence, CONFIDENCE_CERTAIN);
@@ -154,7 +143,7 @@ static void cache_stuck_names_the_tmpfs(void **state UNUSED)
 	ms->size_bytes = 10 * GIB;
 	ms->free_bytes = 3 * GIB;
 	assert_int_equal(scene_judge(&s, &check_mem_cache_stuck), VERDICT_SAD);
-	const struct finding *f = only_finding(&s, "mem.cache-stuck");
+	const struct finding *f = scene_only(&s);
 
 	assert_int_equal(f->severity, SEVERITY_INFO);
 	assert_int_equal(f->culprits[0].kind, ENTITY_MOUNT);
@@ -199,7 +188,7 @@ static void slab_names_the_largest_unreclaimable_cache(void **state UNUSED)
 	fd->pid = 77;
 	fd->open = 200000;
 	assert_int_equal(scene_judge(&s, &check_mem_slab), VERDICT_SAD);
-	const struct finding *f = only_finding(&s, "mem.slab");
+	const struct finding *f = scene_only(&s);
 
 	assert_int_equal(f->severity, SEVERITY_INFO);
 	assert_string_equal(f->culprits[0].name, "kmalloc-cg-16k");
@@ -263,7 +252,7 @@ static void cgroup_thrashing_version_1(void **state UNUSED)
 	assert_int_equal(s.judgement.n_asks, 2);
 	grant(&s, 7 * MIB, 92 * MIB, 600000);
 	assert_int_equal(scene_judge(&s, &check_mem_cgroup), VERDICT_SAD);
-	const struct finding *f = only_finding(&s, "mem.cgroup");
+	const struct finding *f = scene_only(&s);
 
 	assert_int_equal(f->severity, SEVERITY_WARNING);
 	assert_int_equal(f->confidence, CONFIDENCE_LIKELY);
@@ -306,7 +295,7 @@ static void cgroup_version_2_tells_its_own_stall(void **state UNUSED)
 	c->memory_stall_ns = SECOND; /* half of the look: memory.high needs no refaults */
 	grant(&s, 98 * MIB, MIB, 0);
 	assert_int_equal(scene_judge(&s, &check_mem_cgroup), VERDICT_SAD);
-	const struct finding *f = only_finding(&s, "mem.cgroup");
+	const struct finding *f = scene_only(&s);
 
 	assert_int_equal(f->severity, SEVERITY_CRITICAL);
 	assert_int_equal(f->confidence, CONFIDENCE_CERTAIN);
@@ -347,7 +336,7 @@ static void cgroup_asleep_in_memory_high(void **state UNUSED)
 		grant(&s, cases[i].anon, cases[i].used - cases[i].anon, 0);
 		assert_int_equal(scene_judge(&s, &check_mem_cgroup), cases[i].verdict);
 		if (cases[i].verdict == VERDICT_SAD) {
-			const struct finding *f = only_finding(&s, "mem.cgroup");
+			const struct finding *f = scene_only(&s);
 
 			assert_int_equal(f->severity, SEVERITY_CRITICAL);
 			assert_non_null(strstr(f->todo[f->n_todo - 1], "memory.high"));

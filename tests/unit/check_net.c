@@ -68,10 +68,10 @@ static void packets_on_one_cpu(void **state UNUSED)
 		q->rx_queues = 1;
 		assert_int_equal(scene_judge(&s, &check_net_softirq), cases[i].verdict);
 		if (cases[i].verdict == VERDICT_SAD) {
-			assert_int_equal(only(&s)->severity, cases[i].severity);
-			assert_int_equal(only(&s)->culprits[0].kind, ENTITY_INTERFACE);
-			assert_string_equal(only(&s)->culprits[0].name, "eth0");
-			assert_non_null(strstr(only(&s)->todo[2], "rps_cpus"));
+			assert_int_equal(scene_only(&s)->severity, cases[i].severity);
+			assert_int_equal(scene_only(&s)->culprits[0].kind, ENTITY_INTERFACE);
+			assert_string_equal(scene_only(&s)->culprits[0].name, "eth0");
+			assert_non_null(strstr(scene_only(&s)->todo[2], "rps_cpus"));
 		}
 		scene_end(&s);
 	}
@@ -112,7 +112,7 @@ static void a_udp_socket_that_is_not_read(void **state UNUSED)
 	assert_int_equal(s.judgement.ask[0].key, 5001);
 	add_owner(&s, 1);
 	assert_int_equal(scene_judge(&s, &check_net_drops), VERDICT_SAD);
-	const struct finding *f = only(&s);
+	const struct finding *f = scene_only(&s);
 
 	assert_int_equal(f->severity, SEVERITY_WARNING);
 	assert_int_equal(f->confidence, CONFIDENCE_CERTAIN);
@@ -150,9 +150,7 @@ static void udp_shares_and_floors(void **state UNUSED)
 		n->udp_memory_errors = cases[i].memory;
 		add_link(&s, "eth0");
 		build_table(&s.now, TABLE_udp_socket);
-		assert_int_equal(scene_judge(&s, &check_net_drops), cases[i].verdict);
-		if (cases[i].verdict == VERDICT_SAD)
-			assert_int_equal(only(&s)->severity, cases[i].severity);
+		scene_case(&s, &check_net_drops, i, cases[i].verdict, cases[i].severity);
 		scene_end(&s);
 	}
 }
@@ -193,9 +191,9 @@ static void cards_and_other_interfaces(void **state UNUSED)
 		}
 		assert_int_equal(scene_judge(&s, &check_net_drops), cases[i].verdict);
 		if (cases[i].verdict == VERDICT_SAD) {
-			assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
-			assert_string_equal(only(&s)->evidence[0].metric, cases[i].metric);
-			assert_string_equal(only(&s)->culprits[0].name, "eth0");
+			assert_int_equal(scene_only(&s)->severity, SEVERITY_WARNING);
+			assert_string_equal(scene_only(&s)->evidence[0].metric, cases[i].metric);
+			assert_string_equal(scene_only(&s)->culprits[0].name, "eth0");
 		}
 		scene_end(&s);
 	}
@@ -231,7 +229,7 @@ static void queues_of_interfaces(void **state UNUSED)
 		q->drops = cases[i].lost;
 		assert_int_equal(scene_judge(&s, &check_net_drops), cases[i].verdict);
 		if (cases[i].verdict == VERDICT_SAD)
-			assert_int_equal(only(&s)->severity, SEVERITY_INFO);
+			assert_int_equal(scene_only(&s)->severity, SEVERITY_INFO);
 		scene_end(&s);
 	}
 }
@@ -265,9 +263,7 @@ static void tables_that_are_full(void **state UNUSED)
 		set->conntrack_max = 1000;
 		c->drops = cases[i].drops;
 		n->full = cases[i].neighbors;
-		assert_int_equal(scene_judge(&s, &check_net_drops), cases[i].verdict);
-		if (cases[i].verdict == VERDICT_SAD)
-			assert_int_equal(only(&s)->severity, cases[i].severity);
+		scene_case(&s, &check_net_drops, i, cases[i].verdict, cases[i].severity);
 		bool listed = false;
 
 		for (size_t k = 0; k < s.model.limits->n; k++)

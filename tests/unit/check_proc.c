@@ -99,12 +99,8 @@ static void zombies_matter_when_they_stay(void **state UNUSED)
 		scene_start(&s);
 		add_zombies(&s, c->settled, c->fresh, c->reaped);
 		add_limits(&s, 300, c->pid_max, 10000000);
-		if (scene_judge(&s, &check_proc_zombies) != c->want)
-			fail_msg("case %zu", i);
-		if (c->want == VERDICT_SAD) {
-			assert_int_equal(scene_only(&s)->severity, c->severity);
+		if (scene_case(&s, &check_proc_zombies, i, c->want, c->severity))
 			assert_int_equal(scene_only(&s)->culprits[0].pid, 10);
-		}
 		scene_end(&s);
 	}
 }
@@ -187,10 +183,7 @@ static void the_hosts_pids_run_out(void **state UNUSED)
 		add_both(&s, 2, 0, "kthreadd", 0)->kthread = 1;
 		for (uint64_t pid = 30; pid < 40; pid++)
 			add_both(&s, pid, 1, "worker", SECOND)->threads = 60;
-		if (scene_judge(&s, &check_proc_pid_limit) != cases[i].want)
-			fail_msg("case %zu", i);
-		if (cases[i].want == VERDICT_SAD) {
-			assert_int_equal(scene_only(&s)->severity, cases[i].severity);
+		if (scene_case(&s, &check_proc_pid_limit, i, cases[i].want, cases[i].severity)) {
 			assert_int_equal(scene_only(&s)->n_culprits, 2);
 			assert_string_equal(scene_only(&s)->culprits[0].name, "worker");
 			assert_string_equal(
@@ -258,10 +251,7 @@ static void a_groups_pids_run_out(void **state UNUSED)
 
 		cm->pid = 20;
 		cm->cgroup = hash_fnv64("/a b", 4);
-		if (scene_judge(&s, &check_proc_pid_limit) != cases[i].want)
-			fail_msg("case %zu", i);
-		if (cases[i].want == VERDICT_SAD) {
-			assert_int_equal(scene_only(&s)->severity, cases[i].severity);
+		if (scene_case(&s, &check_proc_pid_limit, i, cases[i].want, cases[i].severity)) {
 			assert_string_equal(scene_only(&s)->culprits[0].name, "/a b");
 			assert_int_equal(scene_only(&s)->culprits[1].pid, 20);
 			assert_true(says(scene_only(&s), "'/sys/fs/cgroup/a b/pids.max'"));
@@ -322,10 +312,7 @@ static void a_users_limit_counts_all_his_threads(void **state UNUSED)
 		u->limit = cases[i].limit;
 		u->pid = 20;
 		add_both(&s, 20, 1, "java", SECOND);
-		if (scene_judge(&s, &check_proc_pid_limit) != cases[i].want)
-			fail_msg("case %zu", i);
-		if (cases[i].want == VERDICT_SAD)
-			assert_int_equal(scene_only(&s)->severity, cases[i].severity);
+		scene_case(&s, &check_proc_pid_limit, i, cases[i].want, cases[i].severity);
 		if (cases[i].uid)
 			assert_int_equal(s.model.limits->row[0].kind, LIMIT_USER_TASKS);
 		scene_end(&s);

@@ -34,7 +34,7 @@ static void loss_to_one_peer_names_it_and_who_suffers(void **state UNUSED)
 	assert_int_equal(s.judgement.n_asks, 1);
 	add_owner(&s, 1);
 	assert_int_equal(scene_judge(&s, &check_tcp_retrans), VERDICT_SAD);
-	const struct finding *f = only(&s);
+	const struct finding *f = scene_only(&s);
 
 	assert_int_equal(f->severity, SEVERITY_WARNING);
 	assert_int_equal(f->confidence, CONFIDENCE_LIKELY);
@@ -81,8 +81,8 @@ static void shares_and_floors(void **state UNUSED)
 		n->tcp_dsack_received = cases[i].dsack;
 		assert_int_equal(scene_judge(&s, &check_tcp_retrans), cases[i].verdict);
 		if (cases[i].verdict == VERDICT_SAD) {
-			assert_int_equal(only(&s)->severity, cases[i].severity);
-			assert_int_equal(only(&s)->culprits[0].kind, ENTITY_HOST);
+			assert_int_equal(scene_only(&s)->severity, cases[i].severity);
+			assert_int_equal(scene_only(&s)->culprits[0].kind, ENTITY_HOST);
 		}
 		scene_end(&s);
 	}
@@ -137,8 +137,8 @@ static void a_bad_backend_is_found_among_good_ones(void **state UNUSED)
 		assert_int_equal(
 			scene_judge(&s, &check_tcp_retrans), client ? VERDICT_FINE : VERDICT_SAD);
 		if (!client) {
-			assert_string_equal(only(&s)->culprits[0].name, "10.0.0.2");
-			assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
+			assert_string_equal(scene_only(&s)->culprits[0].name, "10.0.0.2");
+			assert_int_equal(scene_only(&s)->severity, SEVERITY_WARNING);
 		}
 		scene_end(&s);
 	}
@@ -193,10 +193,10 @@ static void a_pool_without_an_answer(void **state UNUSED)
 		}
 		assert_int_equal(scene_judge(&s, &check_tcp_retrans), cases[i].verdict);
 		if (cases[i].verdict == VERDICT_SAD) {
-			assert_int_equal(only(&s)->severity, SEVERITY_WARNING);
-			assert_string_equal(only(&s)->culprits[0].name, "192.0.2.9:5432");
-			assert_int_equal(only(&s)->n_victims, 1);
-			assert_int_equal(only(&s)->victims[0].pid, SELF);
+			assert_int_equal(scene_only(&s)->severity, SEVERITY_WARNING);
+			assert_string_equal(scene_only(&s)->culprits[0].name, "192.0.2.9:5432");
+			assert_int_equal(scene_only(&s)->n_victims, 1);
+			assert_int_equal(scene_only(&s)->victims[0].pid, SELF);
 		}
 		scene_end(&s);
 	}
@@ -223,7 +223,7 @@ static void many_silent_connections(void **state UNUSED)
 	build_table(&s.now, TABLE_socket_owner);
 	assert_int_equal(scene_judge(&s, &check_tcp_retrans), VERDICT_SAD);
 	/* Those that came to the listener are clients that went away. */
-	assert_float_equal(only(&s)->evidence[0].value.value, 50000, 0);
+	assert_float_equal(scene_only(&s)->evidence[0].value.value, 50000, 0);
 	scene_end(&s);
 }
 
@@ -258,7 +258,7 @@ static void uncounted_syns_are_no_loss(void **state UNUSED)
 		build_table(&s.now, TABLE_socket_owner);
 		assert_int_equal(scene_judge(&s, &check_tcp_retrans), cases[i].verdict);
 		if (cases[i].verdict == VERDICT_SAD)
-			assert_int_equal(only(&s)->severity, cases[i].severity);
+			assert_int_equal(scene_only(&s)->severity, cases[i].severity);
 		scene_end(&s);
 	}
 }
@@ -278,7 +278,7 @@ static void counters_that_are_not_there(void **state UNUSED)
 		assert_int_equal(
 			scene_judge(&s, &check_tcp_retrans), i ? VERDICT_SAD : VERDICT_UNKNOWN);
 		if (i)
-			assert_int_equal(only(&s)->severity, SEVERITY_INFO);
+			assert_int_equal(scene_only(&s)->severity, SEVERITY_INFO);
 		scene_end(&s);
 	}
 }
@@ -333,9 +333,9 @@ static void ports_by_how_many_are_left(void **state UNUSED)
 		f->time_wait = cases[i].waiting;
 		assert_int_equal(scene_judge(&s, &check_tcp_ports), cases[i].verdict);
 		if (cases[i].verdict == VERDICT_SAD) {
-			assert_int_equal(only(&s)->severity, cases[i].severity);
-			assert_int_equal(only(&s)->culprits[0].pid, SELF);
-			assert_string_equal(only(&s)->culprits[1].name, "10.0.0.2:5432");
+			assert_int_equal(scene_only(&s)->severity, cases[i].severity);
+			assert_int_equal(scene_only(&s)->culprits[0].pid, SELF);
+			assert_string_equal(scene_only(&s)->culprits[1].name, "10.0.0.2:5432");
 		}
 		scene_end(&s);
 	}
@@ -349,7 +349,7 @@ static void forgotten_time_waits_are_info(void **state UNUSED)
 	add_flow(&s, "10.0.0.2", 0)->established = 1;
 	add_snmp(&s, 0)->tcp_time_wait_overflows = 7;
 	assert_int_equal(scene_judge(&s, &check_tcp_ports), VERDICT_SAD);
-	assert_int_equal(only(&s)->severity, SEVERITY_INFO);
+	assert_int_equal(scene_only(&s)->severity, SEVERITY_INFO);
 	scene_end(&s);
 }
 

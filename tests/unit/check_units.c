@@ -49,18 +49,6 @@ static struct systemd_unit *add_unit(
 	return u;
 }
 
-static const struct finding *only(struct scene *s, enum severity severity)
-{
-	assert_int_equal(scene_judge(s, &check_units_failed), VERDICT_SAD);
-	assert_int_equal(s->judgement.n_findings, 1);
-	const struct finding *f = s->judgement.finding[0];
-
-	assert_int_equal(f->severity, severity);
-	assert_true(f->n_culprits > 0 && f->n_evidence > 0 && f->n_todo > 0);
-	assert_true(f->title[0] && f->cause[0] && f->refuted_if[0]);
-	return f;
-}
-
 static void a_unit_failed(void **state UNUSED)
 {
 	struct scene s;
@@ -75,7 +63,7 @@ static void a_unit_failed(void **state UNUSED)
 	u->result = build_text(&s.now, TABLE_systemd_unit, "exit-code");
 	u->exit_code = 1;
 	u->exit_status = 3;
-	const struct finding *f = only(&s, SEVERITY_WARNING);
+	const struct finding *f = scene_sad(&s, &check_units_failed, SEVERITY_WARNING);
 
 	assert_int_equal(f->culprits[0].kind, ENTITY_UNIT);
 	assert_string_equal(f->culprits[0].name, "db.service");
@@ -83,26 +71,26 @@ static void a_unit_failed(void **state UNUSED)
 	assert_string_equal(f->title, "db.service failed 1 h ago: its process exited with 3");
 	u->exit_code = 2;
 	u->exit_status = 9;
-	assert_string_equal(
-		only(&s, SEVERITY_WARNING)->cause, "its process was killed by signal 9");
+	assert_string_equal(scene_sad(&s, &check_units_failed, SEVERITY_WARNING)->cause,
+		"its process was killed by signal 9");
 	/* Nobody misses it. */
 	u->changed_wall_ns = NOW_NS - 25 * HOUR;
-	only(&s, SEVERITY_INFO);
+	scene_sad(&s, &check_units_failed, SEVERITY_INFO);
 	build_unset(u, SYSTEMD_UNIT_changed_wall_ns);
-	only(&s, SEVERITY_WARNING);
-	f = only(&s, SEVERITY_WARNING);
+	scene_sad(&s, &check_units_failed, SEVERITY_WARNING);
+	f = scene_sad(&s, &check_units_failed, SEVERITY_WARNING);
 	assert_non_null(strstr(f->todo[2], "systemctl disable db.service"));
 	/* Nothing can start these again, nor disable them. */
 	u->name = build_text(&s.now, TABLE_systemd_unit, "session-4.scope");
-	f = only(&s, SEVERITY_INFO);
+	f = scene_sad(&s, &check_units_failed, SEVERITY_INFO);
 	assert_int_equal(f->n_todo, 2);
 	assert_non_null(strstr(f->todo[1], "systemctl reset-failed session-4.scope"));
 	u->name = build_text(&s.now, TABLE_systemd_unit, "removed.service");
 	u->load = build_text(&s.now, TABLE_systemd_unit, "not-found");
-	assert_int_equal(only(&s, SEVERITY_INFO)->n_todo, 2);
+	assert_int_equal(scene_sad(&s, &check_units_failed, SEVERITY_INFO)->n_todo, 2);
 	u->name = build_text(&s.now, TABLE_systemd_unit, "mnt-data.mount");
 	u->load = build_text(&s.now, TABLE_systemd_unit, "loaded");
-	f = only(&s, SEVERITY_WARNING);
+	f = scene_sad(&s, &check_units_failed, SEVERITY_WARNING);
 	assert_non_null(strstr(f->todo[2], "/etc/fstab"));
 	scene_end(&s);
 }
@@ -118,7 +106,7 @@ static void a_unit_loops(void **state UNUSED)
 	u->restarts = 2;
 	assert_int_equal(scene_judge(&s, &check_units_failed), VERDICT_FINE);
 	u->restarts = 3;
-	only(&s, SEVERITY_WARNING);
+	scene_sad(&s, &check_units_failed, SEVERITY_WARNING);
 	/* Starting is not failing. */
 	u->sub = build_text(&s.now, TABLE_systemd_unit, "start");
 	assert_int_equal(scene_judge(&s, &check_units_failed), VERDICT_FINE);
@@ -127,7 +115,7 @@ static void a_unit_loops(void **state UNUSED)
 	build_unset(u, SYSTEMD_UNIT_restarts);
 	assert_int_equal(scene_judge(&s, &check_units_failed), VERDICT_FINE);
 	add_unit(&s.was, "web.service", "activating", "auto-restart");
-	only(&s, SEVERITY_WARNING);
+	scene_sad(&s, &check_units_failed, SEVERITY_WARNING);
 	scene_end(&s);
 }
 

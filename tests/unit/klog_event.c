@@ -312,10 +312,10 @@ static void a_long_story_keeps_its_end(void **state UNUSED)
 	size_t len = 0;
 
 	assert_non_null(log);
-	for (uint64_t i = 1; i <= HOURS; i++)
+	for (unsigned long long i = 1; i <= HOURS; i++)
 		len += (size_t)snprintf(log + len, size - len,
-			"3,%llu,%llu,-;I/O error, dev sda, sector 1 op 0x0:(READ)\n",
-			(unsigned long long)i, (unsigned long long)(i * 3600000000));
+			"3,%llu,%llu,-;I/O error, dev sda, sector 1 op 0x0:(READ)\n", i,
+			i * 3600000000);
 	struct table *t = table_new(schemas[TABLE_klog_event]);
 
 	assert_int_equal(parse_exact(log, len, klog_event_parse, t), 0);

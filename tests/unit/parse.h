@@ -15,11 +15,14 @@ typedef int parse_fn(const char *buf, size_t len, struct table *t);
 /* Exactly len bytes on the heap, so that ASan sees a read behind them. */
 static inline int parse_exact(const char *text, size_t len, parse_fn *parse, struct table *t)
 {
-	auto_free char *copy = malloc(len ? len : 1);
+	char *copy = malloc(len ? len : 1);
 
 	assert_non_null(copy);
 	memcpy(copy, text, len);
-	return parse(copy, len, t);
+	int err = parse(copy, len, t);
+
+	free(copy);
+	return err;
 }
 
 static inline int parse_text(const char *text, parse_fn *parse, struct table *t)
