@@ -201,6 +201,9 @@ static void report(
 		f->cause =
 			"one CPU processes what all interfaces receive; nothing is lost yet, but "
 			"it cannot do more";
+	else if (!reading_ok(c->softirq))
+		f->cause = "its backlog is full: packets come faster than that CPU gets to them, "
+			   "in bursts or all the time";
 	else if (c->softirq.value >= BEHIND_RATIO)
 		f->cause = "one CPU processes nearly all packets and cannot keep up; those that "
 			   "wait for it fill its backlog, the rest is dropped";

@@ -150,8 +150,14 @@ static void add_todo(struct judgement *j, const struct model *m, struct finding 
 
 	finding_todo(f, judge_text(j, "see them:  ps --ppid %llu -o pid,stat,etime,comm", id));
 	finding_todo(f, judge_text(j, "remind it, which harms nobody:  kill -CHLD %llu", id));
-	finding_todo(f, judge_text(j, "a zombie cannot be killed, it goes with its parent:  %s",
-				restart_command(j, m, pid)));
+	/* SIGTERM is no restart of an init, and with process 1 all of its container ends. */
+	if (pid == 1)
+		finding_todo(f, "a zombie cannot be killed, it goes with its parent, here with the "
+				"whole container or machine: start that anew in a quiet hour");
+	else
+		finding_todo(
+			f, judge_text(j, "a zombie cannot be killed, it goes with its parent:  %s",
+				   restart_command(j, m, pid)));
 	finding_todo(f, "in a container let an init be process 1: docker run --init, tini, "
 			"shareProcessNamespace");
 	finding_todo(f, "in the program: waitpid(-1, ..., WNOHANG) in a loop for each SIGCHLD, or "

@@ -72,6 +72,14 @@ expect 64 "0.5 to 600 seconds" why --for 0 1
 expect 64 "no --for" why --root / --for 3 1
 expect 64 "No such file" --root "$dir/none"
 expect 64 "neither a capture" --root "$dir"
+# Of a tree that holds next to nothing no check may say that all is well; without md there is no RAID.
+mkdir -p "$dir/empty/proc"
+echo 'Linux version 6.1.0' >"$dir/empty/proc/version"
+"$murphy" --root "$dir/empty" --json >"$dir/out" 2>"$dir/err"
+if grep '"kind":"check"' "$dir/out" | grep -v '"kernel.raid"' | grep -v '"verdict":"unknown"'; then
+	echo "FAIL: a verdict of an empty tree"
+	failed=1
+fi
 mkfifo "$dir/fifo"
 expect 64 "nor a regular file" --root "$dir/fifo"
 expect 64 "nor a regular file" --root /dev/zero

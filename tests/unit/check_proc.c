@@ -151,6 +151,17 @@ static void what_zombies_are_not(void **state UNUSED)
 	assert_int_equal(scene_judge(&s, &check_proc_zombies), VERDICT_FINE);
 	scene_end(&s);
 
+	scene_start(&s); /* a container's first process, that is no init: not to be killed */
+	for (uint64_t i = 0; i < 25; i++) {
+		add_both(&s, 100 + i, 1, "dead", 500 * SECOND + i)->state = 'Z';
+		((struct process *)table_at(
+			 s.was.at[TABLE_process], s.was.at[TABLE_process]->n - 1))
+			->state = 'Z';
+	}
+	assert_int_equal(scene_judge(&s, &check_proc_zombies), VERDICT_SAD);
+	assert_false(says(scene_only(&s), "kill -TERM"));
+	scene_end(&s);
+
 	scene_start(&s); /* why its parent does not wait */
 	add_zombies(&s, 20, 0, 0);
 	((struct process *)table_at(s.now.at[TABLE_process], 0))->state = 'T';
