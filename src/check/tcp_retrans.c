@@ -255,8 +255,7 @@ static void add_evidence(
 		"each is a connection that stood still for 200 ms or more");
 	if (reading_ok(l->spurious) && l->spurious.value > 0)
 		finding_evidence_alarm(f, "snmp.tcp_dsack_received", UNIT_COUNT, l->spurious,
-			netstat, ALARM_NONE,
-			reading_of(SPURIOUS_RATIO * l->again),
+			netstat, ALARM_NONE, reading_of(SPURIOUS_RATIO * l->again),
 			"had arrived already: delay or reordering, not loss");
 	if (!reading_ok(l->syn) || l->syn.value > 0)
 		finding_evidence(f, "snmp.tcp_syn_retransmits", UNIT_COUNT, l->syn, netstat,
