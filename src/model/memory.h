@@ -50,7 +50,7 @@ struct memory_model {
 	struct reading swap_used_ratio; /* absent without swap */
 
 	/* What looks like cache ("buff/cache" of free) and which of it reclaim can have at once. */
-	uint64_t cached_bytes;      /* Cached, Buffers, SwapCached: shmem included */
+	uint64_t cached_bytes;      /* Cached, Buffers: shmem included */
 	uint64_t reclaimable_bytes; /* of it on the file lists and clean */
 	uint64_t stuck_bytes;       /* the rest: shmem, mlocked, dirty, under writeback */
 	uint64_t mlocked_bytes;

@@ -155,6 +155,9 @@ static void cache_stuck_names_the_tmpfs(void **state UNUSED)
 	i->shmem_bytes = GIB / 8;
 	i->inactive_file_bytes = 8 * GIB - i->shmem_bytes;
 	assert_int_equal(scene_judge(&s, &check_mem_cache_stuck), VERDICT_FINE);
+	/* What was read back from swap is no cache of files, and can go at once. */
+	i->swap_cached_bytes = 12 * GIB;
+	assert_int_equal(scene_judge(&s, &check_mem_cache_stuck), VERDICT_FINE);
 	build_unset(i, MEMINFO_shmem_bytes);
 	assert_int_equal(scene_judge(&s, &check_mem_cache_stuck), VERDICT_UNKNOWN);
 	scene_end(&s);
