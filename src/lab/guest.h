@@ -30,6 +30,12 @@ enum {
 	GUEST_MEMORY_MIB = 1536,
 	GUEST_MEMORY_MAX_MIB = 2048,
 	GUEST_DISK_MIB = 6144,
+	/*
+	 * Before its first line; a boot takes 5 s to 10 s. Now and then one never gets so far, its
+	 * kernel's console empty (seen with qemu 7.2, once in some hundred): it is booted anew.
+	 */
+	GUEST_BOOT_S = 60,
+	GUEST_BOOTS_MAX = 3,
 	GUEST_SILENT_S = 180, /* no lab takes that long without a line: then it is killed */
 	GUEST_RUN_S = 600,    /* murphy-lab guest PROGRAM */
 };

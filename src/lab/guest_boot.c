@@ -131,7 +131,9 @@ static int make_log(const char *path)
 
 /*
  * Becomes qemu. Interpreted also where there is KVM: labs are about truth, not about timings, and
- * in a machine that is itself a guest /dev/kvm may be there and fail (seen). The descriptors are kept open for it and opened anew by their path in /proc. */
+ * in a machine that is itself a guest /dev/kvm may be there and fail (seen). The descriptors are
+ * kept open for it and opened anew by their path in /proc.
+ */
 static void become_qemu(const struct guest_boot *b, int image, int disk, int log)
 {
 	unsigned mib = b->wish && b->wish->memory_mib ? b->wish->memory_mib : GUEST_MEMORY_MIB;
@@ -166,7 +168,8 @@ static void become_qemu(const struct guest_boot *b, int image, int disk, int log
 struct reading_lines {
 	const struct guest_boot *boot;
 	struct strbuf text;
-	int end; /* what GUEST_END told; -1: not yet */
+	bool heard; /* the guest said something */
+	int end;    /* what GUEST_END told; -1: not yet */
 };
 
 static void take_line(struct reading_lines *r, struct cursor line)
@@ -176,6 +179,7 @@ static void take_line(struct reading_lines *r, struct cursor line)
 
 	if (line.end > line.at && line.end[-1] == '\r')
 		line.end--;
+	r->heard = true;
 	if (cursor_lit(&rest, GUEST_END) && cursor_u64(&rest, &code))
 		r->end = (int)(code & 0xff);
 	else
@@ -217,14 +221,15 @@ static void show_log(int log)
 	fprintf(stderr, "murphy-lab: the end of the guest's kernel log:\n%s\n", strbuf_text(&text));
 }
 
+/* -EAGAIN: it never came to its first line. */
 static int follow(const struct guest_boot *b, struct child *c, int log)
 {
 	struct reading_lines r = { .boot = b, .end = -1 };
 	uint64_t until;
 
 	do {
-		until = child_now_ms() + b->silent_s * UINT64_C(1000);
 		take_lines(&r);
+		until = child_now_ms() + (r.heard ? b->silent_s : GUEST_BOOT_S) * UINT64_C(1000);
 	} while (child_more(c, &r.text, until));
 	bool late = child_now_ms() >= until;
 
@@ -235,7 +240,20 @@ static int follow(const struct guest_boot *b, struct child *c, int log)
 	if (r.end >= 0)
 		return r.end;
 	show_log(log);
+	if (late && !r.heard)
+		return -EAGAIN;
 	return late ? -ETIME : -EPROTO;
+}
+
+static int boot_once(const struct guest_boot *b, int image, int disk, int log)
+{
+	struct child c = { 0 };
+	/* Not a signal that it could take its time over: it holds nothing that has to be saved. */
+	pid_t pid = child_start(&c, SIGKILL);
+
+	if (pid == 0)
+		become_qemu(b, image, disk, log);
+	return pid < 0 ? pid : follow(b, &c, log);
 }
 
 int guest_boot(const struct guest_boot *b)
@@ -243,14 +261,13 @@ int guest_boot(const struct guest_boot *b)
 	auto_close image = make_image(b);
 	auto_close log = make_log(b->options->console);
 	auto_close disk = make_disk();
-	struct child c = { 0 };
+	int err = image < 0 ? image : log < 0 ? log : -EAGAIN;
 
-	if (image < 0 || log < 0)
-		return image < 0 ? image : log;
-	/* Not a signal that it could take its time over: it holds nothing that has to be saved. */
-	pid_t pid = child_start(&c, SIGKILL);
-
-	if (pid == 0)
-		become_qemu(b, image, disk, log);
-	return pid < 0 ? pid : follow(b, &c, log);
+	for (int i = 0; i < GUEST_BOOTS_MAX && err == -EAGAIN; i++) {
+		if (i > 0)
+			fprintf(stderr, "murphy-lab: the guest did not boot in %d s: once more\n",
+				GUEST_BOOT_S);
+		err = boot_once(b, image, disk, log);
+	}
+	return err == -EAGAIN ? -ETIME : err;
 }
