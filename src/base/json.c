@@ -165,3 +165,15 @@ void json_null(struct json *j)
 	before_value(j);
 	strbuf_puts(j->out, "null");
 }
+
+void json_member(struct json *j, const char *name, const char *text)
+{
+	json_key(j, name);
+	json_string(j, text);
+}
+
+void json_member_u64(struct json *j, const char *name, uint64_t value)
+{
+	json_key(j, name);
+	json_u64(j, value);
+}

@@ -46,6 +46,10 @@ void json_double(struct json *j, double value);
 void json_bool(struct json *j, bool value);
 void json_null(struct json *j);
 
+/* A key and its value. */
+void json_member(struct json *j, const char *name, const char *text);
+void json_member_u64(struct json *j, const char *name, uint64_t value);
+
 /* The shortest decimal that reads back as value, NUL-terminated; false for NaN and infinity. */
 bool double_shortest(double value, char buf[32]);
 

@@ -40,24 +40,18 @@ static bool wanted(const char *pattern, const char *name, const char *help)
 	return strpbrk(pattern, "*?") && glob_match(pattern, name);
 }
 
-static void put_json(
-	struct strbuf *out, const char *name, const struct schema *s, const struct column *c)
+static void put_json(struct strbuf *out, const char *name, enum table_id id, const struct column *c)
 {
 	static const char *const roles[] = { "key", "gauge", "counter", "label" };
 	struct json j = json_begin_kind(out, "metric");
 
-	json_key(&j, "name");
-	json_string(&j, name);
-	json_key(&j, "unit");
-	json_string(&j, c->type == TYPE_text ? "text" : unit_name(c->unit));
-	json_key(&j, "role");
-	json_string(&j, roles[c->role]);
+	json_member(&j, "name", name);
+	json_member(&j, "unit", c->type == TYPE_text ? "text" : unit_name(c->unit));
+	json_member(&j, "role", roles[c->role]);
 	json_key(&j, "rows");
-	json_bool(&j, !metric_single(metric_table(s->name, strlen(s->name))));
-	json_key(&j, "help");
-	json_string(&j, c->help);
-	json_key(&j, "table");
-	json_string(&j, s->help);
+	json_bool(&j, !metric_single(id));
+	json_member(&j, "help", c->help);
+	json_member(&j, "table", schemas[id]->help);
 	json_end_kind(&j);
 }
 
@@ -75,7 +69,7 @@ static void put_table(struct strbuf *out, const char *pattern, bool json, enum t
 		if (c->unit == UNIT_HASH || !wanted(pattern, strbuf_text(&name), c->help))
 			continue;
 		if (json) {
-			put_json(out, strbuf_text(&name), s, c);
+			put_json(out, strbuf_text(&name), id, c);
 			continue;
 		}
 		if (!told)

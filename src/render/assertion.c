@@ -82,8 +82,7 @@ void text_assertion(const struct assertion *x, struct strbuf *out)
 static void put_fact(struct json *j, const struct expr_fact *f)
 {
 	json_begin_object(j);
-	json_key(j, "metric");
-	json_string(j, f->metric);
+	json_member(j, "metric", f->metric);
 	json_key(j, "value");
 	if (f->text)
 		json_string(j, f->text);
@@ -91,12 +90,9 @@ static void put_fact(struct json *j, const struct expr_fact *f)
 		json_double(j, f->value.value);
 	else
 		json_null(j);
-	json_key(j, "unit");
-	json_string(j, f->text ? "text" : unit_name(f->unit));
-	if (!f->text && !reading_ok(f->value)) {
-		json_key(j, "state");
-		json_string(j, state_name(f->value.state));
-	}
+	json_member(j, "unit", f->text ? "text" : unit_name(f->unit));
+	if (!f->text && !reading_ok(f->value))
+		json_member(j, "state", state_name(f->value.state));
 	json_key(j, "threshold");
 	if (reading_ok(f->threshold))
 		json_double(j, f->threshold.value);
@@ -109,18 +105,15 @@ void json_assertion(const struct assertion *x, struct strbuf *out)
 {
 	struct json j = json_begin_kind(out, "assertion");
 
-	json_key(&j, "expression");
-	json_string(&j, expr_text(x->answer.expr));
+	json_member(&j, "expression", expr_text(x->answer.expr));
 	json_key(&j, "answer");
 	if (x->answer.value.state == STATE_OK)
 		json_bool(&j, x->answer.value.truth);
 	else
 		json_null(&j);
 	if (x->answer.value.state != STATE_OK) {
-		json_key(&j, "state");
-		json_string(&j, state_name(x->answer.value.state));
-		json_key(&j, "why");
-		json_string(&j, x->why);
+		json_member(&j, "state", state_name(x->answer.value.state));
+		json_member(&j, "why", x->why);
 	}
 	json_key(&j, "evidence");
 	json_begin_array(&j);
@@ -128,8 +121,7 @@ void json_assertion(const struct assertion *x, struct strbuf *out)
 		put_fact(&j, &x->fact[i]);
 	json_end_array(&j);
 	json_entities(&j, "decided_by", x->culprit, x->n_blames);
-	json_key(&j, "more_decided_by");
-	json_u64(&j, x->all_blames - x->n_blames);
+	json_member_u64(&j, "more_decided_by", x->all_blames - x->n_blames);
 	if (x->near.row)
 		json_entities(&j, "closest", &x->nearest, 1);
 	json_end_kind(&j);

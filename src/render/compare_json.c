@@ -5,26 +5,14 @@
 #include <math.h>
 #include <string.h>
 
-static void member(struct json *j, const char *name, const char *text)
-{
-	json_key(j, name);
-	json_string(j, text);
-}
-
-static void member_u64(struct json *j, const char *name, uint64_t value)
-{
-	json_key(j, name);
-	json_u64(j, value);
-}
-
 static void put_side(const struct compared *side, const char *letter, struct strbuf *out)
 {
 	struct json j = json_begin_kind(out, "side");
 
-	member(&j, "side", letter);
-	member(&j, "named", side->named);
+	json_member(&j, "side", letter);
+	json_member(&j, "named", side->named);
 	json_host_members(&j, side->report);
-	member_u64(&j, "looked_ns", side->report->looked_ns);
+	json_member_u64(&j, "looked_ns", side->report->looked_ns);
 	json_end_kind(&j);
 }
 
@@ -47,17 +35,17 @@ static void put_difference(const struct difference *d, struct strbuf *out)
 	const struct fact_kind *k = &fact_kinds[f->id];
 	struct json j = json_begin_kind(out, "difference");
 
-	member(&j, "id", k->id);
-	member(&j, "of", f->of);
-	member(&j, "name", k->name);
+	json_member(&j, "id", k->id);
+	json_member(&j, "of", f->of);
+	json_member(&j, "name", k->name);
 	put_value(&j, "a", d->a, d->from);
 	put_value(&j, "b", d->b, d->to);
-	member(&j, "unit", f->text ? "text" : unit_name(k->unit));
+	json_member(&j, "unit", f->text ? "text" : unit_name(k->unit));
 	json_key(&j, "since_boot");
 	json_bool(&j, d->ever);
 	json_key(&j, "score");
 	json_double(&j, d->score);
-	member(&j, "why", d->why);
+	json_member(&j, "why", d->why);
 	json_end_kind(&j);
 }
 
@@ -66,16 +54,16 @@ static void put_gap(const struct gap *g, struct strbuf *out)
 	struct json j = json_begin_kind(out, "uncompared");
 	const char only[2] = { g->only, '\0' };
 
-	member(&j, "id", fact_kinds[g->id].id);
-	member(&j, "name", fact_kinds[g->id].name);
-	member(&j, "state_a", state_name(g->a));
-	member(&j, "state_b", state_name(g->b));
-	member(&j, "why_a", g->why_a);
-	member(&j, "why_b", g->why_b);
-	member(&j, "only", g->only ? only : NULL);
-	member_u64(&j, "n", g->n);
-	member(&j, "some", g->names);
-	member(&j, "because", g->because);
+	json_member(&j, "id", fact_kinds[g->id].id);
+	json_member(&j, "name", fact_kinds[g->id].name);
+	json_member(&j, "state_a", state_name(g->a));
+	json_member(&j, "state_b", state_name(g->b));
+	json_member(&j, "why_a", g->why_a);
+	json_member(&j, "why_b", g->why_b);
+	json_member(&j, "only", g->only ? only : NULL);
+	json_member_u64(&j, "n", g->n);
+	json_member(&j, "some", g->names);
+	json_member(&j, "because", g->because);
 	json_end_kind(&j);
 }
 
@@ -90,9 +78,9 @@ void json_comparison(const struct comparison *c, const struct compared side[2], 
 		put_gap(&c->gap[i], out);
 	struct json j = json_begin_kind(out, "comparison");
 
-	member_u64(&j, "compared", c->compared);
-	member_u64(&j, "differences", c->n);
-	member_u64(&j, "uncompared", c->n_gaps);
-	member_u64(&j, "exit_code", (uint64_t)exit_code);
+	json_member_u64(&j, "compared", c->compared);
+	json_member_u64(&j, "differences", c->n);
+	json_member_u64(&j, "uncompared", c->n_gaps);
+	json_member_u64(&j, "exit_code", (uint64_t)exit_code);
 	json_end_kind(&j);
 }

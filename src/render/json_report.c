@@ -26,18 +26,6 @@ void json_end_kind(struct json *j)
 	json_end_line(j);
 }
 
-static void member(struct json *j, const char *name, const char *text)
-{
-	json_key(j, name);
-	json_string(j, text);
-}
-
-static void member_u64(struct json *j, const char *name, uint64_t value)
-{
-	json_key(j, name);
-	json_u64(j, value);
-}
-
 static void put_reading(struct json *j, struct reading r)
 {
 	if (reading_ok(r))
@@ -69,25 +57,25 @@ static const char *const alarm_sign[] = { [ALARM_NONE] = "",
 static void put_evidence(struct json *j, const struct evidence *e)
 {
 	json_begin_object(j);
-	member(j, "metric", e->metric);
+	json_member(j, "metric", e->metric);
 	json_key(j, "value");
 	if (e->text)
 		json_string(j, e->text);
 	else
 		put_reading(j, e->value);
-	member(j, "unit", e->text ? "text" : unit_name(e->unit));
+	json_member(j, "unit", e->text ? "text" : unit_name(e->unit));
 	if (!e->text && !reading_ok(e->value))
-		member(j, "state", state_name(e->value.state));
-	member(j, "source", e->source);
+		json_member(j, "state", state_name(e->value.state));
+	json_member(j, "source", e->source);
 	json_key(j, "threshold");
 	put_reading(j, e->threshold);
 	if (e->alarm != ALARM_NONE) {
-		member(j, "alarm", alarm_sign[e->alarm]);
+		json_member(j, "alarm", alarm_sign[e->alarm]);
 		json_key(j, "fired");
 		json_bool(j, evidence_fired(e));
 	}
 	if (e->why)
-		member(j, "why", e->why);
+		json_member(j, "why", e->why);
 	json_end_object(j);
 }
 
@@ -97,14 +85,14 @@ void json_entities(struct json *j, const char *name, const struct entity *e, siz
 	json_begin_array(j);
 	for (size_t i = 0; i < n; i++) {
 		json_begin_object(j);
-		member(j, "kind", entity_kind_name(e[i].kind));
-		member(j, "name", e[i].name ? e[i].name : "");
+		json_member(j, "kind", entity_kind_name(e[i].kind));
+		json_member(j, "name", e[i].name ? e[i].name : "");
 		if (e[i].pid)
-			member_u64(j, "pid", e[i].pid);
+			json_member_u64(j, "pid", e[i].pid);
 		if (e[i].cgroup)
-			member(j, "cgroup", e[i].cgroup);
+			json_member(j, "cgroup", e[i].cgroup);
 		if (e[i].detail)
-			member(j, "detail", e[i].detail);
+			json_member(j, "detail", e[i].detail);
 		json_end_object(j);
 	}
 	json_end_array(j);
@@ -114,10 +102,10 @@ static void put_known(struct json *j, const struct known *k)
 {
 	json_key(j, "known");
 	json_begin_object(j);
-	member(j, "reason", k->reason);
-	member(j, "until", k->until);
-	member(j, "file", k->file);
-	member_u64(j, "line", k->line);
+	json_member(j, "reason", k->reason);
+	json_member(j, "until", k->until);
+	json_member(j, "file", k->file);
+	json_member_u64(j, "line", k->line);
 	json_end_object(j);
 }
 
@@ -126,29 +114,29 @@ void json_finding(const struct finding *f, const struct model *m, bool gone, str
 	struct json j = json_begin_kind(out, "finding");
 	uint64_t boot = m->now->boottime_ns, wall = m->now->walltime_ns;
 
-	member(&j, "id", f->id);
+	json_member(&j, "id", f->id);
 	if (gone) {
 		json_key(&j, "gone");
 		json_bool(&j, true);
 	}
-	member(&j, "severity", severity_name(f->severity));
-	member(&j, "confidence", confidence_name(f->confidence));
-	member(&j, "title", f->title);
+	json_member(&j, "severity", severity_name(f->severity));
+	json_member(&j, "confidence", confidence_name(f->confidence));
+	json_member(&j, "title", f->title);
 	json_key(&j, "evidence");
 	json_begin_array(&j);
 	for (size_t i = 0; i < f->n_evidence; i++)
 		put_evidence(&j, &f->evidence[i]);
 	json_end_array(&j);
-	member(&j, "cause", f->cause);
+	json_member(&j, "cause", f->cause);
 	json_entities(&j, "culprits", f->culprits, f->n_culprits);
 	json_entities(&j, "victims", f->victims, f->n_victims);
-	member_u64(&j, "more_victims", f->more_victims);
+	json_member_u64(&j, "more_victims", f->more_victims);
 	json_key(&j, "do");
 	json_begin_array(&j);
 	for (size_t i = 0; i < f->n_todo; i++)
 		json_string(&j, f->todo[i]);
 	json_end_array(&j);
-	member(&j, "refuted_if", f->refuted_if);
+	json_member(&j, "refuted_if", f->refuted_if);
 	json_key(&j, "since");
 	bool known = f->since_ns && boot > f->since_ns && wall > boot - f->since_ns;
 
@@ -157,11 +145,11 @@ void json_finding(const struct finding *f, const struct model *m, bool gone, str
 		json_key(&j, "past");
 		json_bool(&j, true);
 	}
-	member(&j, "under", f->parent ? f->parent->id : NULL);
+	json_member(&j, "under", f->parent ? f->parent->id : NULL);
 	if (f->known)
 		put_known(&j, f->known);
 	if (f->known_cause)
-		member(&j, "known_cause", f->known_cause->id);
+		json_member(&j, "known_cause", f->known_cause->id);
 	json_end_kind(&j);
 }
 
@@ -184,13 +172,13 @@ static void put_changes(struct json *j, const struct table *t)
 	json_begin_array(j);
 	for (table_each(const struct change, c, t)) {
 		json_begin_object(j);
-		member(j, "what", table_text(t, c->kind));
+		json_member(j, "what", table_text(t, c->kind));
 		if (c->name)
-			member(j, "name", table_text(t, c->name));
+			json_member(j, "name", table_text(t, c->name));
 		if (c->was)
-			member(j, "was", table_text(t, c->was));
+			json_member(j, "was", table_text(t, c->was));
 		if (c->now)
-			member(j, "now", table_text(t, c->now));
+			json_member(j, "now", table_text(t, c->now));
 		if (row_has(c->has, CHANGE_at_wall_ns)) {
 			json_key(j, "time");
 			put_time(j, c->at_wall_ns);
@@ -207,7 +195,7 @@ void json_host_members(struct json *j, const struct report *r)
 	const struct host_row *h = table_only(t);
 	const struct meminfo *m = frame_row(f, TABLE_meminfo);
 
-	member(j, "murphy", murphy_version);
+	json_member(j, "murphy", murphy_version);
 	json_key(j, "time");
 	put_time(j, f->walltime_ns);
 	if (h) {
@@ -237,12 +225,12 @@ static void put_check(const struct check_result *c, struct strbuf *out)
 {
 	struct json j = json_begin_kind(out, "check");
 
-	member(&j, "id", c->check->id);
-	member(&j, "question", c->check->question);
-	member(&j, "verdict", verdict_name(c->verdict));
+	json_member(&j, "id", c->check->id);
+	json_member(&j, "question", c->check->question);
+	json_member(&j, "verdict", verdict_name(c->verdict));
 	if (c->verdict == VERDICT_UNKNOWN) {
-		member(&j, "state", state_name(c->state));
-		member(&j, "why", c->why);
+		json_member(&j, "state", state_name(c->state));
+		json_member(&j, "why", c->why);
 	}
 	json_end_kind(&j);
 }
@@ -251,16 +239,16 @@ static void put_source(const struct table *t, uint64_t now_ns, struct strbuf *ou
 {
 	struct json j = json_begin_kind(out, "source");
 
-	member(&j, "table", t->schema->name);
-	member(&j, "method", t->method);
-	member(&j, "state", state_name(t->state));
+	json_member(&j, "table", t->schema->name);
+	json_member(&j, "method", t->method);
+	json_member(&j, "state", state_name(t->state));
 	if (t->why[0])
-		member(&j, "why", t->why);
-	member_u64(&j, "rows", t->n);
-	member_u64(&j, "seen", t->seen);
-	member_u64(&j, "lost", t->lost);
-	member_u64(&j, "age_ns", now_ns > t->taken_ns ? now_ns - t->taken_ns : 0);
-	member_u64(&j, "cost_ns", t->cost_ns);
+		json_member(&j, "why", t->why);
+	json_member_u64(&j, "rows", t->n);
+	json_member_u64(&j, "seen", t->seen);
+	json_member_u64(&j, "lost", t->lost);
+	json_member_u64(&j, "age_ns", now_ns > t->taken_ns ? now_ns - t->taken_ns : 0);
+	json_member_u64(&j, "cost_ns", t->cost_ns);
 	json_end_kind(&j);
 }
 
@@ -273,11 +261,11 @@ static void put_house(const struct report *r, struct strbuf *out)
 		const struct notice *n = &h->notice[i];
 		struct json j = json_begin_kind(out, "config_error");
 
-		member(&j, "file", n->file);
-		member_u64(&j, "line", n->line);
-		member(&j, "section", n->section);
-		member(&j, "key", n->key);
-		member(&j, "why", n->text);
+		json_member(&j, "file", n->file);
+		json_member_u64(&j, "line", n->line);
+		json_member(&j, "section", n->section);
+		json_member(&j, "key", n->key);
+		json_member(&j, "why", n->text);
 		json_end_kind(&j);
 	}
 	for (size_t i = 0; i < h->n_known; i++) {
@@ -287,8 +275,8 @@ static void put_house(const struct report *r, struct strbuf *out)
 		if (k->until_ns > r->now_ns)
 			continue;
 		j = json_begin_kind(out, "known_expired");
-		member(&j, "id", k->id);
-		member(&j, "culprit", k->culprit);
+		json_member(&j, "id", k->id);
+		json_member(&j, "culprit", k->culprit);
 		put_known(&j, k);
 		json_end_kind(&j);
 	}
@@ -298,23 +286,23 @@ static void put_summary(const struct report *r, struct strbuf *out)
 {
 	struct json j = json_begin_kind(out, "summary");
 
-	member_u64(&j, "findings", r->n_findings);
-	member_u64(&j, "findings_lost", r->lost_findings);
-	member_u64(&j, "checks", r->n_results);
-	member_u64(&j, "sad", report_count(r, VERDICT_SAD));
-	member_u64(&j, "fine", report_count(r, VERDICT_FINE));
-	member_u64(&j, "young", report_count(r, VERDICT_YOUNG));
-	member_u64(&j, "unknown", report_count(r, VERDICT_UNKNOWN));
-	member_u64(&j, "known", r->n_known);
-	member_u64(&j, "known_expired", report_expired(r));
-	member_u64(
+	json_member_u64(&j, "findings", r->n_findings);
+	json_member_u64(&j, "findings_lost", r->lost_findings);
+	json_member_u64(&j, "checks", r->n_results);
+	json_member_u64(&j, "sad", report_count(r, VERDICT_SAD));
+	json_member_u64(&j, "fine", report_count(r, VERDICT_FINE));
+	json_member_u64(&j, "young", report_count(r, VERDICT_YOUNG));
+	json_member_u64(&j, "unknown", report_count(r, VERDICT_UNKNOWN));
+	json_member_u64(&j, "known", r->n_known);
+	json_member_u64(&j, "known_expired", report_expired(r));
+	json_member_u64(
 		&j, "config_errors", r->house ? r->house->n_notices + r->house->lost_notices : 0);
-	member_u64(&j, "exit_code", (uint64_t)report_exit_code(r));
-	member_u64(&j, "looked_ns", r->looked_ns);
-	member_u64(&j, "wall_ns", r->wall_ns);
-	member_u64(&j, "cost_cpu_ns", r->cpu_ns);
-	member_u64(&j, "cost_peak_bytes", r->peak_bytes);
-	member_u64(&j, "readers_stuck", r->stuck);
+	json_member_u64(&j, "exit_code", (uint64_t)report_exit_code(r));
+	json_member_u64(&j, "looked_ns", r->looked_ns);
+	json_member_u64(&j, "wall_ns", r->wall_ns);
+	json_member_u64(&j, "cost_cpu_ns", r->cpu_ns);
+	json_member_u64(&j, "cost_peak_bytes", r->peak_bytes);
+	json_member_u64(&j, "readers_stuck", r->stuck);
 	json_end_kind(&j);
 }
 

@@ -113,18 +113,6 @@ void why_text(const struct why_report *r, const struct text_style *style, struct
 	line(out, style, "more", "docs/why.md: what the states mean, and how they are told apart");
 }
 
-static void member(struct json *j, const char *name, const char *text)
-{
-	json_key(j, name);
-	json_string(j, text);
-}
-
-static void member_u64(struct json *j, const char *name, uint64_t value)
-{
-	json_key(j, name);
-	json_u64(j, value);
-}
-
 static void member_ratio(struct json *j, const char *name, double part, double whole)
 {
 	json_key(j, name);
@@ -134,22 +122,22 @@ static void member_ratio(struct json *j, const char *name, double part, double w
 static void json_part(struct json *j, const struct why *y, const struct why_part *p)
 {
 	json_begin_object(j);
-	member(j, "state", why_state_name(p->state));
+	json_member(j, "state", why_state_name(p->state));
 	json_key(j, "idle");
 	json_bool(j, p->state >= WHY_IDLE);
 	member_ratio(j, "ratio", p->ns, y->all_ns);
-	member_u64(j, "time_ns", (uint64_t)p->ns);
-	member_u64(j, "threads", p->tasks);
+	json_member_u64(j, "time_ns", (uint64_t)p->ns);
+	json_member_u64(j, "threads", p->tasks);
 	json_key(j, "places");
 	json_begin_array(j);
 	for (size_t i = 0; i < p->n_places; i++) {
 		json_begin_object(j);
-		member(j, "what", p->place[i].text);
-		member_u64(j, "time_ns", (uint64_t)p->place[i].ns);
+		json_member(j, "what", p->place[i].text);
+		json_member_u64(j, "time_ns", (uint64_t)p->place[i].ns);
 		if (p->place[i].holder)
-			member_u64(j, "holder", p->place[i].holder);
+			json_member_u64(j, "holder", p->place[i].holder);
 		if (p->place[i].oldest_ns)
-			member_u64(j, "oldest_ns", p->place[i].oldest_ns);
+			json_member_u64(j, "oldest_ns", p->place[i].oldest_ns);
 		json_end_object(j);
 	}
 	json_end_array(j);
@@ -159,9 +147,9 @@ static void json_part(struct json *j, const struct why *y, const struct why_part
 static void json_group(struct json *j, const struct why_group *g)
 {
 	json_begin_object(j);
-	member(j, "name", g->name);
-	member_u64(j, "threads", g->tasks);
-	member(j, "leading", why_state_name(g->leading));
+	json_member(j, "name", g->name);
+	json_member_u64(j, "threads", g->tasks);
+	json_member(j, "leading", why_state_name(g->leading));
 	member_ratio(j, "busy_ratio", g->busy_ns, g->all_ns);
 	json_end_object(j);
 }
@@ -178,27 +166,24 @@ static void json_texts(struct json *j, const char *name, const char *const *text
 void why_json(const struct why_report *r, struct strbuf *out)
 {
 	const struct why *y = r->why;
-	struct json j = json_to(out);
+	struct json j = json_begin_kind(out, "why");
 
-	json_begin_object(&j);
-	member_u64(&j, "schema_version", JSON_SCHEMA_VERSION);
-	member(&j, "kind", "why");
-	member(&j, "target", r->who);
-	member(&j, "leading", why_state_name(y->leading));
+	json_member(&j, "target", r->who);
+	json_member(&j, "leading", why_state_name(y->leading));
 	json_key(&j, "idle");
 	json_bool(&j, y->leading >= WHY_IDLE);
-	member(&j, "verdict", r->verdict);
+	json_member(&j, "verdict", r->verdict);
 	json_key(&j, "pids");
 	json_begin_array(&j);
 	for (size_t i = 0; i < r->n_pids; i++)
 		json_u64(&j, r->pid[i]);
 	json_end_array(&j);
-	member_u64(&j, "threads", y->tasks);
-	member_u64(&j, "watched_ns", y->watched_ns);
-	member_u64(&j, "samples", y->samples);
+	json_member_u64(&j, "threads", y->tasks);
+	json_member_u64(&j, "watched_ns", y->watched_ns);
+	json_member_u64(&j, "samples", y->samples);
 	member_ratio(&j, "busy_ratio", y->busy_ns, y->all_ns);
-	member_u64(&j, "clients_waiting", y->clients);
-	member_u64(&j, "not_accepted", y->not_accepted);
+	json_member_u64(&j, "clients_waiting", y->clients);
+	json_member_u64(&j, "not_accepted", y->not_accepted);
 	json_key(&j, "states");
 	json_begin_array(&j);
 	for (size_t i = 0; i < y->n_parts; i++)
@@ -211,9 +196,8 @@ void why_json(const struct why_report *r, struct strbuf *out)
 	json_end_array(&j);
 	json_texts(&j, "evidence", r->fact, r->n_facts);
 	json_texts(&j, "do", r->todo, r->n_todo);
-	member(&j, "refuted_if", r->refuted_if);
-	member_u64(&j, "wall_ns", r->wall_ns);
-	member_u64(&j, "cost_cpu_ns", r->cpu_ns);
-	json_end_object(&j);
-	json_end_line(&j);
+	json_member(&j, "refuted_if", r->refuted_if);
+	json_member_u64(&j, "wall_ns", r->wall_ns);
+	json_member_u64(&j, "cost_cpu_ns", r->cpu_ns);
+	json_end_kind(&j);
 }

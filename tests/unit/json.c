@@ -88,6 +88,19 @@ static void doubles_read_back(void **state UNUSED)
 	}
 }
 
+static void members(void **state UNUSED)
+{
+	auto_strbuf out = { 0 };
+	struct json j = json_to(&out);
+
+	json_begin_object(&j);
+	json_member(&j, "a", NULL);
+	json_member(&j, "b", "c");
+	json_member_u64(&j, "d", 7);
+	json_end_object(&j);
+	wants(&out, "{\"a\":null,\"b\":\"c\",\"d\":7}");
+}
+
 static void rows_leave_out_what_they_lack(void **state UNUSED)
 {
 	struct table *t = table_new(schemas[TABLE_process]);
@@ -110,6 +123,7 @@ int main(void)
 		cmocka_unit_test(nests_with_commas),
 		cmocka_unit_test(text_is_always_valid),
 		cmocka_unit_test(doubles_read_back),
+		cmocka_unit_test(members),
 		cmocka_unit_test(rows_leave_out_what_they_lack),
 	};
 
