@@ -8,7 +8,14 @@
 
 #include <string.h>
 
-enum { LABEL = 13, VALUE = 9, METRIC_MAX = 44, NOTE_MIN = 36, WIDTH_MIN = 40, CHECK_COLUMNS = 23 };
+enum {
+	LABEL = TEXT_LABEL,
+	VALUE = 9,
+	METRIC_MAX = 44,
+	NOTE_MIN = 36,
+	WIDTH_MIN = 40,
+	CHECK_COLUMNS = 23
+};
 
 #define BOLD "\033[1m"
 #define DIM "\033[2m"
@@ -147,9 +154,13 @@ static void put_cause(struct strbuf *out, const struct text_style *style, const 
 	paragraph(out, style, "cause", strbuf_text(&text));
 }
 
-/* "words:  command": a long one stands on a line of its own, whole, for copying. */
-static void put_command(
-	struct strbuf *out, const struct text_style *style, const char *name, const char *text)
+void text_label(const char *name, const struct text_style *style, struct strbuf *out)
+{
+	label(out, style, name, LABEL);
+}
+
+void text_command(
+	const char *name, const char *text, const struct text_style *style, struct strbuf *out)
 {
 	const char *command = text ? strstr(text, ":  ") : NULL;
 	auto_strbuf words = { 0 };
@@ -203,13 +214,14 @@ void text_finding(const struct finding *f, const struct text_style *style, struc
 		f->n_culprits, 0);
 	put_entities(out, style, "victims", f->victims, f->n_victims, f->more_victims);
 	for (size_t i = 0; i < f->n_todo; i++)
-		put_command(out, style, i == 0 ? "do" : "", f->todo[i]);
-	put_command(out, style, "refuted if", f->refuted_if);
+		text_command(i == 0 ? "do" : "", f->todo[i], style, out);
+	text_command("refuted if", f->refuted_if, style, out);
 	if (f->known_cause) {
 		auto_strbuf text = { 0 };
 
 		strbuf_printf(&text, "%s, which is known (%s): %s", f->known_cause->id,
 			f->known_cause->known->reason, f->known_cause->title);
+		out->failed |= text.failed;
 		paragraph(out, style, "follows", strbuf_text(&text));
 	}
 	label(out, style, "more", LABEL);

@@ -18,6 +18,14 @@ void text_house(const struct report *r, const struct text_style *style, struct s
 
 void text_report(const struct report *r, const struct text_style *style, struct strbuf *out);
 
+/* "  name      ": the label of a line, and in which column its text begins. */
+enum { TEXT_LABEL = 13 };
+void text_label(const char *name, const struct text_style *style, struct strbuf *out);
+
+/* A labelled "words:  command": a long command stands on a line of its own, whole, for copying. */
+void text_command(
+	const char *name, const char *text, const struct text_style *style, struct strbuf *out);
+
 /* One finding with its evidence, without what follows from it. */
 void text_finding(const struct finding *f, const struct text_style *style, struct strbuf *out);
 

@@ -8,19 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LABEL = 13, PLACES_SHOWN = 3, GROUPS_SHOWN = 8, STATE_COLUMNS = 10, NAME_COLUMNS = 18 };
+enum { LABEL = TEXT_LABEL, PLACES_SHOWN = 3, GROUPS_SHOWN = 8, STATE_COLUMNS = 10 };
 enum { PLACE_COLUMN = 40 };
 
 static double share(double ns, double all)
 {
 	return all > 0 ? ns / all : 0;
-}
-
-static void line(
-	struct strbuf *out, const struct text_style *style, const char *name, const char *text)
-{
-	strbuf_printf(out, "  %-*s", LABEL - 2, name);
-	words_wrap(out, text, LABEL, LABEL, style->width);
 }
 
 static void put_head(const struct why_report *r, const struct text_style *style, struct strbuf *out)
@@ -87,11 +80,11 @@ static void put_groups(const struct why *y, const struct text_style *style, stru
 				why_state_name(g->leading));
 		else
 			strbuf_printf(&text, "idle: %s", why_state_name(g->leading));
-		strbuf_printf(out, "  %-*s", LABEL - 2, i == 0 ? "threads" : "");
+		text_label(i == 0 ? "threads" : "", style, out);
 		words_wrap_buf(out, &text, LABEL, LABEL, style->width);
 	}
 	if (y->n_groups > GROUPS_SHOWN) {
-		strbuf_printf(out, "  %-*s", LABEL - 2, "");
+		text_label("", style, out);
 		strbuf_printf(out, "and %zu more names\n", y->n_groups - GROUPS_SHOWN);
 	}
 }
@@ -106,11 +99,12 @@ void why_text(const struct why_report *r, const struct text_style *style, struct
 	strbuf_putc(out, '\n');
 	put_groups(r->why, style, out);
 	for (size_t i = 0; i < r->n_facts; i++)
-		line(out, style, i == 0 ? "evidence" : "", r->fact[i]);
+		text_command(i == 0 ? "evidence" : "", r->fact[i], style, out);
 	for (size_t i = 0; i < r->n_todo; i++)
-		line(out, style, i == 0 ? "do" : "", r->todo[i]);
-	line(out, style, "refuted if", r->refuted_if);
-	line(out, style, "more", "docs/why.md: what the states mean, and how they are told apart");
+		text_command(i == 0 ? "do" : "", r->todo[i], style, out);
+	text_command("refuted if", r->refuted_if, style, out);
+	text_command("more", "docs/why.md: what the states mean, and how they are told apart",
+		style, out);
 }
 
 static void member_ratio(struct json *j, const char *name, double part, double whole)

@@ -6,7 +6,8 @@
 #include "base/strbuf.h"
 #include "model/why.h"
 
-enum { WHY_FACTS = 9, WHY_TODO = 4 };
+/* As many as why_explain() may say at once. */
+enum { WHY_FACTS = 11, WHY_TODO = 4 };
 
 struct why_report {
 	const struct why *why;

@@ -515,6 +515,44 @@ static void words_for_a_unit(void **state UNUSED)
 	arena_release(&a);
 }
 
+/* A command is for copying, at whatever width; --color colours. */
+static void commands_stay_whole(void **state UNUSED)
+{
+	static const uint64_t pid[] = { 500, 600 };
+	struct arena a = { 0 };
+	auto_strbuf out = { 0 };
+	struct text_style style = { .width = 40, .colour = true };
+	struct why y = { .watched_ns = SECOND, .all_ns = 1, .n_parts = 1, .leading = WHY_USER };
+	struct why_report r = { .why = &y, .who = "unit a", .pid = pid, .n_pids = 2 };
+
+	y.part[0] = (struct why_part){ .state = WHY_USER, .ns = 1 };
+	assert_int_equal(why_explain(&r, &a), 0);
+	why_text(&r, &style, &out);
+	assert_non_null(strstr(out.bytes, "\n               perf top -p 500,600\n"));
+	assert_non_null(strstr(out.bytes, "\033[2m"));
+	arena_release(&a);
+}
+
+/* The last of many facts is that some could not be seen. */
+static void all_facts_have_room(void **state UNUSED)
+{
+	struct arena a = { 0 };
+	struct why y = { .watched_ns = SECOND,
+		.throttled = { "/a", 1 },
+		.memory = { "/a", 1 },
+		.stall = { "/a", 1 },
+		.clients = 1,
+		.not_accepted = 1,
+		.major_faults_per_s = reading_of(1),
+		.read_bytes_per_s = reading_of(1),
+		.block_ratio = reading_of(0.5) };
+	struct why_report r = { .why = &y, .who = "a", .lacks = "late", .denied = true };
+
+	assert_int_equal(why_explain(&r, &a), 0);
+	assert_non_null(strstr(r.fact[r.n_facts - 1], "needs root"));
+	arena_release(&a);
+}
+
 static void without_samples(void **state UNUSED)
 {
 	struct scene s;
@@ -548,6 +586,8 @@ int main(void)
 		cmocka_unit_test(clients_wait),
 		cmocka_unit_test(words_for_all),
 		cmocka_unit_test(words_for_a_unit),
+		cmocka_unit_test(commands_stay_whole),
+		cmocka_unit_test(all_facts_have_room),
 		cmocka_unit_test(without_samples),
 	};
 
