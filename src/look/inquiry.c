@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { PIDS_MAX = 4096, SUSPECTS_MAX = 64, OWNERS_MAX = 64 };
+enum { PIDS_MAX = 4096, SUSPECTS_MAX = 64, OWNERS_MAX = 256 };
 
 /* To read a frame, and to watch beyond the time that is watched. */
 #define FRAME_NS 1200000000u
@@ -86,6 +86,9 @@ static void add_pid(struct inquiry *q, uint64_t pid)
 	}
 	if (q->n_pids < PIDS_MAX)
 		q->pid[q->n_pids++] = pid;
+	else if (!q->lacks)
+		q->lacks = arena_printf(
+			&q->arena, "more than %d processes: the others are left out", PIDS_MAX);
 }
 
 static bool has_pid(const struct inquiry *q, uint64_t pid)
@@ -194,9 +197,14 @@ static int add_port(struct inquiry *q)
 
 	find_lack(q, TABLE_tcp_socket);
 	for (table_each(const struct tcp_socket, s, table_usable(t) ? t : NULL)) {
-		if (s->state == TCP_STATE_LISTEN && s->local_port == q->target.port &&
-			n < OWNERS_MAX)
+		if (s->state != TCP_STATE_LISTEN || s->local_port != q->target.port)
+			continue;
+		if (n < OWNERS_MAX)
 			inode[n++] = s->inode;
+		else if (!q->lacks)
+			q->lacks = arena_printf(&q->arena,
+				"more than %d sockets listen on it: the others are left out",
+				OWNERS_MAX);
 	}
 	if (n == 0)
 		return -ESRCH;

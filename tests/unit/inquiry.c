@@ -182,6 +182,31 @@ static void who_waits_for_a_peer(void **state UNUSED)
 	inquiry_free(look(t, -ESRCH));
 }
 
+/* A server with more sockets on one port than are looked up: that others may be missing is said. */
+static void too_many_sockets(void **state UNUSED)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+	int fd[257], one = 1;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++) {
+		fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_true(fd[i] >= 0);
+		assert_int_equal(setsockopt(fd[i], SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)), 0);
+		assert_int_equal(bind(fd[i], (struct sockaddr *)&a, sizeof(a)), 0);
+		assert_int_equal(listen(fd[i], 1), 0);
+		assert_int_equal(getsockname(fd[i], (struct sockaddr *)&a, &len), 0);
+	}
+	struct target t = { .kind = TARGET_PORT, .port = ntohs(a.sin_port) };
+	struct inquiry *q = look(t, 0);
+
+	assert_non_null(inquiry_lacks(q));
+	assert_non_null(strstr(inquiry_lacks(q), "more than 256 sockets"));
+	inquiry_free(q);
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
+		close(fd[i]);
+}
+
 static void nobody(void **state UNUSED)
 {
 	pid_t pid = start(burn);
@@ -228,6 +253,7 @@ int main(void)
 		cmocka_unit_test(who_computes),
 		cmocka_unit_test(who_waits_for_a_lock),
 		cmocka_unit_test(who_waits_for_a_peer),
+		cmocka_unit_test(too_many_sockets),
 		cmocka_unit_test(nobody),
 		cmocka_unit_test_setup_teardown(not_known, make_top, drop_top),
 	};
