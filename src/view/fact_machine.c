@@ -149,6 +149,21 @@ static void clock_facts(const struct model *m, struct facts *f)
 	facts_put(f, &fact);
 }
 
+/* "balance_performance, powersave" does not have the word "performance". */
+static bool has_word(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+
+	while (*list) {
+		size_t n = strcspn(list, ",");
+
+		if (n == len && memcmp(list, word, n) == 0)
+			return true;
+		list += n + strspn(list + n, ", ");
+	}
+	return false;
+}
+
 /* A word of all CPUs: "performance", or "performance, powersave" where they vary. */
 static void freq_words(struct facts *f, enum fact_id id, const struct table *t, unsigned int column)
 {
@@ -161,8 +176,7 @@ static void freq_words(struct facts *f, enum fact_id id, const struct table *t, 
 		memcpy(&text, (const char *)c + t->schema->columns[column].offset, sizeof(text));
 		const char *name = table_text(t, text);
 
-		if (!row_has(c->has, column) || text == last ||
-			(names.len && strstr(names.bytes, name)))
+		if (!row_has(c->has, column) || text == last || has_word(strbuf_text(&names), name))
 			continue;
 		strbuf_printf(&names, "%s%s", names.len ? ", " : "", name);
 		last = text;

@@ -134,7 +134,7 @@ static struct measure measure_of(const struct rule *r, const struct sum *s, doub
 	return m;
 }
 
-/* Does row i of t belong to the group that row first begins? */
+/* Are rows a and b of t of one group? */
 static bool same_group(const struct rule *r, const struct table *t, const void *a, const void *b)
 {
 	text_t ta, tb;

@@ -119,6 +119,31 @@ static void fast_clocks_matter_little(void **state UNUSED)
 	end(&t);
 }
 
+/* The order of CPUs hides no word, though one is the other's end. */
+static void words_of_all_cpus(void **state UNUSED)
+{
+	static const char *const words[2][2] = { { "balance_performance", "performance" },
+		{ "balance_performance", "balance_performance" } };
+	struct both t;
+
+	start(&t);
+	for (int i = 0; i < 2; i++) {
+		for (int k = 0; k < 2; k++) {
+			struct cpufreq *c = build_row(&t.scene[i].now, TABLE_cpufreq);
+
+			c->cpu = (uint64_t)k;
+			c->preference = build_text(&t.scene[i].now, TABLE_cpufreq, words[i][k]);
+		}
+	}
+	compare(&t);
+	const struct difference *d = find(&t, FACT_preference, "");
+
+	assert_non_null(d);
+	assert_string_equal(d->a->text, "balance_performance, performance");
+	assert_string_equal(d->b->text, "balance_performance");
+	end(&t);
+}
+
 /* A flag that one lacks is a difference; a disk that one lacks cannot be compared. */
 static void absent_is_no_value(void **state UNUSED)
 {
@@ -432,6 +457,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(knowledge_ranks),
 		cmocka_unit_test(fast_clocks_matter_little),
+		cmocka_unit_test(words_of_all_cpus),
 		cmocka_unit_test(absent_is_no_value),
 		cmocka_unit_test(a_list_that_was_not_read),
 		cmocka_unit_test(denied_is_told),
