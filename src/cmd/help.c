@@ -125,9 +125,7 @@ static void man_command(struct strbuf *out, const struct command *c)
 			strbuf_printf(&name, "-%c, ", o->letter);
 		strbuf_printf(&name, "--%s", o->name);
 		strbuf_puts(out, ".TP\n\\fB");
-		if (name.len)
-			name.bytes[name.len] = '\0';
-		for (const char *p = name.bytes; p && *p; p++)
+		for (const char *p = strbuf_text(&name); *p; p++)
 			strbuf_printf(out, *p == '-' ? "\\%c" : "%c", *p);
 		strbuf_printf(out, "\\fR%s%s%s\n", o->value ? " \\fI" : "",
 			o->value ? o->value : "", o->value ? "\\fR" : "");
@@ -218,13 +216,13 @@ static void complete_bash(struct strbuf *out)
 			 "complete -o default -F _murphy murphy\n");
 }
 
-/* Inside single quotes of a shell. */
-static void quoted(struct strbuf *out, const char *text)
+/* Inside single quotes of a shell; a backslash goes before what is special there. */
+static void quoted(struct strbuf *out, const char *text, const char *special)
 {
 	for (; *text; text++) {
 		if (*text == '\'')
 			strbuf_puts(out, "'\\''");
-		else if (*text == '[' || *text == ']' || *text == ':')
+		else if (strchr(special, *text))
 			strbuf_printf(out, "\\%c", *text);
 		else
 			strbuf_putc(out, *text);
@@ -240,6 +238,9 @@ static const char *zsh_values(const char *option)
 	return strcmp(option, "color") == 0 ? "(" COLOURS ")" : "";
 }
 
+/* Ends of words in the specifications of _arguments and _describe. */
+#define ZSH_SPECIAL "[]:"
+
 static void zsh_option(struct strbuf *out, const struct option_row *o)
 {
 	const char *sign = o->value ? "=" : "";
@@ -249,7 +250,7 @@ static void zsh_option(struct strbuf *out, const struct option_row *o)
 			o->letter, o->value ? "+" : "", o->name, sign);
 	else
 		strbuf_printf(out, " \\\n\t'--%s%s[", o->name, sign);
-	quoted(out, o->help);
+	quoted(out, o->help, ZSH_SPECIAL);
 	strbuf_puts(out, "]");
 	if (o->value)
 		strbuf_printf(out, ":%s:%s", o->value, zsh_values(o->name));
@@ -272,7 +273,7 @@ static void complete_zsh(struct strbuf *out)
 			 "local -a commands=(\n");
 	for (size_t i = 0; i < n_commands; i++) {
 		strbuf_printf(out, "\t'%s:", commands[i]->name);
-		quoted(out, commands[i]->help);
+		quoted(out, commands[i]->help, ZSH_SPECIAL);
 		strbuf_puts(out, "'\n");
 	}
 	strbuf_puts(out, ")\nlocal command=diagnose\n"
@@ -302,7 +303,7 @@ static void complete_fish(struct strbuf *out)
 
 		strbuf_printf(
 			out, "complete -c murphy -n __fish_use_subcommand -a %s -d '", c->name);
-		quoted(out, c->help);
+		quoted(out, c->help, "");
 		strbuf_puts(out, "'\n");
 		for (size_t k = 0; c->options && c->options[k].name; k++) {
 			strbuf_printf(out, "complete -c murphy -n '%s%s' -l %s%s ",
@@ -312,7 +313,7 @@ static void complete_fish(struct strbuf *out)
 			if (c->options[k].letter)
 				strbuf_printf(out, "-s %c ", c->options[k].letter);
 			strbuf_puts(out, "-d '");
-			quoted(out, c->options[k].help);
+			quoted(out, c->options[k].help, "");
 			strbuf_puts(out, "'\n");
 		}
 		if (c->words)

@@ -146,6 +146,8 @@ for arguments in --help --version man "completion bash" explain "explain mem.oom
 		failed=1
 	}
 done
+# In fish a backslash is one, but before a quote.
+"$murphy" completion fish | grep -n '\\[^'\'']' && { echo "FAIL completion fish: backslashes"; failed=1; }
 # Of a long expression what stands around the place is shown.
 long=$(printf '1 < 2 and %.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20)
 expect 64 '2 and nonsense' assert "${long}nonsense and $long 1 < 2"
