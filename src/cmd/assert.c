@@ -121,12 +121,10 @@ static int on_host(const struct args *a, const struct expr *e)
 	if (args_get(a, "for") && !args_seconds(a, "for", 0.1, 86400, &seconds))
 		return EXIT_USAGE;
 	lo.for_ns = (uint64_t)(seconds * 1e9);
-	int err = terminal_open_host(root, &h);
+	int code = terminal_open_host(root, &h);
 
-	if (err < 0)
-		return root ? exit_of_open(err) : EXIT_INTERNAL;
-	int code = look_and_answer(a, h, &lo, e);
-
+	if (code < 0)
+		code = look_and_answer(a, h, &lo, e);
 	host_free(h);
 	return code;
 }

@@ -4,12 +4,10 @@
 #include "cmd/house_args.h"
 #include "cmd/look_args.h"
 #include "cmd/terminal.h"
-#include "render/json_report.h"
 #include "source/source.h"
 #include "store/capture.h"
 #include "view/fact.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -69,22 +67,6 @@ static void end_frame(void *arg, unsigned int index UNUSED, const struct frame *
 	}
 }
 
-static int print_report(
-	const struct args *a, const struct text_style *style, const struct report *r)
-{
-	auto_strbuf out = { 0 };
-
-	if (args_get(a, "json"))
-		json_report(r, &out);
-	else
-		text_report(r, style, &out);
-	int err = out.failed ? -ENOMEM : print_all(out.bytes, out.len);
-
-	if (err < 0)
-		log_error("could not print: %s", strerror(-err));
-	return err < 0 ? EXIT_INTERNAL : report_exit_code(r);
-}
-
 /* Look once, into t->capture, which is finished or dropped in any case. */
 static int take(
 	const struct args *a, const struct text_style *style, struct look *l, struct taken *t)
@@ -100,7 +82,7 @@ static int take(
 	err = capture_finish(t->capture);
 	/* What was found is worth knowing even when the disk is full. */
 	if (args_get(a, "diagnose"))
-		code = print_report(a, style, &r);
+		code = look_print(a, style, &r);
 	if (err < 0) {
 		log_error("%s: %s", a->operand[0], strerror(-err));
 		return EXIT_INTERNAL;
@@ -131,9 +113,8 @@ static int run_on(const struct args *a, const struct text_style *style, struct h
 	return code;
 }
 
-static int run_house(const struct args *a, const struct house *house)
+static int run_house(const struct args *a, struct house *house)
 {
-	const char *root = args_get(a, "root");
 	struct look_options o;
 	struct text_style style;
 	struct host *h = NULL;
@@ -148,12 +129,10 @@ static int run_house(const struct args *a, const struct house *house)
 	/* What murphy diff compares is kept too, though no check needs it. */
 	if (!o.only)
 		o.also = fact_needs;
-	int err = terminal_open_host(root, &h);
+	int code = terminal_open_host(args_get(a, "root"), &h);
 
-	if (err < 0)
-		return root ? exit_of_open(err) : EXIT_INTERNAL;
-	int code = run_on(a, &style, h, &o);
-
+	if (code < 0)
+		code = run_on(a, &style, h, &o);
 	host_free(h);
 	return code;
 }
@@ -161,13 +140,7 @@ static int run_house(const struct args *a, const struct house *house)
 /* What the rules of the house need is captured too. */
 static int run(const struct args *a)
 {
-	struct house house = { 0 };
-	int code = house_load(a, &house);
-
-	if (code < 0)
-		code = run_house(a, &house);
-	house_release(&house);
-	return code;
+	return house_run(a, run_house);
 }
 
 const struct command command_capture = {

@@ -135,5 +135,5 @@ int changes_print(struct changes *c, const struct report *r, bool json,
 
 	for (size_t i = 0; i < r->n_findings && err == 0; i++)
 		err = remember(c, r->finding[i]);
-	return out->failed ? -ENOMEM : err;
+	return out->failed || news.failed ? -ENOMEM : err;
 }

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmd/command.h"
 
-#include "base/mem.h"
 #include "cmd/changes.h"
 #include "cmd/house_args.h"
 #include "cmd/look_args.h"
 #include "cmd/terminal.h"
-#include "render/json_report.h"
 
 #include <errno.h>
 #include <string.h>
@@ -31,25 +29,6 @@ struct diagnosis {
 	bool json;
 };
 
-static int print_report(const struct diagnosis *d, const struct report *r)
-{
-	auto_strbuf out = { 0 };
-
-	if (d->json)
-		json_report(r, &out);
-	else
-		text_report(r, &d->style, &out);
-	if (out.failed) {
-		log_error("out of memory");
-		return -ENOMEM;
-	}
-	int err = print_all(out.bytes, out.len);
-
-	if (err < 0)
-		log_error("could not print: %s", strerror(-err));
-	return err;
-}
-
 static int look_once(const struct diagnosis *d, struct look *l)
 {
 	struct report r;
@@ -59,7 +38,7 @@ static int look_once(const struct diagnosis *d, struct look *l)
 		log_error("could not look: %s", strerror(-err));
 		return EXIT_INTERNAL;
 	}
-	return print_report(d, &r) < 0 ? EXIT_INTERNAL : report_exit_code(&r);
+	return look_print(d->args, &d->style, &r);
 }
 
 /* Until the reader or a signal ends it. */
@@ -101,7 +80,7 @@ static int run_on(const struct diagnosis *d, struct host *h, const struct look_o
 	return code;
 }
 
-static int run_house(const struct args *a, const struct house *house)
+static int run_house(const struct args *a, struct house *house)
 {
 	struct diagnosis d = { .args = a, .json = args_get(a, "json") != NULL };
 	const char *root = args_get(a, "root");
@@ -113,25 +92,17 @@ static int run_house(const struct args *a, const struct house *house)
 	d.style.known = d.style.verbose || args_get(a, "known");
 	if (root && args_get(a, "watch"))
 		return usage_error(a->command, "--root is of the past: no --watch");
-	int err = terminal_open_host(root, &h);
+	int code = terminal_open_host(root, &h);
 
-	if (err < 0)
-		return root ? exit_of_open(err) : EXIT_INTERNAL;
-	int code = run_on(&d, h, &o);
-
+	if (code < 0)
+		code = run_on(&d, h, &o);
 	host_free(h);
 	return code;
 }
 
 static int run(const struct args *a)
 {
-	struct house house = { 0 };
-	int code = house_load(a, &house);
-
-	if (code < 0)
-		code = run_house(a, &house);
-	house_release(&house);
-	return code;
+	return house_run(a, run_house);
 }
 
 const struct command command_diagnose = {

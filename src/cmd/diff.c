@@ -73,11 +73,11 @@ static void add_findings(struct side *s)
 static int look_at(
 	const struct args *a, const char *path, const struct look_options *o, struct side *s)
 {
-	int err = terminal_open_host(path, &s->host);
+	int code = terminal_open_host(path, &s->host);
 
-	if (err < 0)
-		return path ? exit_of_open(err) : EXIT_INTERNAL;
-	err = look_new(s->host, o, NULL, &s->look);
+	if (code >= 0)
+		return code;
+	int err = look_new(s->host, o, NULL, &s->look);
 	if (err < 0)
 		return look_refused(a, err);
 	err = look_next(s->look, &s->report);
@@ -104,11 +104,9 @@ static int print_comparison(const struct args *a, const struct text_style *style
 		json_comparison(c, compared, code, &out);
 	else
 		text_comparison(c, compared, style, &out);
-	int err = out.failed ? -ENOMEM : print_all(out.bytes, out.len);
+	int printed = print_text(&out);
 
-	if (err < 0)
-		log_error("could not print: %s", strerror(-err));
-	return err < 0 ? EXIT_INTERNAL : code;
+	return printed == EXIT_NOTHING ? code : printed;
 }
 
 static int run(const struct args *a)

@@ -56,13 +56,7 @@ static int run_house(const struct args *a, struct house *house)
 
 static int run(const struct args *a)
 {
-	struct house house = { 0 };
-	int code = house_load(a, &house);
-
-	if (code < 0)
-		code = run_house(a, &house);
-	house_release(&house);
-	return code;
+	return house_run(a, run_house);
 }
 
 const struct command command_explain = {

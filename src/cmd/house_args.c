@@ -39,7 +39,8 @@ static int load_dir(struct house *h, const char *dir, const char *name,
 	return err == -ENOENT ? err : 0;
 }
 
-int house_load(const struct args *a, struct house *h)
+/* -1: go on; else what is wrong was said: an exit code. */
+static int load(const struct args *a, struct house *h)
 {
 	const char *named = args_get(a, "config");
 	const char *dir = named ? named : secure_getenv("MURPHY_CONFIG");
@@ -64,6 +65,17 @@ int house_load(const struct args *a, struct house *h)
 	if (asked && rules < 0 && known < 0)
 		return usage_error(a->command, "%s holds neither checks.d nor known.d", dir);
 	return -1;
+}
+
+int house_run(const struct args *a, int (*run)(const struct args *a, struct house *h))
+{
+	struct house house = { 0 };
+	int code = load(a, &house);
+
+	if (code < 0)
+		code = run(a, &house);
+	house_release(&house);
+	return code;
 }
 
 void house_log(const struct house *h)

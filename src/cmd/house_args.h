@@ -13,10 +13,10 @@
 	}
 
 /*
- * Load the rules. What is wrong in a file becomes a notice; a DIR that was named and is none is
- * said, and gives an exit code. -1: go on; house_release() is the caller's.
+ * Load the rules for run, whose exit code it gives. What is wrong in a file becomes a notice; a DIR
+ * that was named and is none is said, and nothing is run.
  */
-int house_load(const struct args *a, struct house *h);
+int house_run(const struct args *a, int (*run)(const struct args *a, struct house *h));
 
 /* The notices to stderr, for commands that have no report. */
 void house_log(const struct house *h);

@@ -3,6 +3,7 @@
 
 #include "cmd/near.h"
 #include "cmd/terminal.h"
+#include "render/json_report.h"
 
 #include <errno.h>
 #include <string.h>
@@ -59,6 +60,19 @@ bool look_args_house(const struct args *a, const struct house *house,
 	*ret_options = o;
 	*ret_style = style;
 	return true;
+}
+
+int look_print(const struct args *a, const struct text_style *style, const struct report *r)
+{
+	auto_strbuf out = { 0 };
+
+	if (args_get(a, "json"))
+		json_report(r, &out);
+	else
+		text_report(r, style, &out);
+	int printed = print_text(&out);
+
+	return printed == EXIT_NOTHING ? report_exit_code(r) : printed;
 }
 
 int look_refused(const struct args *a, int err)

@@ -15,6 +15,9 @@ bool look_args(
 bool look_args_house(const struct args *a, const struct house *house,
 	struct look_options *ret_options, struct text_style *ret_style);
 
+/* Print the report, as --json says. An exit code: EXIT_INTERNAL, or what was found. */
+int look_print(const struct args *a, const struct text_style *style, const struct report *r);
+
 /* look_new() failed with err: say why. An exit code. */
 int look_refused(const struct args *a, int err);
 

@@ -49,16 +49,6 @@ bool terminal_style(const char *colour, struct text_style *ret_style)
 	return true;
 }
 
-int terminal_open_host(const char *root, struct host **ret_host)
-{
-	char why[160] = "";
-	int err = root ? host_open_root(root, ret_host, why) : host_open_live(ret_host);
-
-	if (err < 0)
-		log_error("%s: %s", root ? root : "/", why[0] ? why : strerror(-err));
-	return err;
-}
-
 int exit_of_open(int err)
 {
 	switch (-err) {
@@ -71,6 +61,16 @@ int exit_of_open(int err)
 	default:
 		return EXIT_USAGE;
 	}
+}
+
+int terminal_open_host(const char *root, struct host **ret_host)
+{
+	char why[160] = "";
+	int err = root ? host_open_root(root, ret_host, why) : host_open_live(ret_host);
+
+	if (err < 0)
+		log_error("%s: %s", root ? root : "/", why[0] ? why : strerror(-err));
+	return err >= 0 ? -1 : root ? exit_of_open(err) : EXIT_INTERNAL;
 }
 
 bool output_gone(void)

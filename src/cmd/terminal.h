@@ -9,7 +9,7 @@
 /* Width and colour of stdout. colour is auto, always, never or NULL; false for another. */
 bool terminal_style(const char *colour, struct text_style *ret_style);
 
-/* root or, when NULL, this machine. 0 or -errno; what is wrong was logged. */
+/* root or, when NULL, this machine. -1: it is open; else what is wrong was logged: an exit code. */
 int terminal_open_host(const char *root, struct host **ret_host);
 
 /* A file that the user named could not be opened, with err: was that their doing, or the machine's? */

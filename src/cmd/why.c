@@ -38,7 +38,7 @@ static bool parse_target(const char *text, struct target *ret_target)
 			return false;
 		t.kind = TARGET_PORT;
 		t.port = (uint32_t)value;
-	} else if (text[0] >= '0' && text[0] <= '9' && number(text, &value)) {
+	} else if (number(text, &value)) {
 		t.kind = TARGET_PID;
 		t.pid = value;
 	}
@@ -146,14 +146,13 @@ static int run(const struct args *a)
 	if (args_get(a, "for") && !args_seconds(a, "for", 0.5, 600, &seconds))
 		return EXIT_USAGE;
 	t.tree = args_get(a, "tree") != NULL;
-	int err = terminal_open_host(args_get(a, "root"), &h);
+	int code = terminal_open_host(args_get(a, "root"), &h);
 
-	if (err < 0)
-		return exit_of_open(err);
-	err = inquiry_new(h, &t, (uint64_t)(seconds * 1e9), &q);
+	if (code >= 0)
+		return code;
+	int err = inquiry_new(h, &t, (uint64_t)(seconds * 1e9), &q);
 
-	int code = err < 0 ? refused(a, &t, q, err) : print_why(a, &t, q, &style);
-
+	code = err < 0 ? refused(a, &t, q, err) : print_why(a, &t, q, &style);
 	inquiry_free(q);
 	host_free(h);
 	return code;
