@@ -12,7 +12,8 @@ static int shown(struct span s)
 	return s.len > NAME_SHOWN ? NAME_SHOWN : (int)s.len;
 }
 
-const char *expr_dimension(int bytes, int seconds, char buf[32])
+/* "bytes", "time", "a plain number"; buf is for the odd ones. */
+static const char *dimension(int bytes, int seconds, char buf[32])
 {
 	if (bytes == 0 && seconds == 0)
 		return "a plain number";
@@ -307,8 +308,8 @@ static bool check_comparison(
 	if (adapt(l, r))
 		return true;
 	return expr_refuse(w, n->text.at, "cannot compare %s (%.*s) with %s (%.*s)",
-		expr_dimension(l->bytes, l->seconds, a), shown(l->text), l->text.at,
-		expr_dimension(r->bytes, r->seconds, b), shown(r->text), r->text.at);
+		dimension(l->bytes, l->seconds, a), shown(l->text), l->text.at,
+		dimension(r->bytes, r->seconds, b), shown(r->text), r->text.at);
 }
 
 static enum unit plain_unit(
@@ -340,9 +341,8 @@ static bool check_arithmetic(
 		if (!adapt(l, r))
 			return expr_refuse(w, n->text.at, "cannot %s %s (%.*s) and %s (%.*s)",
 				n->op == OP_ADD ? "add" : "subtract",
-				expr_dimension(l->bytes, l->seconds, a), shown(l->text), l->text.at,
-				expr_dimension(r->bytes, r->seconds, b), shown(r->text),
-				r->text.at);
+				dimension(l->bytes, l->seconds, a), shown(l->text), l->text.at,
+				dimension(r->bytes, r->seconds, b), shown(r->text), r->text.at);
 		n->bytes = l->bytes;
 		n->seconds = l->seconds;
 	} else {

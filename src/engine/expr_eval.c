@@ -56,8 +56,9 @@ static bool key_of(enum table_id from, const void *row, enum table_id to, uint64
 	return true;
 }
 
-const void *expr_row_of(const struct expr_answer *a, const struct expr_node *n, enum table_id scope,
-	const void *row, struct expr_value *ret_value)
+/* The row of the node's table that the name means; NULL and *ret_value says why not. */
+static const void *row_of(const struct expr_answer *a, const struct expr_node *n,
+	enum table_id scope, const void *row, struct expr_value *ret_value)
 {
 	const struct table *t = frame_table(a->now, n->table);
 	const void *found;
@@ -89,7 +90,7 @@ static struct expr_value name_value(const struct expr_answer *a, const struct ex
 {
 	struct expr_value v = { 0 };
 	const struct table *t = frame_table(a->now, n->table);
-	const void *at = expr_row_of(a, n, scope, row, &v);
+	const void *at = row_of(a, n, scope, row, &v);
 	const struct column *c = &schemas[n->table]->columns[n->column];
 	has_t has;
 

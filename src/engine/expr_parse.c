@@ -182,8 +182,7 @@ static int parse_number(struct expr_work *w)
 		expr_refuse(w, from, "a number is too large");
 		return -1;
 	}
-	if (w->c.at < w->c.end && is_letter(*w->c.at) && peek_word(&w->c).at == w->c.at &&
-		(*w->c.at == 'e' || *w->c.at == 'E')) {
+	if (w->c.at < w->c.end && (*w->c.at == 'e' || *w->c.at == 'E')) {
 		expr_refuse(w, from, "write the number in full, or with a unit");
 		return -1;
 	}

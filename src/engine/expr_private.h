@@ -82,13 +82,6 @@ bool expr_parse(struct expr_work *w);
 /* Tables, columns, types and units of all nodes; false: refused. */
 bool expr_check(struct expr_work *w);
 
-/* "bytes", "time", "a plain number"; buf is for the odd ones. */
-const char *expr_dimension(int bytes, int seconds, char buf[32]);
-
-/* The row of the node's table that the name means; NULL and *ret_value says why not. */
-const void *expr_row_of(const struct expr_answer *a, const struct expr_node *n, enum table_id scope,
-	const void *row, struct expr_value *ret_value);
-
 /* Of any node, for a row of table scope (NULL: of the machine). */
 struct expr_value expr_value_of(
 	struct expr_answer *a, int node, enum table_id scope, const void *row, double *margin);

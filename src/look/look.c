@@ -27,7 +27,6 @@ struct look {
 	size_t n_checks;
 	struct need need[LOOK_NEEDS_MAX];
 	size_t n_needs;
-	bool wants_model[MODELS];
 	void *self[MODELS];
 	struct arena model_arena[MODELS];
 	struct frame frame[2]; /* now is frame[at], was the other */
@@ -105,7 +104,6 @@ static void collect_needs(struct look *l)
 	}
 	/* All models: vital signs and limits are shown on a healthy machine too. */
 	for (size_t id = 1; id < MODELS && !l->alone; id++) {
-		l->wants_model[id] = true;
 		for (size_t k = 0; k < NEEDS_MAX && model_rows[id]->needs[k].table; k++)
 			add_need(l, &model_rows[id]->needs[k]);
 	}

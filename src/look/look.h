@@ -38,7 +38,10 @@ int look_new(struct host *h, const struct look_options *o, const struct look_wat
 	struct look **ret_look);
 void look_free(struct look *l);
 
-/* Look once. A live look takes for_ns and at most 3 s more. 0, -ENOMEM, or why a frame of a root cannot be entered. */
+/*
+ * Look once. A live look takes for_ns and at most 3 s more. 0, -ENOMEM, or why a frame of a root
+ * cannot be entered.
+ */
 int look_next(struct look *l, struct report *ret_report);
 
 /* Is name, of length len, a family or an id of a check, rules of the house included? */
