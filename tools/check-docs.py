@@ -5,7 +5,7 @@
 check-docs.py [ROOT]
 
 - every check of src/check/check.def has an id, and docs/findings/ID.md; every page a check;
-- every lab wants the id of a check.
+- what a lab wants, and what may come along with it, are ids of checks.
 """
 import re
 import sys
@@ -14,6 +14,7 @@ from pathlib import Path
 LISTED = re.compile(r"^(?:CHECK|LAB)\((\w+)\)", re.M)
 ID = re.compile(r'\.id = "([^"]+)"')
 WANT = re.compile(r'\.want = "([^"]+)"')
+ALSO = re.compile(r'\.also = \{([^}]*)\}')
 
 
 def check_ids(src, bad):
@@ -43,9 +44,10 @@ def main():
     bad += [f"docs/findings/{i}.md: missing" for i in sorted(set(ids) - pages)]
     bad += [f"docs/findings/{p}.md: no check has this id" for p in sorted(pages - set(ids))]
     for lab in sorted((src / "lab").glob("*.c")):
-        for want in WANT.findall(lab.read_text(encoding="utf-8")):
+        text = lab.read_text(encoding="utf-8")
+        for want in WANT.findall(text) + re.findall(r'"([^"]+)"', " ".join(ALSO.findall(text))):
             if want not in ids:
-                bad.append(f"{lab.relative_to(top)}: wants {want}, which is no check's id")
+                bad.append(f"{lab.relative_to(top)}: names {want}, which is no check's id")
     print("\n".join(bad))
     return 1 if bad else 0
 

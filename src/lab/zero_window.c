@@ -72,7 +72,6 @@ const struct lab lab_zero_window = {
 	.name = "zero-window",
 	.story = "A reader has stopped reading: its window is zero and the sender waits",
 	.want = "tcp.zero-window",
-	.also = { "tcp.send-stalled" },
 	.bounds = "4 loopback connections, 16 MiB of socket buffers",
 	.settle_s = 3,
 	.run = run,
