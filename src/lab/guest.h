@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest: Debian's stock cloud kernel under QEMU, interpreted where there is no KVM, with
+ * A guest: Debian's stock cloud kernel under QEMU, interpreted also where there is KVM, with
  * murphy-lab as its first process. For labs that the kernel of this machine cannot host, or that
  * nobody wants on a machine that is used.
  *
@@ -41,7 +41,7 @@ enum {
 };
 
 struct guest_options {
-	const char *murphy; /* to take along; NULL: the one beside murphy-lab */
+	const char *murphy; /* to take along */
 	const char *kernel; /* a folder with boot/ and lib/modules/; NULL: see guest_find() */
 	const char
 		*console; /* a file for the kernel's log; NULL: shown only when something fails */

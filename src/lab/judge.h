@@ -64,7 +64,10 @@ struct judged {
 /* Parse JSON lines. Lines of kinds that it does not know are skipped; 0 or -EINVAL. */
 int answer_parse(const char *json, size_t len, struct answer *ret_answer);
 
-/* "culprit process 12 nginx | cgroup 0 /a b | victim process 3 c": how many were read into ret, at most max. */
+/*
+ * "culprit process 12 nginx | cgroup 0 /a b | victim process 3 c": how many were read into ret, at
+ * most max.
+ */
 size_t announced_parse(const char *text, struct named *ret, size_t max);
 
 /* before may hold what the machine already had; announced is the rest of the line "ready". */
@@ -76,8 +79,8 @@ bool judge_nothing_new(const struct answer *before, const struct answer *after);
 
 /*
  * One line of `murphy why --json`, held against the rest of a lab's line "why": PID STATE NAMES.
- * True when the leading state is STATE (or one of "A|B"), its shares add up to all the time, and NAMES occurs in the
- * verdict; else ret_why, of size bytes, says what is wrong.
+ * True when the leading state is STATE (or one of "A|B"), its shares add up to all the time, and
+ * NAMES occurs in the verdict; else ret_why, of size bytes, says what is wrong.
  */
 bool judge_why(const char *json, size_t len, const char *announced, char *ret_why, size_t size);
 

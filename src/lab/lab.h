@@ -100,8 +100,8 @@ void scene_victim(struct scene *s, const char *kind, pid_t pid, const char *name
 
 /*
  * What murphy why must say of that process: the leading state, as in JSON ("memory|system" where it
- * depends on the machine), and a text that occurs
- * in what it says of it ("lab-holder (tid 12)"; a port, a control group), "" for none.
+ * depends on the machine), and a text that occurs in what it says of it ("lab-holder (tid 12)"; a
+ * port, a control group), "" for none.
  */
 void scene_why(struct scene *s, pid_t pid, const char *state, const char *names);
 
