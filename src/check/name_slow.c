@@ -19,7 +19,8 @@ enum { SUSPECTS_MAX = 64, SERVERS_MAX = 8, THREADS_MAX = 64 };
 
 /* What the process of a socket does with it. */
 enum use {
-	USE_UNKNOWN, /* whose it is, or what all of its threads wait for */
+	USE_UNKNOWN, /* whose it is, or what its threads wait for: a privilege would show it */
+	USE_UNREAD,  /* some of its threads were not looked at, or their call does not tell */
 	USE_KEPT,    /* a forwarder or an event loop, which may well keep a socket open for ever */
 	USE_WAITS, /* a thread sleeps until that socket, or the one that it polls, gives something */
 };
@@ -86,6 +87,12 @@ static bool has_any(const struct table *t, const struct task_wait *w, const char
 	return false;
 }
 
+/* The arguments of its call are not known: was that denied, or has it none? */
+static enum use untold(const struct task_wait *w)
+{
+	return row_has(w->has, TASK_WAIT_syscall) ? USE_UNREAD : USE_UNKNOWN;
+}
+
 /*
  * A stub resolver polls its one socket, or reads from it. A loop polls many, and a server's thread
  * reads from another. Of a call that was interrupted, as by a suspend, the arguments are gone.
@@ -96,19 +103,20 @@ static enum use use_of(const struct table *t, const struct task_wait *w, uint64_
 		NULL };
 	static const char *const reads[] = { "skb_wait_for_more_packets", "skb_recv_udp", NULL };
 
+	/* It has ended, or it came too late to be asked for. */
 	if (!w)
-		return USE_UNKNOWN;
+		return t && t->lost == 0 ? USE_UNREAD : USE_UNKNOWN;
 	/* select() sleeps in the same function. */
 	if (strstr(table_text(t, w->stack), "select") || strstr(table_text(t, w->wchan), "select"))
 		return USE_KEPT;
 	if (has_any(t, w, polls)) {
 		if (!row_has(w->has, TASK_WAIT_polled))
-			return USE_UNKNOWN;
+			return untold(w);
 		return w->polled == 1 ? USE_WAITS : USE_KEPT;
 	}
 	if (has_any(t, w, reads)) {
 		if (!row_has(w->has, TASK_WAIT_descriptor))
-			return USE_UNKNOWN;
+			return untold(w);
 		return w->descriptor == fd ? USE_WAITS : USE_KEPT;
 	}
 	return w->state == 'R' || w->wchan || w->stack ? USE_KEPT : USE_UNKNOWN;
@@ -135,15 +143,19 @@ static void look_at(const struct model *m, struct suspect *s)
 	const struct table *t = table_usable(waits) ? waits : NULL;
 	const struct process_facts *p = process_find(m->process, s->pid);
 	enum use use = use_of(t, table_find(t, s->pid), s->fd);
-	size_t known = use != USE_UNKNOWN;
+	size_t by_use[USE_WAITS + 1] = { 0 }, n = 0;
 
+	by_use[use]++;
 	for (table_each(const struct thread, th, table_usable(threads) ? threads : NULL)) {
-		if (th->pid != s->pid || use == USE_WAITS)
-			continue;
-		use = use_of(t, table_find(t, th->tid), s->fd);
-		known += use != USE_UNKNOWN;
+		if (th->pid == s->pid && n++ < THREADS_MAX)
+			by_use[use_of(t, table_find(t, th->tid), s->fd)]++;
 	}
-	s->use = use == USE_WAITS ? USE_WAITS : p && known >= p->threads ? USE_KEPT : USE_UNKNOWN;
+	if (by_use[USE_WAITS] > 0)
+		s->use = USE_WAITS;
+	else if (by_use[USE_UNKNOWN] > 0)
+		s->use = USE_UNKNOWN;
+	else
+		s->use = p && by_use[USE_KEPT] >= p->threads ? USE_KEPT : USE_UNREAD;
 }
 
 static bool of_forwarder(const struct model *m, uint64_t pid)
@@ -270,12 +282,47 @@ static void report(struct judgement *j, const struct model *m, const struct susp
 			"are dead";
 }
 
+static bool is_late(const struct table *t)
+{
+	return t && t->state == STATE_LATE;
+}
+
+/* Nobody is seen to wait. Of whom was that not to be seen, and would a privilege show it? */
+static enum verdict rest(struct judgement *j, const struct model *m, const struct suspects *s)
+{
+	const struct table *threads = frame_table(m->now, TABLE_thread);
+	const struct table *owners = frame_table(m->now, TABLE_socket_owner);
+	const struct table *waits = frame_table(m->now, TABLE_task_wait);
+	const struct table *late = is_late(owners) ? owners : is_late(waits) ? waits : NULL;
+	size_t unknown = 0, unread = s->more;
+
+	for (size_t i = 0; i < s->n; i++) {
+		unknown += s->at[i].use == USE_UNKNOWN;
+		unread += s->at[i].use == USE_UNREAD;
+	}
+	const char *why = threads && threads->state != STATE_OK ? threads->why : "";
+
+	if (unknown + unread == 0)
+		return VERDICT_FINE;
+	if (unknown > 0)
+		return judge_unknown_why(j, late ? STATE_LATE : STATE_DENIED,
+			judge_text(j,
+				"%zu sockets to name servers got nothing; whether their processes "
+				"wait for them is not to be seen: %s",
+				unknown + unread, late ? late->why : "needs root"));
+	return judge_unknown_why(j, STATE_ABSENT,
+		judge_text(j,
+			"%zu sockets to name servers got nothing, and not all threads that may "
+			"wait for them were looked at%s%s",
+			unread, why[0] ? ": " : "", why));
+}
+
 static enum verdict judge(const struct model *m, struct judgement *j)
 {
 	const struct table *t = frame_table(m->now, TABLE_dns_socket);
 	struct server servers[SERVERS_MAX];
 	struct suspects s = { 0 };
-	size_t n = 0, unknown = 0;
+	size_t n = 0;
 
 	if (model_elapsed_ns(m, TABLE_dns_socket) < WAITED_NS)
 		return judge_unknown_why(j, STATE_ABSENT,
@@ -289,21 +336,12 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 				? server_of(servers, &n, table_text(t, s.at[i].socket->server))
 				: NULL;
 
-		unknown += s.at[i].use == USE_UNKNOWN;
 		if (one)
 			one->waiting++;
 	}
 	for (size_t i = 0; i < n; i++)
 		report(j, m, &s, &servers[i]);
-	if (n > 0)
-		return VERDICT_SAD;
-	if (unknown + s.more > 0)
-		return judge_unknown_why(j, STATE_DENIED,
-			judge_text(j,
-				"%zu sockets to name servers got nothing; whether their processes "
-				"wait for them is not to be seen: needs root",
-				unknown + s.more));
-	return VERDICT_FINE;
+	return n > 0 ? VERDICT_SAD : rest(j, m, &s);
 }
 
 const struct check check_name_slow = {

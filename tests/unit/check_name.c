@@ -232,6 +232,45 @@ static void an_interrupted_poll_is_unknown(void **state UNUSED)
 
 	w->stack = build_text(&s.now, TABLE_task_wait, "do_sys_poll < do_restart_poll");
 	assert_int_equal(scene_judge(&s, &check_name_slow), VERDICT_UNKNOWN);
+	assert_int_equal(s.judgement.unknown_state, STATE_ABSENT);
+	scene_end(&s);
+}
+
+/* What nobody read is not what root would see: it is no blind spot. */
+static void threads_that_are_not_read(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_asker(&s, 9, "haproxy", 100);
+	((struct process *)s.now.at[TABLE_process]->row)->threads = 8;
+	add_owner(&s, 100, 9);
+	struct task_wait *w = add_wait(&s, 9, "ep_poll", 0);
+
+	table_fail(build_table(&s.now, TABLE_thread), STATE_ABSENT, "700 threads, not read: calm");
+	assert_int_equal(scene_judge(&s, &check_name_slow), VERDICT_UNKNOWN);
+	assert_int_equal(s.judgement.unknown_state, STATE_ABSENT);
+	assert_non_null(strstr(s.judgement.unknown_why, "700 threads"));
+	/* Its calls are hidden: that needs root. */
+	w->wchan = 0;
+	build_unset(w, TASK_WAIT_syscall);
+	assert_int_equal(scene_judge(&s, &check_name_slow), VERDICT_UNKNOWN);
+	assert_int_equal(s.judgement.unknown_state, STATE_DENIED);
+	assert_non_null(strstr(s.judgement.unknown_why, "needs root"));
+	s.now.at[TABLE_task_wait]->n = 0;
+	table_fail(s.now.at[TABLE_task_wait], STATE_LATE, "stacks of 0 of 1 tasks in time");
+	assert_int_equal(scene_judge(&s, &check_name_slow), VERDICT_UNKNOWN);
+	assert_int_equal(s.judgement.unknown_state, STATE_LATE);
+	scene_end(&s);
+	/* More sockets than are looked at. */
+	scene_start(&s);
+	for (uint64_t i = 0; i < 65; i++) {
+		add_asker(&s, 9 + i, "loop", 100 + i);
+		add_owner(&s, 100 + i, 9 + i);
+		add_wait(&s, 9 + i, "ep_poll", 0);
+	}
+	assert_int_equal(scene_judge(&s, &check_name_slow), VERDICT_UNKNOWN);
+	assert_int_equal(s.judgement.unknown_state, STATE_ABSENT);
 	scene_end(&s);
 }
 
@@ -244,6 +283,7 @@ int main(void)
 		cmocka_unit_test(an_interrupted_poll_is_unknown),
 		cmocka_unit_test(event_loops_and_forwarders_keep_sockets),
 		cmocka_unit_test(threads_wait_too),
+		cmocka_unit_test(threads_that_are_not_read),
 		cmocka_unit_test(of_strangers),
 	};
 
