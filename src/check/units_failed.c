@@ -42,13 +42,20 @@ static bool loops(const struct table *t, const struct systemd_unit *u)
 	       u->restarts >= LOOPS;
 }
 
+/* Not all was asked of it: systemd was slow, or the units many. What is unknown accuses nobody. */
+static bool not_asked(const struct table *t, const struct systemd_unit *u, unsigned int column)
+{
+	return !row_has(u->has, column) && t->cell[column] == STATE_LATE;
+}
+
 /* Before systemd 235 nobody counts: waiting for its restart at both ends of the look is one signal. */
 static bool may_loop(const struct model *m, const struct table *t, const struct systemd_unit *u)
 {
 	const struct table *was_t = m->was ? frame_table(m->was, TABLE_systemd_unit) : NULL;
 	const struct systemd_unit *was = table_usable(was_t) ? table_same(was_t, t, u) : NULL;
 
-	return is(t, u->sub, "auto-restart") && !row_has(u->has, SYSTEMD_UNIT_restarts) && was &&
+	return is(t, u->sub, "auto-restart") && !row_has(u->has, SYSTEMD_UNIT_restarts) &&
+	       !not_asked(t, u, SYSTEMD_UNIT_restarts) && was &&
 	       is(was_t, was->sub, "auto-restart");
 }
 
@@ -69,7 +76,8 @@ static enum severity grade(
 {
 	/* Ends well and is started again: Restart=always as a timer. */
 	if (is(t, u->result, "success") || is_gone(t, u) ||
-		(!loop && has_age(u) && age_ns(m, u) > DAY_NS))
+		(!loop && has_age(u) && age_ns(m, u) > DAY_NS) ||
+		(!loop && not_asked(t, u, SYSTEMD_UNIT_changed_wall_ns)))
 		return SEVERITY_INFO;
 	return SEVERITY_WARNING;
 }

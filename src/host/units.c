@@ -115,9 +115,12 @@ static int put_units(struct strbuf *text, sd_bus *bus, sd_bus_message *reply)
 		if (strpbrk(name, " \t\n") || strpbrk(load, " \t\n") || strpbrk(active, " \t\n") ||
 			strpbrk(sub, " \t\n"))
 			continue;
+		/* Asked=no is no property: of this one not all was asked. */
 		strbuf_printf(text, "%s %s %s %s", name, load, active, sub);
 		if (answers && n++ < DETAILS_MAX)
 			answers = put_details(text, bus, path);
+		if (!answers || n > DETAILS_MAX)
+			strbuf_puts(text, "\tAsked=no");
 		strbuf_putc(text, '\n');
 	}
 	if (err < 0)

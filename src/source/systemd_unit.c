@@ -55,6 +55,11 @@ static void take_property(struct table *t, struct systemd_unit *u, struct span s
 		row_put(t->schema, u, SYSTEMD_UNIT_result, table_intern(t, c.at, cursor_left(&c)));
 		return;
 	}
+	if (cursor_lit(&c, "Asked=no")) {
+		for (unsigned int i = SYSTEMD_UNIT_result; i < t->schema->n_columns; i++)
+			t->cell[i] = STATE_LATE;
+		return;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
 		if (!cursor_lit(&c, numbers[i].name))
 			continue;
@@ -129,6 +134,9 @@ static int read_systemd_unit(struct probe *p)
 		table_fail(t, state_of_errno(err), "systemd: %s", strerror(-err));
 	else
 		probe_bytes(t, "systemd/units", 0, &text, systemd_unit_parse);
+	if (t->state == STATE_OK && t->cell[SYSTEMD_UNIT_changed_wall_ns] == STATE_LATE)
+		table_fail(t, STATE_LATE,
+			"systemd was not asked for all of each unit: it is slow, or they are many");
 	return 0;
 }
 

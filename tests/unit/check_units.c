@@ -37,6 +37,25 @@ static void lists_of_units(void **state UNUSED)
 	table_unref(t);
 }
 
+/* host_units() asked for nothing more of the second. */
+static void a_slow_systemd(void **state UNUSED)
+{
+	struct table *t = table_new(schemas[TABLE_systemd_unit]);
+
+	assert_int_equal(parse_text("a.service loaded failed failed\tResult=timeout\n"
+				    "b.service loaded failed failed\tAsked=no\n",
+				 systemd_unit_parse, t),
+		0);
+	const struct systemd_unit *u = t->row;
+
+	assert_int_equal(t->n, 2);
+	assert_string_equal(table_text(t, u[0].result), "timeout");
+	assert_false(row_has(u[1].has, SYSTEMD_UNIT_changed_wall_ns));
+	assert_int_equal(t->cell[SYSTEMD_UNIT_changed_wall_ns], STATE_LATE);
+	assert_int_equal(t->cell[SYSTEMD_UNIT_name], STATE_ABSENT);
+	table_unref(t);
+}
+
 static struct systemd_unit *add_unit(
 	struct frame *f, const char *name, const char *active, const char *sub)
 {
@@ -78,6 +97,10 @@ static void a_unit_failed(void **state UNUSED)
 	scene_sad(&s, &check_units_failed, SEVERITY_INFO);
 	build_unset(u, SYSTEMD_UNIT_changed_wall_ns);
 	scene_sad(&s, &check_units_failed, SEVERITY_WARNING);
+	/* It may be as old: systemd was not asked, or did not answer. */
+	s.now.at[TABLE_systemd_unit]->cell[SYSTEMD_UNIT_changed_wall_ns] = STATE_LATE;
+	scene_sad(&s, &check_units_failed, SEVERITY_INFO);
+	s.now.at[TABLE_systemd_unit]->cell[SYSTEMD_UNIT_changed_wall_ns] = STATE_ABSENT;
 	f = scene_sad(&s, &check_units_failed, SEVERITY_WARNING);
 	assert_non_null(strstr(f->todo[2], "systemctl disable db.service"));
 	/* Nothing can start these again, nor disable them. */
@@ -115,6 +138,9 @@ static void a_unit_loops(void **state UNUSED)
 	build_unset(u, SYSTEMD_UNIT_restarts);
 	assert_int_equal(scene_judge(&s, &check_units_failed), VERDICT_FINE);
 	add_unit(&s.was, "web.service", "activating", "auto-restart");
+	s.now.at[TABLE_systemd_unit]->cell[SYSTEMD_UNIT_restarts] = STATE_LATE;
+	assert_int_equal(scene_judge(&s, &check_units_failed), VERDICT_FINE);
+	s.now.at[TABLE_systemd_unit]->cell[SYSTEMD_UNIT_restarts] = STATE_ABSENT;
 	scene_sad(&s, &check_units_failed, SEVERITY_WARNING);
 	scene_end(&s);
 }
@@ -123,6 +149,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lists_of_units),
+		cmocka_unit_test(a_slow_systemd),
 		cmocka_unit_test(a_unit_failed),
 		cmocka_unit_test(a_unit_loops),
 	};
