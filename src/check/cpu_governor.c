@@ -19,6 +19,8 @@
 #define HOT_TIMES 10
 #define HOT_TIMES_WHY "times in the look; a peak makes one or two"
 #define USER_CPU_RATIO 0.30
+/* One counter goes back now and then (NO_HZ), and a CPU that came online has none of before. */
+#define BLIND_RATIO 0.5
 enum { VICTIMS_SHOWN = 5 };
 
 /* One CPU that is busy and slow, with the reason that is to be seen. */
@@ -323,7 +325,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 	}
 	if (sad)
 		return VERDICT_SAD;
-	if (s.unknown > 0)
+	if (s.unknown > 0 && (double)s.unknown >= BLIND_RATIO * (double)s.cpus)
 		return judge_unknown_why(j, STATE_ABSENT,
 			"CPUs run slowly; whether they have work is not known: /proc/stat does not "
 			"tell their idle time");

@@ -364,6 +364,31 @@ static void a_cpu_whose_idle_time_is_unknown_is_not_busy(void **state UNUSED)
 	scene_end(&s);
 }
 
+/* One of four: its counter went back, or it came online in the look. */
+static void one_counter_does_not_blind(void **state UNUSED)
+{
+	static const struct freq slow = { "powersave", "acpi-cpufreq", "", GHZ, 3 * GHZ, 3 * GHZ, 0,
+		10, VERDICT_FINE };
+	struct scene s;
+
+	scene_start(&s);
+	add_freq(&s, &slow);
+	build_unset(table_at(s.now.at[TABLE_cpu], 1), CPU_idle_ns);
+	assert_int_equal(scene_judge(&s, &check_cpu_governor), VERDICT_UNKNOWN);
+	for (uint64_t id = 1; id < 4; id++) {
+		struct cpufreq *c = build_row(&s.now, TABLE_cpufreq);
+		struct cpu *was = build_row(&s.was, TABLE_cpu);
+		struct cpu *now = build_row(&s.now, TABLE_cpu);
+
+		*c = *(const struct cpufreq *)s.now.at[TABLE_cpufreq]->row;
+		c->cpu = id;
+		was->id = now->id = (int64_t)id;
+		now->idle_ns = 2 * SECOND;
+	}
+	assert_int_equal(scene_judge(&s, &check_cpu_governor), VERDICT_FINE);
+	scene_end(&s);
+}
+
 static void a_laptop_saves_power(void **state UNUSED)
 {
 	static const struct freq slow = { "powersave", "intel_pstate", "power", GHZ, 3 * GHZ,
@@ -445,6 +470,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_known_is_not_missing),
 		cmocka_unit_test(a_cpu_whose_idle_time_is_unknown_is_not_busy),
 		cmocka_unit_test(a_busy_cpu_is_slow_for_a_reason),
+		cmocka_unit_test(one_counter_does_not_blind),
 		cmocka_unit_test(a_laptop_saves_power),
 		cmocka_unit_test(heat_is_judged_by_time_else_by_number),
 	};
