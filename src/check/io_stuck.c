@@ -323,6 +323,15 @@ static void add_evidence(
 			"the kernel's own complaint");
 }
 
+/*
+ * fs/fuse/control.c names a connection by dev_t as the kernel has it inside: 20 bits of minor. fuseblk
+ * is on a device with a major. virtiofs has none there (no_control).
+ */
+static unsigned long long fuse_connection(uint64_t dev)
+{
+	return (dev >> 32) << 20 | (uint32_t)dev;
+}
+
 static void advise(struct judgement *j, struct finding *f, const struct group *g)
 {
 	const char *target = g->mount ? shell_word(j, g->wait.target) : "MOUNT";
@@ -346,12 +355,11 @@ static void advise(struct judgement *j, struct finding *f, const struct group *g
 					"find its daemon and what it waits for:  findmnt %s; "
 					"pgrep -af fuse",
 					target));
-		/* fs/fuse/control.c names a connection by the number of its anonymous device. */
-		if (g->mount)
+		if (g->mount && starts(g->wait.fstype, "fuse"))
 			finding_todo(f, judge_text(j,
 						"cut it off, losing what was not written:  "
-						"echo 1 > /sys/fs/fuse/connections/%u/abort",
-						(unsigned int)g->mount->dev));
+						"echo 1 > /sys/fs/fuse/connections/%llu/abort",
+						fuse_connection(g->mount->dev)));
 		f->refuted_if = judge_text(j, "it answers:  timeout 5 df %s", target);
 		break;
 	case WAIT_DISK:

@@ -208,6 +208,35 @@ static void a_mount_that_does_not_answer(void **state UNUSED)
 	scene_end(&s);
 }
 
+/* Of another connection it would lose another's data. */
+static void the_number_of_a_fuse_connection(void **state UNUSED)
+{
+	static const struct {
+		const char *fstype, *command;
+		uint64_t dev;
+	} cases[] = {
+		{ "fuse.sshfs", "connections/55/abort", DEV(0, 55) },
+		{ "fuseblk", "connections/8388625/abort", DEV(8, 17) },
+		{ "virtiofs", NULL, DEV(0, 55) },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct scene s;
+
+		scene_start(&s);
+		add_process(&s, 9, "df", 'D', 'D', false);
+		build_mount(&s.now, 3, cases[i].dev, "/mnt/remote", cases[i].fstype);
+		add_wait(&s, 9, "request_wait_answer", "request_wait_answer<fuse_statfs", 3);
+		const struct finding *f =
+			scene_case(&s, &check_io_stuck, i, VERDICT_SAD, SEVERITY_WARNING);
+
+		assert_int_equal(f->n_todo, cases[i].command ? 2 : 1);
+		if (cases[i].command)
+			assert_non_null(strstr(f->todo[1], cases[i].command));
+		scene_end(&s);
+	}
+}
+
 static void stuck_needs_processes_and_time(void **state UNUSED)
 {
 	struct scene s;
@@ -451,6 +480,7 @@ int main(void)
 		cmocka_unit_test(short_waits_are_normal),
 		cmocka_unit_test(a_dead_device_is_not_a_slow_one),
 		cmocka_unit_test(a_mount_that_does_not_answer),
+		cmocka_unit_test(the_number_of_a_fuse_connection),
 		cmocka_unit_test(stuck_needs_processes_and_time),
 		cmocka_unit_test(a_thread_is_stuck_by_itself),
 		cmocka_unit_test(a_main_thread_is_not_its_process),
