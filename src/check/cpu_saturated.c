@@ -214,13 +214,13 @@ static void add_todo(struct judgement *j, struct finding *f, const struct load *
 
 		finding_todo(
 			f, judge_text(j, "let it wait for the others:  renice -n 10 -p %llu", pid));
-		const char *unit = load->top->cgroup ? strrchr(load->top->cgroup, '/') : NULL;
+		const char *unit = system_unit(j, load->top->cgroup);
 
-		if (unit && (strstr(unit, ".service") || strstr(unit, ".scope")))
+		if (unit)
 			finding_todo(f, judge_text(j,
 						"or by its unit's share:  systemctl set-property "
 						"--runtime %s CPUWeight=20",
-						shell_word(j, unit + 1)));
+						shell_word(j, unit)));
 		finding_todo(
 			f, judge_text(j, "see what it does (or perf top -p %llu):  top -H -p %llu",
 				   pid, pid));

@@ -239,34 +239,40 @@ const char *shell_word(struct judgement *j, const char *text)
 	return judge_text(j, "%s", word.failed ? "''" : word.bytes);
 }
 
-/* The innermost part of path that is a service of systemd: a service may have groups below it. */
-static struct span service_of(const char *path)
+static bool ends(struct span part, const char *suffix)
 {
-	struct cursor c = cursor_of(path, strlen(path));
-	struct span part, service = { 0 };
+	size_t len = strlen(suffix);
+
+	return part.len > len && memcmp(part.at + part.len - len, suffix, len) == 0;
+}
+
+const char *system_unit(struct judgement *j, const char *path)
+{
+	struct cursor c = cursor_of(path ? path : "", path ? strlen(path) : 0);
+	struct span part;
 	bool more = true;
 
 	while (more) {
 		more = cursor_until(&c, '/', &part);
 		if (!more)
 			part = (struct span){ c.at, cursor_left(&c) };
-		size_t suffix = strlen(".service");
-
-		if (part.len > suffix &&
-			memcmp(part.at + part.len - suffix, ".service", suffix) == 0)
-			service = part;
+		if (ends(part, ".service") || ends(part, ".scope"))
+			return *part.at == '-' ? NULL
+					       : judge_text(j, "%.*s", (int)part.len, part.at);
+		if (part.len > 0 && !ends(part, ".slice"))
+			return NULL;
 	}
-	return service;
+	return NULL;
 }
 
 const char *restart_command(struct judgement *j, const struct model *m, uint64_t pid)
 {
 	const char *cgroup = cgroup_of(m, pid);
-	struct span service = cgroup ? service_of(cgroup) : (struct span){ 0 };
+	const char *unit = system_unit(j, cgroup);
 
-	if (service.len > 0 && *service.at != '-')
-		return judge_text(j, "systemctl restart %s",
-			shell_word(j, judge_text(j, "%.*s", (int)service.len, service.at)));
+	/* user@1000.service is all that this user runs. */
+	if (unit && ends(span_of(unit), ".service") && strncmp(unit, "user@", 5) != 0)
+		return judge_text(j, "systemctl restart %s", shell_word(j, unit));
 	return judge_text(j, "kill -TERM %llu", (unsigned long long)pid);
 }
 

@@ -59,6 +59,13 @@ const char *process_label(struct judgement *j, const struct model *m, uint64_t p
  */
 const char *shell_word(struct judgement *j, const char *text);
 
+/*
+ * The service or scope of the system's systemd that a control group is of: the outermost one, below
+ * slices alone. What runs in user@1000.service or in a container has units below that only a manager
+ * of its own knows. NULL: none. path may be NULL.
+ */
+const char *system_unit(struct judgement *j, const char *path);
+
 /* "systemctl restart nginx.service" when its control group is a unit's, else "kill -TERM 4121". */
 const char *restart_command(struct judgement *j, const struct model *m, uint64_t pid);
 

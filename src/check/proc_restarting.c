@@ -132,13 +132,13 @@ static void add_todo(
 {
 	const struct process_facts *parent = process_find(m->process, r->parent);
 	const struct process_facts *child = process_find(m->process, r->pid);
-	const char *unit = child && child->cgroup ? strrchr(child->cgroup, '/') : NULL;
+	const char *unit = child ? system_unit(j, child->cgroup) : NULL;
 
 	if (parent && is_init(parent) && unit && strstr(unit, ".service"))
 		finding_todo(f, judge_text(j,
 					"how it ends, and how often:  journalctl -u %s -n 50; "
 					"systemctl show -p NRestarts %s",
-					shell_word(j, unit + 1), shell_word(j, unit + 1)));
+					shell_word(j, unit), shell_word(j, unit)));
 	else
 		finding_todo(f, judge_text(j,
 					"read what it logs before it ends, in the log of %s; and "

@@ -86,6 +86,64 @@ static void who_waits_for_a_hog_is_a_victim(void **state UNUSED)
 	scene_end(&s);
 }
 
+/* Only what the system's own manager knows can be set there. */
+static void the_unit_of_a_group(void **state UNUSED)
+{
+	static const struct {
+		const char *path, *unit;
+	} cases[] = {
+		{ "/system.slice/web.service", "web.service" },
+		{ "/system.slice/web.service/worker", "web.service" },
+		{ "/user.slice/user-1000.slice/user@1000.service/app.slice/foo.service",
+			"user@1000.service" },
+		{ "/user.slice/user-1000.slice/session-4.scope", "session-4.scope" },
+		{ "/init.scope", "init.scope" },
+		{ "/docker/7/system.slice/web.service", NULL },
+		{ "/system.slice/-x.service", NULL },
+		{ "/system.slice", NULL },
+		{ "/", NULL },
+		{ NULL, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct judgement j = { 0 };
+		const char *unit = system_unit(&j, cases[i].path);
+
+		if (!cases[i].unit)
+			assert_null(unit);
+		else
+			assert_string_equal(unit, cases[i].unit);
+		arena_release(&j.arena);
+	}
+}
+
+/* All that a user runs is not to be restarted for one of its processes. */
+static void what_a_unit_is_restarted_by(void **state UNUSED)
+{
+	static const struct {
+		const char *path, *command;
+	} cases[] = {
+		{ "/system.slice/web.service/worker", "systemctl restart web.service" },
+		{ "/user.slice/user-1000.slice/user@1000.service/app.slice/foo.service",
+			"kill -TERM 20" },
+		{ "/user.slice/user-1000.slice/session-4.scope", "kill -TERM 20" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct scene s;
+
+		hog_and_victim(&s);
+		add_process(&s, 20, "api", 5, 85);
+		struct process_cgroup *pc = build_row(&s.now, TABLE_process_cgroup);
+
+		pc->pid = 20;
+		pc->path = build_text(&s.now, TABLE_process_cgroup, cases[i].path);
+		scene_step(&s);
+		assert_string_equal(restart_command(&s.judgement, &s.model, 20), cases[i].command);
+		scene_end(&s);
+	}
+}
+
 static void add_thread(struct scene *s, uint64_t pid, uint64_t tid, uint64_t run, uint64_t wait)
 {
 	struct thread *was = build_row(&s->was, TABLE_thread);
@@ -408,6 +466,8 @@ int main(void)
 		cmocka_unit_test(who_waits_for_a_hog_is_a_victim),
 		cmocka_unit_test(who_belongs_to_the_load_is_no_victim),
 		cmocka_unit_test(a_thread_that_waits_makes_a_victim),
+		cmocka_unit_test(the_unit_of_a_group),
+		cmocka_unit_test(what_a_unit_is_restarted_by),
 		cmocka_unit_test(a_busy_machine_is_fine),
 		cmocka_unit_test(saturation_without_its_tables_is_unknown),
 		cmocka_unit_test(steal_is_of_the_time_wanted),
