@@ -283,6 +283,8 @@ static const char *title(struct judgement *j, const struct suspect *s)
 static void advise(struct judgement *j, struct finding *f, const struct suspect *s)
 {
 	bool v2 = s->row->version == 2;
+	/* The kernel refuses a limit above that of memory and swap: mm/memcontrol-v1.c. */
+	bool memsw = !v2 && row_has(s->row->has, CGROUP_swap_bytes);
 	const char *dir = judge_text(j, "/sys/fs/cgroup%s%s", v2 ? "" : "/memory", s->path);
 
 	finding_todo(f, judge_text(j, "see what it holds:  cat %s",
@@ -292,8 +294,11 @@ static void advise(struct judgement *j, struct finding *f, const struct suspect 
 					shell_word(j, judge_text(j, "%s/memory.pressure", dir))));
 	finding_todo(f, "give its processes less to do, or restart the one that has grown");
 	finding_todo(f, judge_text(j,
-				"raise the limit while the host has memory, here to twice:  "
+				"raise the limit while the host has memory, here to twice%s:  "
 				"echo %llu > %s",
+				memsw ? " (memory.memsw.limit_in_bytes first, where that is "
+					"lower)"
+				      : "",
 				(unsigned long long)s->limit_bytes * 2,
 				shell_word(j, judge_text(j, "%s/%s", dir,
 						      s->high ? "memory.high"

@@ -170,7 +170,7 @@ static void add_todo(
 	/* Whatever comes after it may set the clock. */
 	finding_todo(f, "see how far it is off first (finer: ntpdate -q pool.ntp.org); a step back "
 			"hurts databases, logs and cron, let it slew if it is more than a second:  "
-			"curl -sI https://www.debian.org | grep -i ^date; date -u");
+			"curl -sI http://www.debian.org | grep -i ^date; date -u");
 	if (strcmp(comm, "chronyd") == 0)
 		finding_todo(f, "ask it (Reach 0: no server answers):  chronyc -n sources; chronyc "
 				"tracking");

@@ -262,6 +262,12 @@ static void cgroup_thrashing_version_1(void **state UNUSED)
 	assert_string_equal(f->culprits[0].name, "/job");
 	assert_true(has_culprit(f, ENTITY_PROCESS, "reader"));
 	assert_false(has_culprit(f, ENTITY_PROCESS, "stranger"));
+	/* Above the limit of memory and swap the kernel takes none. */
+	assert_non_null(strstr(f->todo[f->n_todo - 1], "memory.memsw.limit_in_bytes first"));
+	build_unset(table_find(s.now.at[TABLE_cgroup], 42), CGROUP_swap_bytes);
+	assert_int_equal(scene_judge(&s, &check_mem_cgroup), VERDICT_SAD);
+	f = scene_only(&s);
+	assert_null(strstr(f->todo[f->n_todo - 1], "memsw"));
 	/* Somebody else's refaults: this one never had any. */
 	((struct cgroup_mem *)s.now.at[TABLE_cgroup_mem]->row)->refault_pages = 3;
 	assert_int_equal(scene_judge(&s, &check_mem_cgroup), VERDICT_FINE);
