@@ -70,8 +70,9 @@ static int refused(const struct args *a, const struct target *t, const struct in
 		return EXIT_BLIND;
 	case EACCES:
 		log_error("somebody listens on TCP port %s, and no process has the socket: it is "
-			  "the kernel's own, or of a process that cannot be seen from here",
-			name + 1);
+			  "the kernel's own, or of a process that cannot be seen from here%s%s",
+			name + 1, inquiry_lacks(q) ? ": " : "",
+			inquiry_lacks(q) ? inquiry_lacks(q) : "");
 		return EXIT_BLIND;
 	case ENODATA:
 		log_error("this root has one frame: where time goes needs two");

@@ -195,7 +195,6 @@ static int add_port(struct inquiry *q)
 	uint64_t inode[OWNERS_MAX];
 	size_t n = 0;
 
-	find_lack(q, TABLE_tcp_socket);
 	for (table_each(const struct tcp_socket, s, table_usable(t) ? t : NULL)) {
 		if (s->state != TCP_STATE_LISTEN || s->local_port != q->target.port)
 			continue;
@@ -206,6 +205,8 @@ static int add_port(struct inquiry *q)
 				"more than %d sockets listen on it: the others are left out",
 				OWNERS_MAX);
 	}
+	if (n == 0 || t->state != STATE_OK)
+		find_lack(q, TABLE_tcp_socket);
 	if (n == 0)
 		return -ESRCH;
 	qsort(inode, n, sizeof(inode[0]), compare_u64);
@@ -214,9 +215,16 @@ static int add_port(struct inquiry *q)
 
 	if (err < 0)
 		return err;
-	find_lack(q, TABLE_socket_owner);
-	for (table_each(const struct socket_owner, o, frame_table(&q->was, TABLE_socket_owner)))
+	const struct table *owners = frame_table(&q->was, TABLE_socket_owner);
+	bool all = table_usable(owners);
+
+	for (table_each(const struct socket_owner, o, owners))
 		add_pid(q, o->pid);
+	for (size_t i = 0; i < n; i++)
+		all = all && table_find(owners, inode[i]);
+	/* Others hide their descriptors from a plain user; his own services are not theirs. */
+	if (!all || owners->state != STATE_OK)
+		find_lack(q, TABLE_socket_owner);
 	add_children(q);
 	return q->n_pids ? 0 : -EACCES;
 }
@@ -240,7 +248,7 @@ static int resolve(struct inquiry *q)
 	/* A process that was found is all of itself. */
 	if (q->n_pids == 0 || t->kind != TARGET_PID || t->tree)
 		find_lack(q, TABLE_process);
-	if (q->n_pids == 0 && q->lacks)
+	if (q->n_pids == 0 && q->lacks && err != -EACCES)
 		return -ETIME;
 	return err < 0 ? err : q->n_pids ? 0 : -ESRCH;
 }

@@ -51,7 +51,8 @@ static int take_socket(struct dump *d, struct tcp_diag *diag)
 	row_put(t->schema, &diag->row, TCP_SOCKET_netns, d->netns);
 	if (!probe_keep(d->probe, TABLE_tcp_socket, &diag->row))
 		return 0;
-	if (t->n >= ROWS_MAX) {
+	/* Who listens is who is sought, and IPv6's come after all connections of IPv4. */
+	if (t->n >= (diag->row.state == TCP_STATE_LISTEN ? 2 * ROWS_MAX : ROWS_MAX)) {
 		t->lost++;
 		return 0;
 	}

@@ -19,6 +19,7 @@ struct words {
 	struct arena *a;
 	const struct why *y;
 	const struct why_part *part; /* the leading one; NULL: there is none */
+	bool shortened;              /* the text at hand names only some of the processes */
 };
 
 /* A command names so many processes: top(1) takes no more, and nobody reads them. */
@@ -30,8 +31,22 @@ static void add_fact(struct words *w, const char *text)
 		w->r->fact[w->r->n_facts++] = text;
 }
 
+/* Say so where a command names only some: before it, and at the end of what has none. */
+static const char *with_number(struct words *w, const char *text)
+{
+	const char *colon = strstr(text, ":  ");
+	int before = (int)(colon ? (size_t)(colon - text) : strlen(text));
+
+	if (!w->shortened)
+		return text;
+	w->shortened = false;
+	return arena_printf(w->a, "%.*s (the first %d of %zu)%s", before, text, PIDS_SHOWN,
+		w->r->n_pids, text + before);
+}
+
 static void add_todo(struct words *w, const char *text)
 {
+	text = with_number(w, text);
 	if (w->r->n_todo < WHY_TODO)
 		w->r->todo[w->r->n_todo++] = text;
 }
@@ -54,6 +69,7 @@ static const char *pids(struct words *w, const char *before, const char *after, 
 		strbuf_printf(&list, "%s%s%llu%s", i ? between : "", before,
 			(unsigned long long)r->pid[i], after);
 	w->a->failed |= list.failed;
+	w->shortened |= r->n_pids > PIDS_SHOWN;
 	return arena_printf(w->a, "%s", strbuf_text(&list));
 }
 
@@ -322,6 +338,7 @@ int why_explain(struct why_report *r, struct arena *a)
 		say_peer(&w);
 	else if (w.part)
 		say_idle(&w);
+	r->refuted_if = with_number(&w, r->refuted_if);
 	add_facts(&w);
 	return a->failed ? -ENOMEM : 0;
 }

@@ -207,6 +207,62 @@ static void too_many_sockets(void **state UNUSED)
 		close(fd[i]);
 }
 
+enum { OTHERS = 65534 };
+
+/* As a plain user, in a process of its own: 0 when the inquiry of the port ended with want. */
+static int ask_as_others(int fd, int want)
+{
+	struct target t = { .kind = TARGET_PORT, .port = (uint32_t)port };
+	struct inquiry *q = NULL;
+	struct host *h;
+	bool good;
+
+	if (setresgid(OTHERS, OTHERS, OTHERS) < 0 || setresuid(OTHERS, OTHERS, OTHERS) < 0)
+		return 2;
+	prctl(PR_SET_DUMPABLE, 1); /* or /proc/self/fd stays root's */
+	close(fd);
+	if (want == 0)
+		listener();
+	t.port = (uint32_t)port;
+	if (host_open_live(&h) < 0)
+		return 3;
+	int err = inquiry_new(h, &t, FOR_NS, &q);
+
+	if (!q)
+		return 4;
+	/* What root has is hidden, and that is the reason; his own is all there. */
+	good = want ? inquiry_lacks(q) && strstr(inquiry_lacks(q), "socket_owner")
+		    : !inquiry_lacks(q);
+	if (!good || err != want)
+		printf("%d: %s\n", err, inquiry_lacks(q) ? inquiry_lacks(q) : "");
+	inquiry_free(q);
+	host_free(h);
+	return err != want ? 5 : good ? 0 : 6;
+}
+
+static void who_may_not_look(void **state UNUSED)
+{
+	static const int wants[] = { -EACCES, 0 };
+
+	if (geteuid() != 0)
+		skip();
+	for (size_t i = 0; i < ARRAY_SIZE(wants); i++) {
+		int status, fd = listener();
+		pid_t pid = fork();
+
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			status = ask_as_others(fd, wants[i]);
+			fflush(stdout);
+			_exit(status);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 0);
+		close(fd);
+	}
+}
+
 static void nobody(void **state UNUSED)
 {
 	pid_t pid = start(burn);
@@ -254,6 +310,7 @@ int main(void)
 		cmocka_unit_test(who_waits_for_a_lock),
 		cmocka_unit_test(who_waits_for_a_peer),
 		cmocka_unit_test(too_many_sockets),
+		cmocka_unit_test(who_may_not_look),
 		cmocka_unit_test(nobody),
 		cmocka_unit_test_setup_teardown(not_known, make_top, drop_top),
 	};
