@@ -149,12 +149,31 @@ static int index_of_letter(const struct command *c, int letter)
 	return -1;
 }
 
-/* getopt returned '?': say what it did not like. */
-static int unknown_option(const struct command *c, const char *arg)
+/* An expression may begin with a minus; no option has a blank, or a digit for its letter. */
+static int not_an_option(const struct command *c, const char *operand)
 {
+	auto_strbuf word = { 0 };
+
+	strbuf_add_shell_word(&word, operand);
+	return usage_error(c,
+		"no option -%c; what begins with - and is none stands after --: "
+		"murphy %s -- %s",
+		optopt, c->name, strbuf_text(&word));
+}
+
+/* getopt returned '?': say what it did not like. next: what it will look at then. */
+static int unknown_option(const struct command *c, const char *arg, const char *next)
+{
+	/* While letters of a word are left it is not done with that word. */
+	bool letter = optopt > ' ' && optopt < 0x7f;
+	const char *word = letter && next && next[0] == '-' && strchr(next, optopt) ? next : arg;
+
+	if (c->operands && letter && word[0] == '-' &&
+		((optopt >= '0' && optopt <= '9') || strchr(word, ' ')))
+		return not_an_option(c, word);
 	if (optopt >= OPTION_HELP)
 		return usage_error(c, "%s: it takes no value", arg);
-	if (optopt > ' ' && optopt < 0x7f)
+	if (letter)
 		return usage_error(c, "no option -%c", optopt);
 	if (optopt != 0)
 		return usage_error(c, "no option is called by that letter");
@@ -180,7 +199,7 @@ static int parse(struct args *a, int argc, char **argv)
 		if (got == ':')
 			return usage_error(c, "%s needs a value", argv[optind - 1]);
 		if (got == '?')
-			return unknown_option(c, argv[optind - 1]);
+			return unknown_option(c, argv[optind - 1], argv[optind]);
 		int i = got >= OPTION_OWN ? got - OPTION_OWN : index_of_letter(c, got);
 
 		if (optarg && a->value[i])

@@ -3,18 +3,19 @@
 
 #include "base/attr.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { WORD_MAX = 48, NEAR_MAX = 8 };
 
-/* Letters to add, to leave out or to change until a is b (Levenshtein). */
+/* Letters to add, to leave out or to change until a is b (Levenshtein); SIZE_MAX: too long to be an id. */
 static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
 	size_t row[WORD_MAX + 1];
 
 	if (a_len > WORD_MAX || b_len > WORD_MAX)
-		return WORD_MAX;
+		return SIZE_MAX;
 	for (size_t k = 0; k <= b_len; k++)
 		row[k] = k;
 	for (size_t i = 1; i <= a_len; i++) {

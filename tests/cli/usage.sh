@@ -35,6 +35,8 @@ expect 64 "(near: tcp.close-wait)" explain close-wait
 expect 64 "mem.oom" explain memory
 expect 64 "not 'tcp.closewait' (near: tcp.close-wait)" --only mem,tcp.closewait
 expect 64 "called 'zzz'; murphy" explain zzz
+long=$(printf '%0150d' 0)
+expect 64 "called '$long'; murphy" explain "$long"
 expect 64 "leave nothing to check" --only mem --skip mem
 expect 64 "--only is given twice" --only mem --only tcp
 expect 64 "'bogus' is not one of its commands" lab bogus
@@ -54,6 +56,9 @@ expect 0 "" assert 'loadavg.tasks > 0'
 expect 1 "" assert 'not loadavg.tasks > 0'
 expect 64 "cannot compare bytes" assert 'meminfo.free_bytes > 5 s'
 expect 64 "one expression" assert
+expect 64 "after --: murphy assert -- '-1 < 0'" assert '-1 < 0'
+expect 64 "after --: murphy assert -- '-loadavg.tasks < 0'" assert '-loadavg.tasks < 0'
+expect 0 "" assert -- '-1 < 0'
 expect 64 "no metric has" assert --list nosuchmetric
 expect 0 "" assert --list
 expect 64 "one capture, or two" diff

@@ -201,6 +201,9 @@ static void each_broken_form_is_told(void **state UNUSED)
 {
 	refused("[house.x\nwarning = 1 < 2\n" REST, 1, "", "expected [name]");
 	refused("warning = 1 < 2\n", 1, "", "[section] before");
+	refused("[house.abcdefghijklmnopqrstuvwxyz-abcdefghijklmnopqrstuvwxyz-a]\n"
+		"warning = 1 < 2\n" REST,
+		1, "", "1 to 49 bytes");
 	refused("[House]\nwarning = 1 < 2\n" REST, 1, "", "family.name");
 	refused("[house.]\nwarning = 1 < 2\n" REST, 1, "", "family.name");
 	refused("[mem.oom]\nwarning = 1 < 2\n" REST, 1, "", "there already");
