@@ -11,7 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { WIDTH_DEFAULT = 100, WIDTH_MAX = 132 };
+enum { WIDTH_MIN = 40, WIDTH_DEFAULT = 100, WIDTH_MAX = 132 };
 
 static unsigned int width(void)
 {
@@ -29,8 +29,8 @@ static unsigned int width(void)
 	}
 	if (n == 0)
 		n = WIDTH_DEFAULT;
-	/* Longer lines are hard to read. */
-	return n > WIDTH_MAX ? WIDTH_MAX : (unsigned int)n;
+	/* Longer lines are hard to read, and so are columns of a word each. */
+	return n > WIDTH_MAX ? WIDTH_MAX : n < WIDTH_MIN ? WIDTH_MIN : (unsigned int)n;
 }
 
 bool terminal_style(const char *colour, struct text_style *ret_style)

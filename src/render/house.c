@@ -9,10 +9,8 @@ enum { INDENT = 4 };
 
 static void put_line(struct strbuf *out, const struct text_style *style, struct strbuf *text)
 {
-	size_t width = style->width < 40 ? 40 : style->width;
-
 	words_pad(out, 2);
-	words_wrap_buf(out, text, 2, INDENT, width);
+	words_wrap_buf(out, text, 2, INDENT, style->width);
 	strbuf_clear(text);
 }
 

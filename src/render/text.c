@@ -8,14 +8,7 @@
 
 #include <string.h>
 
-enum {
-	LABEL = TEXT_LABEL,
-	VALUE = 9,
-	METRIC_MAX = 44,
-	NOTE_MIN = 36,
-	WIDTH_MIN = 40,
-	CHECK_COLUMNS = 23
-};
+enum { LABEL = TEXT_LABEL, VALUE = 9, METRIC_MAX = 44, NOTE_MIN = 36, CHECK_COLUMNS = 23 };
 
 #define BOLD "\033[1m"
 #define DIM "\033[2m"
@@ -23,11 +16,6 @@ enum {
 
 static const char *const severity_colour[] = { "\033[1;34m", "\033[1;33m", "\033[1;31m" };
 static const char *const severity_word[] = { "INFO", "WARNING", "CRITICAL" };
-
-static size_t width_of(const struct text_style *style)
-{
-	return style->width < WIDTH_MIN ? WIDTH_MIN : style->width;
-}
 
 static void paint(struct strbuf *out, const struct text_style *style, const char *colour)
 {
@@ -48,7 +36,7 @@ static void paragraph(
 	if (!text || !*text)
 		return;
 	label(out, style, name, LABEL);
-	words_wrap(out, text, LABEL, LABEL, width_of(style));
+	words_wrap(out, text, LABEL, LABEL, style->width);
 }
 
 static size_t metric_columns(const struct finding *f)
@@ -99,8 +87,8 @@ static void put_value(
 		strbuf_printf(&text, "  [%s]", e->source);
 	size_t below = e->text ? at : at + VALUE + 2;
 
-	words_wrap_buf(out, &text, at, below + NOTE_MIN <= width_of(style) ? below : LABEL + 4,
-		width_of(style));
+	words_wrap_buf(
+		out, &text, at, below + NOTE_MIN <= style->width ? below : LABEL + 4, style->width);
 }
 
 /* An exclamation mark before what is beyond its threshold; the rest is there for context. */
@@ -165,7 +153,7 @@ void text_command(
 	const char *command = text ? strstr(text, ":  ") : NULL;
 	auto_strbuf words = { 0 };
 
-	if (!command || LABEL + words_columns(text) <= width_of(style)) {
+	if (!command || LABEL + words_columns(text) <= style->width) {
 		paragraph(out, style, name, text);
 		return;
 	}
@@ -181,7 +169,7 @@ void text_command(
 static void put_title(
 	struct strbuf *out, const struct text_style *style, const struct finding *f, size_t at)
 {
-	size_t width = width_of(style), id = words_columns(f->id);
+	size_t width = style->width, id = words_columns(f->id);
 	auto_strbuf title = { 0 };
 
 	paint(out, style, BOLD);
@@ -255,7 +243,7 @@ static void put_header(const struct report *r, const struct text_style *style, s
 		strbuf_printf(&line, "  looked for %s,", human_ns((double)r->looked_ns).s);
 	strbuf_printf(&line, "  cost %s CPU, %s", human_ns((double)r->cpu_ns).s,
 		human_bytes((double)r->peak_bytes).s);
-	words_wrap_buf(out, &line, 0, 2, width_of(style));
+	words_wrap_buf(out, &line, 0, 2, style->width);
 	strbuf_putc(out, '\n');
 }
 
@@ -269,7 +257,7 @@ static void put_recent(const struct report *r, const struct text_style *style, s
 		paint(out, style, DIM);
 		strbuf_printf(out, "%-*s", LABEL, i == 0 ? "changed" : "");
 		paint(out, style, PLAIN);
-		words_wrap(out, v.line[i], LABEL, LABEL, width_of(style));
+		words_wrap(out, v.line[i], LABEL, LABEL, style->width);
 	}
 	if (v.n > 0)
 		strbuf_putc(out, '\n');
@@ -285,7 +273,7 @@ static void put_vitals(const struct report *r, const struct text_style *style, s
 		paint(out, style, DIM);
 		strbuf_printf(out, "%-*s", LABEL, v.line[i].name);
 		paint(out, style, PLAIN);
-		words_wrap(out, v.line[i].text, LABEL, LABEL, width_of(style));
+		words_wrap(out, v.line[i].text, LABEL, LABEL, style->width);
 	}
 	arena_release(&v.arena);
 	strbuf_putc(out, '\n');
@@ -310,7 +298,7 @@ static void put_checks(const struct report *r, const struct text_style *style, s
 			continue;
 		strbuf_printf(out, "  %-20s ", c->check->id);
 		words_wrap(out, c->verdict == VERDICT_UNKNOWN ? c->why : verdict_name(c->verdict),
-			CHECK_COLUMNS, CHECK_COLUMNS, width_of(style));
+			CHECK_COLUMNS, CHECK_COLUMNS, style->width);
 	}
 }
 
@@ -341,7 +329,7 @@ static void put_unseen(const struct report *r, const struct text_style *style, s
 		}
 		strbuf_printf(&text, ": %s", t->why);
 		label(out, style, "not seen", LABEL);
-		words_wrap_buf(out, &text, LABEL, LABEL, width_of(style));
+		words_wrap_buf(out, &text, LABEL, LABEL, style->width);
 	}
 	if (r->stuck)
 		strbuf_printf(out,
@@ -365,7 +353,7 @@ static void put_sources(const struct report *r, const struct text_style *style, 
 		if (t->cost_ns)
 			strbuf_printf(&text, " (%s CPU)", human_ns((double)t->cost_ns).s);
 		strbuf_printf(out, "  %-20s ", t->schema->name);
-		words_wrap_buf(out, &text, CHECK_COLUMNS, CHECK_COLUMNS, width_of(style));
+		words_wrap_buf(out, &text, CHECK_COLUMNS, CHECK_COLUMNS, style->width);
 	}
 }
 

@@ -7,7 +7,7 @@
 #include "check/report.h"
 
 struct text_style {
-	unsigned int width; /* columns; at least 40 are used */
+	unsigned int width; /* columns */
 	bool colour;
 	bool known;   /* what known.d silences, one by one */
 	bool verbose; /* nested findings whole, every source, every check */

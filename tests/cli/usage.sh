@@ -100,6 +100,10 @@ code=$?
 "$murphy" capture "$dir/why.tar.zst" --for 0.5 >/dev/null 2>&1
 expect 0 "" why --root "$dir/why.tar.zst" $sleeper
 grep -q 'two frames, no samples' "$dir/out" || { echo "FAIL why --root: $(cat "$dir/out")"; failed=1; }
+# No terminal is narrower than 40 columns.
+COLUMNS=1 "$murphy" diff "$dir/why.tar.zst" "$dir/why.tar.zst" >"$dir/narrow" 2>"$dir/err"
+COLUMNS=40 "$murphy" diff "$dir/why.tar.zst" "$dir/why.tar.zst" >"$dir/out" 2>>"$dir/err"
+cmp -s "$dir/narrow" "$dir/out" && [ -s "$dir/out" ] || { echo "FAIL a column: $(cat "$dir/err")"; failed=1; }
 kill $sleeper
 expect 64 "nobody listens" why :1
 [ -e "$dir/x.tar.zst" ] && { echo "FAIL a refused capture left a file"; failed=1; }
