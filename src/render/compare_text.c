@@ -176,13 +176,14 @@ static void put_gaps(const struct comparison *c, const struct text_style *style,
 		}
 		if (g->only)
 			strbuf_printf(&line, ": only in %c: %s%s", g->only - 'a' + 'A', g->names,
-				g->n > 4 ? " and others" : "");
+				g->n > GAP_NAMES ? " and others" : "");
 		else if (g->because && g->n)
 			strbuf_printf(&line, " (%zu): %s", g->n, g->because);
 		else if (g->because)
 			strbuf_printf(&line, ": %s", g->because);
 		else if (g->names)
-			strbuf_printf(&line, " %s%s", g->names, g->n > 4 ? " and others" : "");
+			strbuf_printf(
+				&line, " %s%s", g->names, g->n > GAP_NAMES ? " and others" : "");
 		gap_side('A', g->a, g->why_a, &line);
 		gap_side('B', g->b, g->why_b, &line);
 		strbuf_puts(out, "  ");

@@ -85,7 +85,7 @@ static void put_groups(const struct why *y, const struct text_style *style, stru
 	}
 	if (y->n_groups > GROUPS_SHOWN) {
 		text_label("", style, out);
-		strbuf_printf(out, "and %zu more names\n", y->n_groups - GROUPS_SHOWN);
+		strbuf_printf(out, "and %zu more\n", y->n_groups - GROUPS_SHOWN);
 	}
 }
 

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { NAMES_SHOWN = 4, SCORE_OF_SIZE = 7, SIGMAS = 4 };
+enum { SCORE_OF_SIZE = 7, SIGMAS = 4 };
 
 /* Two walks over sorted facts, side by side. */
 struct pair {
@@ -178,7 +178,7 @@ static int add_unseen(struct pair *p, const struct fact *a, const struct fact *b
 		if (g->a != gap.a || g->b != gap.b || strcmp(g->why_a, gap.why_a) != 0 ||
 			strcmp(g->why_b, gap.why_b) != 0)
 			continue;
-		if (g->n++ < NAMES_SHOWN)
+		if (g->n++ < GAP_NAMES)
 			g->names = arena_printf(arena, "%s, %s", g->names, f->of);
 		return 0;
 	}
@@ -218,7 +218,7 @@ struct lone {
 
 static void lone_add(struct lone *l, const char *name)
 {
-	if (l->n < NAMES_SHOWN)
+	if (l->n < GAP_NAMES)
 		strbuf_printf(&l->names, "%s%s", l->n ? ", " : "", name);
 	l->n++;
 }

@@ -13,6 +13,9 @@ struct difference {
 	const char *why;          /* static */
 };
 
+/* So many names of a gap are kept. */
+enum { GAP_NAMES = 4 };
+
 /* A kind, or things of it, that could not be compared. */
 struct gap {
 	enum fact_id id;

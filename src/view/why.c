@@ -310,8 +310,8 @@ static void add_facts(struct words *w)
 		add_fact(w, "two frames, no samples: what it sleeps in is not known");
 	if (w->r->denied)
 		add_fact(w,
-			"which calls it sleeps in needs root: locks, peers and idle threads are "
-			"not told apart");
+			"which calls it sleeps in needs root with CAP_SYS_PTRACE over it: locks, "
+			"peers and idle threads are not told apart");
 }
 
 int why_explain(struct why_report *r, struct arena *a)
