@@ -14,20 +14,45 @@ enum { THREADS = 3 };
 static const enum table_id ids[] = { TABLE_thread, TABLE_none };
 static int wake[2];
 
-static void *sleeper(void *arg UNUSED)
+/* Of each sleeper, once it has its name; 0: not yet. */
+static pid_t tid[THREADS];
+
+static void *sleeper(void *arg)
 {
 	char c;
 
 	pthread_setname_np(pthread_self(), ") S 1 (");
+	__atomic_store_n((pid_t *)arg, gettid(), __ATOMIC_RELEASE);
 	return read(wake[0], &c, 1) < 0 ? NULL : wake;
 }
 
+static bool sleeps(pid_t thread)
+{
+	char path[64], buf[512] = "";
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)thread);
+	FILE *f = fopen(path, "r");
+
+	if (!f)
+		return false;
+	size_t n = fread(buf, 1, sizeof(buf) - 1, f);
+	const char *end = n > 0 ? strrchr(buf, ')') : NULL;
+
+	fclose(f);
+	return end && strncmp(end, ") S", 3) == 0;
+}
+
+/* Until all of them sleep, however crowded the CPUs are. */
 static void start(pthread_t *t)
 {
 	assert_int_equal(pipe(wake), 0);
-	for (int i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_create(&t[i], NULL, sleeper, NULL), 0);
-	usleep(50000); /* until they sleep */
+	for (int i = 0; i < THREADS; i++) {
+		tid[i] = 0;
+		assert_int_equal(pthread_create(&t[i], NULL, sleeper, &tid[i]), 0);
+		for (int k = 0; k < 1000 && !sleeps(__atomic_load_n(&tid[i], __ATOMIC_ACQUIRE));
+			k++)
+			usleep(10000);
+	}
 }
 
 static void stop(const pthread_t *t)
