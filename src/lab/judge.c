@@ -150,12 +150,13 @@ bool judge_nothing_new(const struct answer *before, const struct answer *after)
 }
 
 /*
- * Never a lab's doing, and true whenever it is said: time that the hypervisor gave to others, and
- * what was over (for a minute, where a lab is judged within seconds) and is only remembered.
+ * Never a lab's doing, and true whenever it is said: time that the hypervisor gave to others, CPUs
+ * that it emulates (which matters more the busier they are), and what was over (for a minute, where
+ * a lab is judged within seconds) and is only remembered.
  */
 static bool not_of_a_lab(const struct seen *s)
 {
-	return strcmp(s->id, "cpu.steal") == 0 || s->past;
+	return strcmp(s->id, "cpu.steal") == 0 || strcmp(s->id, "cpu.emulated") == 0 || s->past;
 }
 
 static bool has_victim(const struct seen *s, const struct named *want)

@@ -185,8 +185,13 @@ static void the_hypervisor_is_not_of_the_lab(void **state UNUSED)
 						      "\"severity\":\"warning\","
 						      "\"under\":\"cpu.steal\"}\n" END;
 
+	const char *emulated = FINDING("cpu.emulated", "warning", "{\"kind\":\"host\"}") END;
+	const char *idle = FINDING("cpu.emulated", "info", "{\"kind\":\"host\"}") END;
+
 	assert_int_equal(judge(&sick, "culprit process 7 srv", END, steal), OUTCOME_PASSED);
 	assert_int_equal(judge(&twin, "healthy", END, hidden), OUTCOME_ALARM);
+	/* The lab only gives it something to do. */
+	assert_int_equal(judge(&twin, "healthy", idle, emulated), OUTCOME_PASSED);
 }
 
 /* What the machine had does not excuse that the lab made it worse. */
