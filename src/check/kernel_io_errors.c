@@ -32,11 +32,13 @@ struct look {
 	struct kernel_things stopped; /* file systems that turned read-only */
 	struct place *place;
 	size_t n_places;
+	bool lists_all; /* a disk that is not in the table is gone */
 };
 
 /* Mounts that lie on one disk. */
 struct damage {
 	size_t needs, outlives; /* without it they fail; a copy or another path serves them */
+	bool sure;              /* one of them surely fails: it has no copy elsewhere */
 	bool removable;         /* all of them that need it */
 	bool gone, path;        /* the disk: no longer there; one of several to the same data */
 };
@@ -110,24 +112,46 @@ static bool stays(const char *name)
 	return starts(name, "loop") || starts(name, "nbd");
 }
 
+/*
+ * lxcfs lists in a container's diskstats only what its control group used: there a disk that is not
+ * listed is not gone.
+ */
+static bool lists_all(const struct look *l)
+{
+	const struct table *t = frame_table(l->m->now, TABLE_mount);
+
+	if (!l->m->disks || l->m->disks->state != STATE_OK)
+		return false;
+	for (size_t i = 0; table_usable(t) && i < t->n; i++) {
+		const struct mount *mt = table_at(t, i);
+
+		if (strcmp(table_text(t, mt->target), "/proc/diskstats") == 0)
+			return false;
+	}
+	return true;
+}
+
+/* A btrfs names one of its disks, and may have a copy on another. */
 static struct damage damage_of(const struct look *l, const char *disk)
 {
 	const struct disks_model *disks = l->m->disks;
 	const struct table *t = frame_table(l->m->now, TABLE_mount);
 	struct damage d = { .removable = true, .path = disks_is_path(disks, disk) };
 
+	d.gone = l->lists_all && !disks_named(disks, disk) && !starts(disk, "ata");
 	for (size_t i = 0; i < l->n_places; i++) {
+		const struct mount *mt = l->place[i].mount;
 		enum disks_rest how = rest(l, &l->place[i], disk);
 
 		d.outlives += how == REST_OUTLIVES;
-		if (how != REST_NEEDS)
+		if (how < REST_MAY_NEED)
 			continue;
 		d.needs++;
-		d.removable &= kernel_removable(table_text(t, l->place[i].mount->target));
+		d.sure |= how == REST_NEEDS &&
+			  !(d.gone && strcmp(table_text(t, mt->fstype), "btrfs") == 0);
+		d.removable &= kernel_removable(table_text(t, mt->target));
 	}
-	d.gone = (stays(disk) && d.needs == 0) ||
-		 (disks && disks->state == STATE_OK && !disks_named(disks, disk) &&
-			 !starts(disk, "ata"));
+	d.gone |= stays(disk) && d.needs == 0;
 	return d;
 }
 
@@ -136,7 +160,7 @@ static void add_mounts(struct judgement *j, struct finding *f, const struct look
 	const char *disk, const struct damage *d)
 {
 	const struct table *t = frame_table(l->m->now, TABLE_mount);
-	enum disks_rest least = d->needs ? REST_NEEDS : REST_OUTLIVES;
+	enum disks_rest least = d->needs ? REST_MAY_NEED : REST_OUTLIVES;
 
 	for (size_t i = 0; i < l->n_places; i++) {
 		const struct mount *mt = l->place[i].mount;
@@ -167,7 +191,7 @@ static bool grade(const struct kernel_thing *one, const struct damage *d, enum s
 	*ret = SEVERITY_INFO;
 	/* It is so now, whenever it began. */
 	if (d->gone && d->needs > 0) {
-		*ret = d->removable ? SEVERITY_WARNING : SEVERITY_CRITICAL;
+		*ret = d->removable || !d->sure ? SEVERITY_WARNING : SEVERITY_CRITICAL;
 		return true;
 	}
 	if (one->all.day == 0)
@@ -175,7 +199,7 @@ static bool grade(const struct kernel_thing *one, const struct damage *d, enum s
 	/* Pulled out, and nobody has anything on it; or what it had to do went another way. */
 	if (d->gone || d->path)
 		return true;
-	if (d->needs > 0 && lost)
+	if (d->sure && lost)
 		*ret = SEVERITY_CRITICAL;
 	else if (hard > 0 || hiccups >= HICCUPS || one->all.day >= MANY)
 		*ret = SEVERITY_WARNING;
@@ -207,8 +231,11 @@ static const char *cause(
 	const char *what = one->of[IO].what;
 
 	if (d->gone && d->needs > 0)
-		return "it is no longer there (pulled out, without power or link, or given up by "
-		       "its driver), and what is mounted on it reads and writes nothing any more";
+		return judge_text(j,
+			"it is no longer there (pulled out, without power or link, or given up by "
+			"its driver), and what is mounted on it %s",
+			d->sure ? "reads and writes nothing any more"
+				: "has lost a copy, or all, if there is none on another disk");
 	if (d->path)
 		return "one path to the data failed: cable, switch, controller, or planned work "
 		       "there; multipath sends what failed another way";
@@ -237,6 +264,9 @@ static void advise(struct judgement *j, struct finding *f, const struct kernel_t
 	finding_todo(f, judge_text(j, "read them all:  dmesg -T | grep -F -- %s", disk));
 	if (d->path)
 		finding_todo(f, "see which paths are up:  multipath -ll");
+	else if (d->gone && d->needs && !d->sure)
+		finding_todo(
+			f, "see what has a copy left:  lvs -a -o +devices; btrfs filesystem show");
 	else if (is_full_below(one))
 		finding_todo(
 			f, starts(name, "loop")
@@ -297,6 +327,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 	kernel_fold(j, m, kinds, name_of, &things);
 	if (things.n > 0)
 		find_places(j, &l);
+	l.lists_all = lists_all(&l);
 	for (size_t i = 0; i < things.n; i++)
 		sad |= report(j, &l, &things.at[i]);
 	return kernel_verdict(j, &things, sad);

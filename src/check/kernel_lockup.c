@@ -45,7 +45,8 @@ static bool is_ours(const char *kind)
 static bool again(const struct table *t, const struct klog_event *e, uint64_t begin)
 {
 	for (const struct klog_event *o = t->row; o < e; o++) {
-		if (o->kind == e->kind && o->cpu == e->cpu && o->last_ns >= begin)
+		if (row_has(o->has, KLOG_EVENT_cpu) && o->kind == e->kind && o->cpu == e->cpu &&
+			o->last_ns >= begin)
 			return true;
 	}
 	return false;
@@ -62,8 +63,10 @@ static bool one_pause(const struct model *m)
 	for (table_each(const struct klog_event, e, t)) {
 		if (!is_ours(table_text(t, e->kind)) || e->last_ns < begin)
 			continue;
-		/* A stall whose CPU is not told may be of several. */
-		if (row_has(e->has, KLOG_EVENT_cpu) && (e->n >= AGAIN || again(t, e, begin)))
+		/* A stall whose CPU is not told may be of several; each CPU has several work queues. */
+		if (row_has(e->has, KLOG_EVENT_cpu) &&
+			strcmp(table_text(t, e->kind), KLOG_WORKQUEUE) != 0 &&
+			(e->n >= AGAIN || again(t, e, begin)))
 			return false;
 		first = e->first_ns < first ? e->first_ns : first;
 		last = e->last_ns > last ? e->last_ns : last;

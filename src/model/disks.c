@@ -64,11 +64,31 @@ const struct disk_load *disks_mounted(
 	return disks_named(dm, source);
 }
 
+/* multipathd may also claim a disk that has one path only. */
+static bool has_paths(const struct disk_load *d)
+{
+	struct cursor c = cursor_span(span_of(d->below));
+	struct span word;
+	size_t n = 0;
+
+	if (strcmp(d->made_by, "mpath") != 0)
+		return false;
+	while (cursor_word(&c, &word))
+		n++;
+	return n > 1;
+}
+
 /* It goes on without one of those below it. */
 static bool can_lose(const struct disk_load *d)
 {
-	return strcmp(d->made_by, "mpath") == 0 ||
+	return has_paths(d) ||
 	       (strncmp(d->made_by, "raid", 4) == 0 && strcmp(d->made_by, "raid0") != 0);
+}
+
+/* A leg of a volume of LVM's own RAID: lvmraid(7). */
+static bool is_leg(const struct disk_load *d)
+{
+	return strstr(d->map, "_rimage_") || strstr(d->map, "_mimage_");
 }
 
 /* Stacks are a few high; what a stranger's capture claims is looked at for a bounded time. */
@@ -95,7 +115,9 @@ static enum disks_rest rest_at(const struct disks_model *dm, const struct disk_l
 		}
 		best = one > best ? one : best;
 	}
-	return best == REST_NEEDS && can_lose(d) ? REST_OUTLIVES : best;
+	if (best >= REST_MAY_NEED && can_lose(d))
+		return REST_OUTLIVES;
+	return best == REST_NEEDS && is_leg(d) ? REST_MAY_NEED : best;
 }
 
 enum disks_rest disks_rest(
@@ -111,7 +133,7 @@ bool disks_is_path(const struct disks_model *dm, const char *name)
 	for (size_t i = 0; dm && i < dm->n; i++) {
 		const struct disk_load *d = &dm->disk[i];
 
-		if (strcmp(d->made_by, "mpath") == 0 && strcmp(d->name, name) != 0 &&
+		if (has_paths(d) && strcmp(d->name, name) != 0 &&
 			disks_rest(dm, d, name) != REST_NOT)
 			return true;
 	}

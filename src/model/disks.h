@@ -47,6 +47,7 @@ const struct disk_load *disks_mounted(
 enum disks_rest {
 	REST_NOT,
 	REST_OUTLIVES, /* through an array or paths that can lose it */
+	REST_MAY_NEED, /* through LVM's own RAID, whose level is not known */
 	REST_NEEDS,
 };
 
@@ -54,7 +55,7 @@ enum disks_rest {
 enum disks_rest disks_rest(
 	const struct disks_model *dm, const struct disk_load *d, const char *name);
 
-/* Is the disk of that name one of the paths of a multipath map? */
+/* Is the disk of that name one of several paths of a multipath map? */
 bool disks_is_path(const struct disks_model *dm, const char *name);
 
 #endif

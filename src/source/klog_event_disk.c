@@ -89,8 +89,10 @@ static bool find_request(struct span s, struct klog_found *ret)
 		return false;
 	ret->kind = KLOG_IO;
 	ret->what = last_part(span_upto(s, at));
-	/* Until 5.2 the request has no name: many a refused one is a discard. */
-	ret->refused = span_eq(ret->what, "critical target") && !klog_has(s, " op 0x");
+	/* Until 5.2 the request has no name: many a SCSI disk's refused one is a discard. */
+	bool scsi = span_starts(ret->device, "sd") || span_starts(ret->device, "dm-");
+
+	ret->refused = scsi && span_eq(ret->what, "critical target") && !klog_has(s, " op 0x");
 	return !is_askers(ret->what) && !is_optional(span_from(s, at));
 }
 

@@ -106,7 +106,7 @@ static void one_pause_of_many_cpus(void **state UNUSED)
 	h->hypervisor = 1;
 	for (unsigned int cpu = 0; cpu < 16; cpu++)
 		add_event(&s, KLOG_SOFT_LOCKUP, "swapper", 1, (30 + cpu) * SECOND)->cpu = cpu;
-	add_event(&s, KLOG_WORKQUEUE, "", 1, 31 * SECOND)->cpu = 3;
+	add_event(&s, KLOG_WORKQUEUE, "", 2, 31 * SECOND)->cpu = 3; /* of both its nices */
 	build_unset(add_event(&s, KLOG_RCU_STALL, "", 2, 20 * SECOND), KLOG_EVENT_cpu);
 	scene_sad(&s, &check_kernel_lockup, SEVERITY_INFO);
 	/* Again at once, of another task. */
@@ -198,6 +198,14 @@ static void hardware_errors(void **state UNUSED)
 	e->last_ns = UP;
 	e->what = build_text(&s.now, TABLE_klog_event, "fatal");
 	scene_sad(&s, &check_kernel_machine_check, SEVERITY_CRITICAL);
+	/* That was last week; today's is harmless. */
+	e->first_ns = e->last_ns = UP - 30 * HOUR;
+	struct klog_event *today = add_event(&s, KLOG_UNCORRECTED, "0000:00:1c.0", 1, SECOND);
+
+	scene_sad(&s, &check_kernel_machine_check, SEVERITY_INFO);
+	today->kind = build_text(&s.now, TABLE_klog_event, KLOG_MOUNTED);
+	e = (struct klog_event *)table_at(s.now.at[TABLE_klog_event], 0);
+	e->last_ns = UP;
 	e->what = 0;
 	e->device = build_text(&s.now, TABLE_klog_event, "DIMM_A1");
 	scene_sad(&s, &check_kernel_machine_check, SEVERITY_CRITICAL);

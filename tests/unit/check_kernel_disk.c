@@ -270,6 +270,28 @@ static void a_disk_by_its_source(void **state UNUSED)
 	scene_end(&s);
 }
 
+static void gone_but_perhaps_with_a_copy(void **state UNUSED)
+{
+	struct scene s;
+
+	begin(&s);
+	add_disk(&s, DEV(8, 0), "sda", false);
+	struct mount *m = add_source(&s, DEV(0, 45), "/home", "/dev/sdb");
+
+	add_event(&s, KLOG_IO, "sdb", 3, SECOND);
+	scene_sad(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
+	m->fstype = build_text(&s.now, TABLE_mount, "btrfs");
+	const struct finding *f = scene_sad(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+
+	assert_string_equal(f->victims[0].name, "/home");
+	assert_non_null(strstr(f->cause, "has lost a copy"));
+	/* A container's diskstats by lxcfs has only what it used. */
+	add_source(&s, DEV(0, 46), "/proc/diskstats", "lxcfs")->id = 10;
+	f = scene_sad(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+	assert_null(strstr(f->title, "gone"));
+	scene_end(&s);
+}
+
 static struct disk *add_stack(
 	struct scene *s, uint64_t minor, const char *name, const char *made_by, const char *below)
 {
@@ -321,6 +343,30 @@ static void a_disk_below_maps(void **state UNUSED)
 	scene_end(&s);
 }
 
+/* lvcreate --type raid1: a volume on two legs, each a map of its own. */
+static void a_leg_of_a_volume(void **state UNUSED)
+{
+	struct scene s;
+
+	begin(&s);
+	add_disk(&s, DEV(8, 0), "sda", false);
+	add_stack(&s, 1, "dm-1", "LVM", "sda")->map =
+		build_text(&s.now, TABLE_disk, "vg-data_rimage_0");
+	struct disk *leg = add_stack(&s, 2, "dm-2", "LVM", "sdb");
+
+	leg->map = build_text(&s.now, TABLE_disk, "vg-data_rimage_1");
+	add_stack(&s, 3, "dm-3", "LVM", "dm-1 dm-2");
+	add_source(&s, DEV(253, 3), "/data", "/dev/mapper/vg-data");
+	add_event(&s, KLOG_IO, "sdb", 3, SECOND);
+	const struct finding *f = scene_sad(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+
+	assert_string_equal(f->victims[0].name, "/data");
+	leg = (struct disk *)table_at(s.now.at[TABLE_disk], 2);
+	leg->map = build_text(&s.now, TABLE_disk, "vg-linear");
+	scene_sad(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
+	scene_end(&s);
+}
+
 /* A member of an array that can lose it: the disk is ill, and nobody waits. */
 static void a_disk_below_an_array(void **state UNUSED)
 {
@@ -367,6 +413,12 @@ static void a_path_of_several(void **state UNUSED)
 
 	assert_string_equal(f->victims[0].name, "/san");
 	assert_non_null(strstr(f->todo[1], "multipath -ll"));
+	/* multipathd claimed a disk that has one path only. */
+	struct disk *map = (struct disk *)table_at(s.now.at[TABLE_disk], 2);
+
+	map->below = build_text(&s.now, TABLE_disk, "sdc");
+	scene_sad(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+	map->below = build_text(&s.now, TABLE_disk, "sdb sdc");
 	/* All of them failed: then the map tells it. */
 	e->device = build_text(&s.now, TABLE_klog_event, "dm-0");
 	scene_sad(&s, &check_kernel_io_errors, SEVERITY_WARNING);
@@ -427,6 +479,8 @@ int main(void)
 		cmocka_unit_test(names_of_partitions),
 		cmocka_unit_test(vanished_below_a_mount),
 		cmocka_unit_test(a_disk_by_its_source),
+		cmocka_unit_test(gone_but_perhaps_with_a_copy),
+		cmocka_unit_test(a_leg_of_a_volume),
 		cmocka_unit_test(a_disk_below_maps),
 		cmocka_unit_test(a_disk_below_an_array),
 		cmocka_unit_test(a_path_of_several),

@@ -107,14 +107,12 @@ static void refused_requests(void **state UNUSED)
 		const char *disk;
 		uint64_t errors;
 	} want[] = {
-		{ "sdj", 0 },
-		{ "dm-5", 0 }, /* write same, as a discard */
-		{ "sdk", 1 },
-		{ "sdl", 1 },     /* read, write */
-		{ "sdm", 0 },     /* seconds after the last command */
-		{ "nvme1n1", 1 }, /* with its name */
-		{ "sdn", 0 },     /* reserved by another host; asked to fail early */
-		{ "sdo", 1 },
+		{ "sdj", 0 }, { "dm-5", 0 },    /* write same, as a discard */
+		{ "sdk", 1 }, { "sdl", 1 },     /* read, write */
+		{ "sdm", 0 },                   /* seconds after the last command */
+		{ "nvme1n1", 1 },               /* with its name */
+		{ "sdn", 0 },                   /* reserved by another host; asked to fail early */
+		{ "sdo", 1 }, { "nvme2n1", 1 }, /* without a name, but never after a SCSI command */
 	};
 	struct table *t = read_corpus("klog_event/disk-handmade");
 
