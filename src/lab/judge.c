@@ -46,6 +46,28 @@ static void parse_source(const json_t *o, struct seen_source *s)
 	copy(s->method, sizeof(s->method), json_string_value(json_object_get(o, "method")));
 }
 
+static void parse_check(const json_t *o, const char *id, struct answer *a)
+{
+	const char *verdict = json_string_value(json_object_get(o, "verdict"));
+	const char *state = json_string_value(json_object_get(o, "state"));
+
+	if (!verdict || strcmp(verdict, "unknown") != 0 || a->n_blind == SEEN_MAX)
+		return;
+	struct blind *b = &a->blind[a->n_blind++];
+
+	copy(b->id, sizeof(b->id), id);
+	b->late = state && strcmp(state, "late") == 0;
+}
+
+const struct blind *answer_blind(const struct answer *a, const char *id)
+{
+	for (size_t i = 0; i < a->n_blind; i++) {
+		if (strcmp(a->blind[i].id, id) == 0)
+			return &a->blind[i];
+	}
+	return NULL;
+}
+
 static int parse_line(struct cursor line, struct answer *a)
 {
 	json_t *o = json_loadb(line.at, cursor_left(&line), 0, NULL);
@@ -66,6 +88,8 @@ static int parse_line(struct cursor line, struct answer *a)
 		s->past = json_is_true(json_object_get(o, "past"));
 		s->n = parse_entities(json_object_get(o, "culprits"), s->culprit);
 		s->n_victims = parse_entities(json_object_get(o, "victims"), s->victim);
+	} else if (strcmp(kind, "check") == 0) {
+		parse_check(o, id, a);
 	} else if (strcmp(kind, "source") == 0 && a->n_sources < SOURCES_MAX) {
 		parse_source(o, &a->source[a->n_sources++]);
 	}
@@ -273,7 +297,10 @@ struct judged judge_lab(const struct lab *lab, const char *announced, const stru
 			alarm = s;
 	}
 	if (lab->want && !first)
-		return judged(OUTCOME_MISSED, NULL, "murphy found nothing new", NULL);
+		return judged(OUTCOME_MISSED, NULL,
+			answer_blind(after, lab->want) ? "murphy could not look, and said so"
+						       : "murphy found nothing new",
+			NULL);
 	if (lab->want && strcmp(first->id, lab->want) != 0)
 		return judged(OUTCOME_MISSED, first, "first came", first);
 	if (lab->want && !names_right(first, announced))

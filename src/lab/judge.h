@@ -40,9 +40,16 @@ struct seen_source {
 	char table[32], method[32];
 };
 
+/* A check that could not look. */
+struct blind {
+	char id[48];
+	bool late; /* what it needs was not read in time: the whole machine may have stood still */
+};
+
 struct answer {
 	bool whole; /* its summary, the last line, was there */
-	size_t n, n_sources;
+	size_t n, n_sources, n_blind;
+	struct blind blind[SEEN_MAX];
 	struct seen seen[SEEN_MAX];
 	struct seen_source source[SOURCES_MAX];
 };
@@ -63,6 +70,9 @@ struct judged {
 
 /* Parse JSON lines. Lines of kinds that it does not know are skipped; 0 or -EINVAL. */
 int answer_parse(const char *json, size_t len, struct answer *ret_answer);
+
+/* The check of that id, when it could not look; else NULL. */
+const struct blind *answer_blind(const struct answer *a, const char *id);
 
 /*
  * "culprit process 12 nginx | cgroup 0 /a b | victim process 3 c": how many were read into ret, at

@@ -174,16 +174,17 @@ static const char *const common[] = { ".", "..", "usr", "bin", "sbin", "lib", "l
 	"cpuset", "devices", "net_cls", "net_prio", "net_cls,net_prio", "perf_event", "hugetlb",
 	"rdma", "misc", "kernel", "debug", "tracing", "security", "bpf", "config", "fuse",
 	"connections", "pstore", "lock", "user", "net", "task", "fd", "stat", "status", "wchan",
-	"stack", "syscall", "cmdline", "limits", "schedstat", "block", "queue", "mm", "ksm",
-	"system.slice", "user.slice", "machine.slice", "init.scope", "kubepods.slice", "kubepods",
-	"docker", "lxc", "none", "tmpfs", "sysfs", "devpts", "devtmpfs", "udev", "overlay",
-	"cgroup2", "debugfs", "tracefs", "securityfs", "configfs", "fusectl", "hugetlbfs",
-	"binfmt_misc", "rpc_pipefs", "nsfs", "autofs", "ramfs", "rootfs" };
+	"stack", "syscall", "cmdline", "limits", "schedstat", "diskstats", "block", "queue", "mm",
+	"ksm", "system.slice", "user.slice", "machine.slice", "init.scope", "kubepods.slice",
+	"kubepods", "docker", "lxc", "none", "tmpfs", "sysfs", "devpts", "devtmpfs", "udev",
+	"overlay", "cgroup2", "debugfs", "tracefs", "securityfs", "configfs", "fusectl",
+	"hugetlbfs", "binfmt_misc", "rpc_pipefs", "nsfs", "autofs", "ramfs", "rootfs" };
 
 static void redact_piece(const struct redact *r, struct span s, struct strbuf *out)
 {
 	static const char *const suffix[] = { ".service", ".slice", ".scope", ".socket", ".mount",
-		".swap", ".timer", ".path", ".automount", ".device", ".target" };
+		".swap", ".timer", ".path", ".automount", ".device", ".target", "_rimage_0",
+		"_rimage_1", "_rimage_2", "_rimage_3", "_mimage_0", "_mimage_1" };
 	size_t tail = 0;
 
 	if (s.len == 0 || one_of(s, common, ARRAY_SIZE(common)) || all_digits(s.at, s.len) ||

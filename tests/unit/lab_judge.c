@@ -194,6 +194,24 @@ static void the_hypervisor_is_not_of_the_lab(void **state UNUSED)
 	assert_int_equal(judge(&twin, "healthy", idle, emulated), OUTCOME_PASSED);
 }
 
+static void a_check_that_could_not_look(void **state UNUSED)
+{
+#define CHECK(state)                                                                               \
+	"{\"kind\":\"check\",\"id\":\"tcp.close-wait\",\"verdict\":\"unknown\",\"state\":\"" state \
+	"\"}\n"
+	struct answer late = answer(CHECK("late") END), denied = answer(CHECK("denied") END);
+	struct answer fine =
+		answer("{\"kind\":\"check\",\"id\":\"tcp.close-wait\",\"verdict\":\"fine\"}\n" END);
+
+	assert_true(answer_blind(&late, "tcp.close-wait")->late);
+	assert_false(answer_blind(&denied, "tcp.close-wait")->late);
+	assert_null(answer_blind(&late, "tcp.ports"));
+	assert_null(answer_blind(&fine, "tcp.close-wait"));
+	assert_int_equal(
+		judge(&sick, "culprit process 7 srv", END, CHECK("late") END), OUTCOME_MISSED);
+#undef CHECK
+}
+
 /* What the machine had does not excuse that the lab made it worse. */
 static void worse_than_before_is_new(void **state UNUSED)
 {
@@ -320,6 +338,7 @@ int main(void)
 		cmocka_unit_test(a_twin_may_have_info_and_no_more),
 		cmocka_unit_test(what_comes_along_is_no_alarm),
 		cmocka_unit_test(the_hypervisor_is_not_of_the_lab),
+		cmocka_unit_test(a_check_that_could_not_look),
 		cmocka_unit_test(worse_than_before_is_new),
 		cmocka_unit_test(what_follows_from_before_is_not_first),
 		cmocka_unit_test(nothing_new_is_all_that_was_there),
