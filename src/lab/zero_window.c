@@ -73,7 +73,7 @@ const struct lab lab_zero_window = {
 	.story = "A reader has stopped reading: its window is zero and the sender waits",
 	.want = "tcp.zero-window",
 	.bounds = "4 loopback connections, 16 MiB of socket buffers",
-	.settle_s =
-		5, /* it must stand for 5 s, and the probes of the first seconds may still move it */
+	/* It must stand for 5 s, and the probes of the first seconds may still move it. */
+	.settle_s = 5,
 	.run = run,
 };
