@@ -18,6 +18,7 @@ struct need {
 	bool ask;      /* never read by itself: only the keys that a check asks for */
 	bool (*keep)(const void *row); /* at the door: rows that somebody wants; NULL: all */
 	uint64_t for_ns;               /* of a table that is watched: how long */
+	bool exact;                    /* of a table that may be estimated: do not */
 };
 
 enum { NEEDS_MAX = 16 };

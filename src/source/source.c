@@ -68,6 +68,14 @@ uint64_t needs_for_ns(const struct need *needs, size_t n_needs, enum table_id id
 	return most;
 }
 
+bool needs_exact(const struct need *needs, size_t n_needs, enum table_id id)
+{
+	for (size_t i = 0; i < n_needs; i++)
+		if (needs[i].table == id && needs[i].exact)
+			return true;
+	return false;
+}
+
 bool probe_late(const struct probe *p)
 {
 	return p->deadline_ns != 0 && clock_ns(CLOCK_MONOTONIC) > p->deadline_ns;
