@@ -20,7 +20,7 @@ MAY = {
     "host": "",
     "bpf": "",
     "sql": "",
-    "source": "host bpf",
+    "source": "engine host bpf",
     "act": "host",
     "store": "host",
     "feed": "host source store",
