@@ -137,6 +137,42 @@ int host_clock_cost(struct host *h, struct strbuf *ret_text);
 int host_cpu_signature(struct host *h, struct strbuf *ret_text);
 
 /*
+ * Open a file of the kernel that answers for an offset (proc/PID/pagemap, proc/kpageflags): a
+ * descriptor, for pread(2), or -errno; a root has none: -ENOENT.
+ */
+int host_open_offset(const struct host *h, const char *path);
+
+/* Addresses from start to end - 1 that a process has in memory. */
+struct host_run {
+	uint64_t start, end;
+};
+
+/*
+ * What of [*start, end) is in memory, from /proc/PID/pagemap that is open: at most size runs, of which
+ * HOST_RUNS_MAX are taken at once, with at most most_pages pages, so that no lock is held for long. no_file:
+ * only what is neither of a file nor shared. *start: where it stopped. The number of runs, or -errno;
+ * -ENOTTY: the kernel cannot (before 6.7). Documentation/admin-guide/mm/pagemap.rst, PAGEMAP_SCAN.
+ */
+enum { HOST_RUNS_MAX = 256 };
+int host_present_runs(int pagemap, struct host_run *runs, size_t size, bool no_file, uint64_t end,
+	uint64_t most_pages, uint64_t *start);
+
+/*
+ * The device, major << 20 | minor, of what lives in memory and has no mount: memfds, System V segments.
+ * 0 or -errno, of a root -ENOENT.
+ */
+int host_shmem_dev(const struct host *h, uint64_t *ret_dev);
+
+/* Of an object in memory that is open (proc/PID/map_files/X): its length, its pages. 0 or -errno. */
+int host_object_size(int fd, uint64_t *ret_size, uint64_t *ret_resident);
+
+/* The first byte at or after from that it has. 0; -ENXIO: there is none, or -errno. */
+int host_next_data(int fd, uint64_t from, uint64_t *ret_at);
+
+/* Do two processes have the same address space? kcmp(2); false when that cannot be told. */
+bool host_same_space(const struct host *h, uint64_t pid, uint64_t other);
+
+/*
  * size bytes of the memory of a process at address. Takes its mmap_lock, which may hang: only for a
  * RISKY source. 0 or -errno; a root has none: -ENOENT.
  */

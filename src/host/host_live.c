@@ -80,6 +80,11 @@ int live_fd_stat(const struct host *h, const char *path, struct host_fd_stat *re
 	return 0;
 }
 
+int host_open_offset(const struct host *h, const char *path)
+{
+	return host_is_live(h) ? live_open(h, path, O_RDONLY) : -ENOENT;
+}
+
 int host_peek(const struct host *h, uint64_t pid, uint64_t address, void *buf, size_t size)
 {
 	struct iovec here = { buf, size }, there = { (void *)(uintptr_t)address, size };

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* What /proc/PID/status tells of a process's memory, for walks over thousands of them. */
+#ifndef MURPHY_SOURCE_MEM_STATUS_H
+#define MURPHY_SOURCE_MEM_STATUS_H
+
+#include "source/source.h"
+
+/* Bytes. All 0 where there is no memory: a kernel thread, a zombie. */
+struct mem_status {
+	uint64_t ppid;
+	uint64_t anon, file, shmem; /* RssAnon, RssFile, RssShmem: since 4.5 */
+	uint64_t rss, swap, tables; /* VmRSS, VmSwap, VmPTE */
+	uint64_t space; /* of all Vm lines: two that share an address space have the same */
+	bool parts;     /* anon, file and shmem are there */
+};
+
+/*
+ * Parse the head of /proc/PID/status. Pure.
+ *
+ * Shape:  "Name:\tVALUE kB"; what a name may hold is escaped, so it forges no line.
+ * Errors: -EINVAL malformed, -ENODATA PPid missing.
+ * Source: fs/proc/array.c, proc_pid_status(); fs/proc/task_mmu.c, task_mem().
+ */
+int mem_status_parse(const char *buf, size_t len, struct mem_status *ret_status);
+
+/* Read it. 0 or -errno. */
+int mem_status_read(struct probe *p, uint64_t pid, struct mem_status *ret_status);
+
+#endif

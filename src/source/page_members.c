@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include "source/page_members.h"
+
+#include "base/cursor.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const enum table_id tables[] = { TABLE_process_share, TABLE_group_share, TABLE_shared_object,
+	TABLE_object_share };
+
+/* Keys are sorted: members of a group follow each other. The same are asked of all four tables. */
+static enum table_id asked_table(const struct probe *p)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		if (p->n_asked[tables[i]] > 0)
+			return tables[i];
+	}
+	return tables[0];
+}
+
+int page_members_init(struct page_members *all, struct probe *p)
+{
+	enum table_id id = asked_table(p);
+	size_t n = p->n_asked[id];
+
+	*all = (struct page_members){ .probe = p, .start_ns = proc_now_ns() };
+	all->member = mem_new(n + 1, sizeof(*all->member));
+	all->group = mem_new(n + 1, sizeof(*all->group));
+	all->common = mem_new(n + 1, sizeof(*all->common));
+	if (!all->member || !all->group || !all->common)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t key = p->asked[id][i];
+
+		if (all->n_groups == 0 || all->group[all->n_groups - 1].number != member_group(key))
+			all->group[all->n_groups++] =
+				(struct page_group_of){ .number = member_group(key), .first = i };
+		all->member[all->n++] = (struct page_member_of){ .pid = member_pid(key),
+			.group = (uint32_t)all->n_groups - 1 };
+		all->group[all->n_groups - 1].n++;
+	}
+	return 0;
+}
+
+void page_members_release(struct page_members *all)
+{
+	free(all->member);
+	free(all->group);
+	free(all->common);
+}
+
+static int by_pid(const void *a, const void *b)
+{
+	const struct page_member_of *const *x = a, *const *y = b;
+
+	return ((*x)->pid > (*y)->pid) - ((*x)->pid < (*y)->pid);
+}
+
+/*
+ * A child of vfork(2), or of clone(2) with CLONE_VM, has its parent's address space until it runs another
+ * program: then all of its figures are its parent's, and once is enough.
+ */
+static int find_twins(struct page_members *all)
+{
+	auto_free struct page_member_of **sorted = mem_new(all->n + 1, sizeof(*sorted));
+
+	if (!sorted)
+		return -ENOMEM;
+	for (size_t i = 0; i < all->n; i++)
+		sorted[i] = &all->member[i];
+	qsort(sorted, all->n, sizeof(*sorted), by_pid);
+	for (size_t i = 0; i < all->n; i++) {
+		struct page_member_of like = { .pid = all->member[i].status.ppid }, *key = &like;
+		struct page_member_of **parent =
+			bsearch(&key, sorted, all->n, sizeof(*sorted), by_pid);
+
+		if (parent && all->member[i].status.rss > 0 &&
+			(*parent)->status.space == all->member[i].status.space &&
+			host_same_space(all->probe->host, (*parent)->pid, all->member[i].pid))
+			all->member[i].twin = (*parent)->twin ? (*parent)->twin : (*parent)->pid;
+	}
+	return 0;
+}
+
+/* Each of its pages, once, however many map it: with the sum of RSS, what a shared page is worth. */
+static uint64_t mapped_bytes(struct probe *p)
+{
+	char buf[4096];
+	ssize_t n = host_read_record(p->host, "proc/meminfo", buf, sizeof(buf));
+	struct cursor c = cursor_of(buf, n < 0 ? 0 : (size_t)n), line;
+	uint64_t kib;
+
+	while (cursor_line(&c, &line)) {
+		if (cursor_lit(&line, "Mapped:") && cursor_u64(&line, &kib))
+			return kib * 1024;
+	}
+	return 0;
+}
+
+static void add_member(struct page_members *all, const struct page_member_of *one)
+{
+	struct page_group_of *g = &all->group[one->group];
+	const struct page_meter *m = &all->meter;
+
+	g->live++;
+	if (one->twin)
+		return;
+	g->sizes[PART_ANON] += pages_of(m, one->status.anon);
+	g->sizes[PART_FILE] += pages_of(m, one->status.file);
+	g->sizes[PART_SHMEM] += pages_of(m, one->status.shmem);
+	g->rss += one->status.rss;
+	g->swap += one->status.swap;
+	g->tables += one->status.tables;
+}
+
+int page_members_status(struct page_members *all)
+{
+	double shared = 0;
+
+	for (size_t i = 0; i < all->n; i++) {
+		struct page_member_of *one = &all->member[i];
+
+		one->err = probe_late(all->probe)
+				   ? -ETIME
+				   : mem_status_read(all->probe, one->pid, &one->status);
+		all->read += one->err != -ETIME;
+		shared += (double)(one->status.file + one->status.shmem);
+		/* A kernel before 4.5 tells the sum alone. */
+		if (!one->status.parts)
+			one->status.anon = one->status.rss;
+	}
+	int err = find_twins(all);
+
+	if (err < 0)
+		return err;
+	for (size_t i = 0; i < all->n; i++) {
+		if (all->member[i].err == 0)
+			add_member(all, &all->member[i]);
+	}
+	all->meter.worth = shared > 0 ? (double)mapped_bytes(all->probe) / shared : 0;
+	if (all->meter.worth > 1)
+		all->meter.worth = 1;
+	return all->read < all->n ? -ETIME : 0;
+}
+
+double page_member_likely(const struct page_members *all, const struct page_member_of *one)
+{
+	if (one->err < 0 || one->twin)
+		return 0;
+	return (double)one->status.anon +
+	       all->meter.worth * (double)(one->status.file + one->status.shmem);
+}
+
+void page_members_fail(struct probe *p, enum state state, const char *fmt, ...)
+{
+	char why[128];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		if (probe_table(p, tables[i]))
+			table_fail(probe_table(p, tables[i]), state, "%s", why);
+	}
+}
+
+void page_members_close(struct page_members *all, bool late, const char *denied)
+{
+	uint64_t done = 0;
+
+	for (size_t i = 0; i < all->n; i++) {
+		const struct page_member_of *one = &all->member[i];
+
+		done += one->err != -ETIME && all->group[one->group].known;
+		if (one->measured || (one->err < 0 && one->err != -ETIME))
+			tally_count(&all->tally, one->err == -ESRCH ? -ENOENT : one->err);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		struct table *t = probe_table(all->probe, tables[i]);
+
+		if (t && late)
+			proc_late(t, done, all->n, all->start_ns);
+		else if (t)
+			tally_close(&all->tally, t, denied);
+		if (t)
+			t->seen = all->n;
+	}
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * page_sample on processes that this test starts, beside what smaps_rollup says of them. Needs what the
+ * source needs; without it the source has to say so.
+ */
+#include "base/cursor.h"
+#include "tests/unit/run_source.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { MIB = 1 << 20, CHILDREN = 4, BIG_MIB = 16 };
+
+static const enum table_id ids[] = { TABLE_group_share, TABLE_process_share, TABLE_shared_object,
+	TABLE_object_share, TABLE_none };
+
+static struct host *live;
+static char *parents; /* memory that children have from us, copied on write */
+
+struct family {
+	pid_t pid[CHILDREN];
+	int go[2];
+};
+
+typedef void child_fn(int number, int memfd);
+
+static char *map(size_t size, int flags, int fd)
+{
+	char *at = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+
+	if (at == MAP_FAILED)
+		_exit(1);
+	return at;
+}
+
+static void touch(volatile char *at, size_t size, bool write)
+{
+	char sum = 0;
+
+	for (size_t i = 0; i < size; i += 4096) {
+		if (write)
+			at[i] = 1;
+		else
+			sum ^= at[i];
+	}
+	(void)sum;
+}
+
+/* Half of a large object, of small memory some of each kind. */
+static void child_of_all_kinds(int number, int memfd)
+{
+	char *big = map(BIG_MIB * MIB, MAP_SHARED, memfd);
+	char *again = map(2 * MIB, MAP_SHARED, memfd);
+	char *own = map(MIB, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	char *zero = map(MIB, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	char *locked = map(MIB, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	char *sparse = map((size_t)4096 * MIB, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+	char *copied = map(BIG_MIB * MIB, MAP_PRIVATE, memfd);
+
+	touch(big, number % 2 ? BIG_MIB * MIB : BIG_MIB / 2 * MIB, false);
+	touch(again, 2 * MIB, false);
+	touch(own, MIB, true);
+	touch(zero, MIB, false);
+	touch(locked, MIB, true);
+	mprotect(locked, MIB, PROT_NONE);
+	touch(sparse + (size_t)1000 * MIB, MIB / 2, true);
+	touch(sparse + (size_t)3000 * MIB, MIB / 4, true);
+	touch(copied, 8 * MIB, false);
+	touch(copied + 3 * MIB, MIB, true);
+	touch(parents, MIB, number == 0);
+}
+
+/* A huge page that all have, and one that each has broken up. */
+static void child_of_huge_pages(int number, int memfd UNUSED)
+{
+	touch(parents, 2 * MIB, false);
+	if (number == 1)
+		touch(parents, MIB, true);
+}
+
+static void start(struct family *f, child_fn *run)
+{
+	int memfd = memfd_create("page-sample", MFD_CLOEXEC), ready[2];
+	char c = 0;
+
+	assert_true(memfd >= 0);
+	assert_int_equal(ftruncate(memfd, (off_t)64 * MIB), 0);
+	char *big = map(BIG_MIB * MIB, MAP_SHARED, memfd);
+
+	touch(big, BIG_MIB * MIB, true);
+	munmap(big, BIG_MIB * MIB);
+	assert_int_equal(pipe(f->go), 0);
+	assert_int_equal(pipe(ready), 0);
+	for (int i = 0; i < CHILDREN; i++) {
+		f->pid[i] = fork();
+		if (f->pid[i] == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			close(f->go[1]);
+			run(i, memfd);
+			_exit(write(ready[1], &c, 1) == 1 && read(f->go[0], &c, 1) == 0 ? 0 : 1);
+		}
+	}
+	close(memfd);
+	for (int i = 0; i < CHILDREN; i++)
+		assert_int_equal(read(ready[0], &c, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
+}
+
+static void stop(struct family *f)
+{
+	close(f->go[0]);
+	close(f->go[1]);
+	for (int i = 0; i < CHILDREN; i++)
+		waitpid(f->pid[i], NULL, 0);
+}
+
+static uint64_t rollup(pid_t pid, const char *key)
+{
+	char path[64], buf[4096];
+
+	snprintf(path, sizeof(path), "proc/%d/smaps_rollup", (int)pid);
+	ssize_t n = host_read(live, path, buf, sizeof(buf));
+	struct cursor c = cursor_of(buf, n < 0 ? 0 : (size_t)n), line;
+	uint64_t kib = 0;
+
+	while (cursor_line(&c, &line)) {
+		if (cursor_lit(&line, key) && cursor_u64(&line, &kib))
+			break;
+	}
+	return kib * 1024;
+}
+
+static bool measured(struct table **out)
+{
+	const struct table *t = out[TABLE_group_share];
+
+	if (t->state == STATE_OK)
+		return true;
+	assert_int_equal(t->state, STATE_DENIED);
+	assert_non_null(strstr(t->why, "CAP_SYS_ADMIN"));
+	return false;
+}
+
+/* RSS from status and pages that were counted meet within what a CPU holds back of a counter. */
+static void compare(const struct process_share *row, pid_t pid, uint64_t slack)
+{
+	uint64_t pss = rollup(pid, "Pss:"), rss = rollup(pid, "Rss:");
+	uint64_t uss = rollup(pid, "Private_Clean:") + rollup(pid, "Private_Dirty:");
+
+	assert_true(pss > 0);
+	assert_in_range(row->pss_bytes + row->pss_error_bytes + slack, pss, UINT64_MAX);
+	assert_in_range(row->pss_bytes, 0, pss + row->pss_error_bytes + slack);
+	assert_in_range(row->rss_bytes + 16 * slack, rss, rss + 32 * slack);
+	assert_in_range(row->uss_bytes + 4 * slack, uss, uss + 8 * slack);
+}
+
+static void measure(const struct family *f, bool together, struct table **out)
+{
+	uint64_t keys[CHILDREN];
+
+	for (int i = 0; i < CHILDREN; i++)
+		keys[i] = member_key(together ? 5 : (uint64_t)i, (uint64_t)f->pid[i]);
+	run_source(live, "page_sample", out, ids, keys, CHILDREN);
+}
+
+static void test_each_process(void **state UNUSED)
+{
+	struct table *out[TABLES] = { 0 };
+	struct family f;
+
+	start(&f, child_of_all_kinds);
+	measure(&f, false, out);
+	if (measured(out)) {
+		assert_int_equal(out[TABLE_process_share]->n, CHILDREN);
+		for (int i = 0; i < CHILDREN; i++)
+			compare(table_find(out[TABLE_process_share], (uint64_t)f.pid[i]), f.pid[i],
+				8192);
+	}
+	drop_tables(out);
+	stop(&f);
+}
+
+static const struct shared_object *object_of(struct table **out, const char *path)
+{
+	for (table_each(const struct shared_object, o, out[TABLE_shared_object])) {
+		if (strcmp(table_text(out[TABLE_shared_object], o->path), path) == 0)
+			return o;
+	}
+	return NULL;
+}
+
+static void test_group_and_objects(void **state UNUSED)
+{
+	struct table *out[TABLES] = { 0 };
+	struct family f;
+
+	start(&f, child_of_all_kinds);
+	measure(&f, true, out);
+	if (measured(out)) {
+		const struct group_share *g = table_find(out[TABLE_group_share], 5);
+		const struct shared_object *o = object_of(out, "/memfd:page-sample");
+		uint64_t pss = 0;
+
+		for (int i = 0; i < CHILDREN; i++)
+			pss += rollup(f.pid[i], "Pss:");
+		assert_true(g->processes == CHILDREN && g->measured == CHILDREN);
+		assert_in_range(g->pss_bytes + g->pss_error_bytes + 16384, pss,
+			pss + 2 * g->pss_error_bytes + 32768);
+		assert_true(g->uss_bytes <= g->exclusive_bytes);
+		/* All of the memfd is the group's own. */
+		assert_true(g->exclusive_bytes > g->uss_bytes + 12 * MIB);
+		assert_non_null(o);
+		assert_int_equal(o->kind, 1);
+		assert_int_equal(o->size_bytes, 64 * MIB);
+		assert_int_equal(o->resident_bytes, BIG_MIB * MIB);
+		assert_true(o->processes == CHILDREN && o->groups == 1);
+		assert_int_equal(o->mapped_bytes, CHILDREN * (2 * BIG_MIB + 2) * (uint64_t)MIB);
+		assert_in_range(o->pss_bytes, BIG_MIB * MIB * 9 / 10, BIG_MIB * MIB * 11 / 10);
+	}
+	drop_tables(out);
+	stop(&f);
+}
+
+static void test_huge_pages(void **state UNUSED)
+{
+	struct table *out[TABLES] = { 0 };
+	struct family f;
+	char *at = mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *was = parents;
+
+	assert_ptr_not_equal(at, MAP_FAILED);
+	parents = at + (2 * MIB - (uintptr_t)at % (2 * MIB));
+	madvise(parents, 2 * MIB, MADV_HUGEPAGE); /* small pages are as good */
+	touch(parents, 2 * MIB, true);
+	start(&f, child_of_huge_pages);
+	measure(&f, false, out);
+	if (measured(out)) {
+		for (int i = 0; i < CHILDREN; i++)
+			compare(table_find(out[TABLE_process_share], (uint64_t)f.pid[i]), f.pid[i],
+				8192);
+	}
+	drop_tables(out);
+	stop(&f);
+	munmap(at, 4 * MIB);
+	parents = was;
+}
+
+static void test_gone(void **state UNUSED)
+{
+	struct table *out[TABLES] = { 0 };
+	const uint64_t keys[] = { member_key(1, (uint64_t)getpid()), member_key(2, 4194305) };
+
+	run_source(live, "page_sample", out, ids, keys, ARRAY_SIZE(keys));
+	if (measured(out)) {
+		const struct group_share *g = table_find(out[TABLE_group_share], 2);
+
+		assert_int_equal(out[TABLE_process_share]->n, 1);
+		assert_non_null(g);
+		assert_int_equal(g->processes, 0);
+		assert_false(row_has(g->has, GROUP_SHARE_pss_bytes));
+	}
+	drop_tables(out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_each_process),
+		cmocka_unit_test(test_group_and_objects),
+		cmocka_unit_test(test_huge_pages),
+		cmocka_unit_test(test_gone),
+	};
+
+	if (host_open_live(&live) < 0)
+		return 1;
+	parents = map(MIB, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	touch(parents, MIB, true);
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+	host_free(live);
+	return failed;
+}
