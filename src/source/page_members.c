@@ -169,6 +169,18 @@ void page_members_fail(struct probe *p, enum state state, const char *fmt, ...)
 	}
 }
 
+/* Who is not seen was not asked for, but is a part of the whole. */
+static void say_hidden(const struct page_members *all, struct table *t)
+{
+	const struct table *seen = frame_table(all->probe->frame, TABLE_process);
+
+	if (!seen || seen->lost == 0 || t->state != STATE_OK)
+		return;
+	t->lost += seen->lost;
+	if (!t->why[0])
+		table_fail(t, t->state, "%s", seen->why);
+}
+
 void page_members_close(struct page_members *all, bool late, const char *denied)
 {
 	uint64_t done = 0;
@@ -187,7 +199,9 @@ void page_members_close(struct page_members *all, bool late, const char *denied)
 			proc_late(t, done, all->n, all->start_ns);
 		else if (t)
 			tally_close(&all->tally, t, denied);
-		if (t)
+		if (t) {
 			t->seen = all->n;
+			say_hidden(all, t);
+		}
 	}
 }

@@ -35,6 +35,7 @@ struct page_members {
 	size_t n;
 	struct page_group_of *group;
 	size_t n_groups;
+	bool bounds;      /* no page was looked at: what is one's own is not known */
 	uint64_t *common; /* by group: page_counts.common */
 	struct tally tally;
 	uint64_t read; /* members whose status was read */

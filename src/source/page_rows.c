@@ -37,7 +37,9 @@ static int put_process(
 	row_put(t->schema, row, PROCESS_SHARE_pss_bytes, bytes_of(all, sum_of(one->result.pss)));
 	row_put(t->schema, row, PROCESS_SHARE_pss_error_bytes,
 		bytes_of(all, page_estimate_error(one->result.error)));
-	row_put(t->schema, row, PROCESS_SHARE_uss_bytes, bytes_of(all, sum_of(one->result.uss)));
+	if (!all->bounds)
+		row_put(t->schema, row, PROCESS_SHARE_uss_bytes,
+			bytes_of(all, sum_of(one->result.uss)));
 	row_put(t->schema, row, PROCESS_SHARE_swap_bytes, one->status.swap);
 	if (one->status.swap == 0) /* how often an entry is referred to no file tells */
 		row_put(t->schema, row, PROCESS_SHARE_swap_pss_bytes, 0);
@@ -154,6 +156,8 @@ static int put_group(const struct page_members *all, struct table *t, const stru
 	row_put(t->schema, row, GROUP_SHARE_pss_bytes, bytes_of(all, g->pss.pages));
 	row_put(t->schema, row, GROUP_SHARE_pss_error_bytes,
 		bytes_of(all, page_estimate_error(g->pss)));
+	if (all->bounds)
+		return 0;
 	row_put(t->schema, row, GROUP_SHARE_uss_bytes, bytes_of(all, g->uss));
 	row_put(t->schema, row, GROUP_SHARE_exclusive_bytes, bytes_of(all, g->exclusive));
 	row_put(t->schema, row, GROUP_SHARE_shared_bytes, bytes_of(all, g->shared));
@@ -230,6 +234,8 @@ static void sum_measured(struct page_members *all)
 		struct page_group_of *g = &all->group[one->group];
 		const struct page_meter *m = &all->meter;
 
+		if (all->bounds)
+			continue;
 		g->measured += one->measured || (one->err == 0 && one->twin);
 		if (!one->measured)
 			continue;
@@ -248,7 +254,7 @@ int page_members_rows(struct page_members *all)
 	auto_free struct object_sum *sum = sum_objects(all);
 	int err = sum ? 0 : -ENOMEM;
 
-	if (sum)
+	if (sum && !all->bounds)
 		split_groups(all, sum);
 	for (size_t i = 0; processes && i < all->n && err == 0; i++) {
 		if (all->member[i].measured || (all->member[i].err == 0 && all->member[i].twin))

@@ -250,6 +250,42 @@ static void test_huge_pages(void **state UNUSED)
 	parents = was;
 }
 
+/* Without looking at a page: bounds that hold. */
+static void test_status_bounds(void **state UNUSED)
+{
+	static const enum table_id shares[] = { TABLE_group_share, TABLE_process_share,
+		TABLE_none };
+	struct table *out[TABLES] = { 0 };
+	struct family f;
+	uint64_t keys[CHILDREN], sum = 0;
+
+	start(&f, child_of_all_kinds);
+	for (int i = 0; i < CHILDREN; i++)
+		keys[i] = member_key(5, (uint64_t)f.pid[i]);
+	run_source(live, "page_status", out, shares, keys, CHILDREN);
+	const struct group_share *g = table_find(out[TABLE_group_share], 5);
+
+	assert_int_equal(out[TABLE_group_share]->state, STATE_OK);
+	assert_non_null(g);
+	for (int i = 0; i < CHILDREN; i++) {
+		uint64_t pss = rollup(f.pid[i], "Pss:");
+		const struct process_share *p =
+			table_find(out[TABLE_process_share], (uint64_t)f.pid[i]);
+
+		assert_non_null(p);
+		assert_in_range(p->pss_bytes + p->pss_error_bytes + 65536, pss, UINT64_MAX);
+		assert_in_range(pss + p->pss_error_bytes + 65536, p->pss_bytes, UINT64_MAX);
+		assert_false(row_has(p->has, PROCESS_SHARE_uss_bytes));
+		sum += pss;
+	}
+	assert_true(g->processes == CHILDREN && g->measured == 0);
+	assert_in_range(g->pss_bytes + g->pss_error_bytes + 65536, sum, UINT64_MAX);
+	assert_in_range(sum + g->pss_error_bytes + 65536, g->pss_bytes, UINT64_MAX);
+	assert_false(row_has(g->has, GROUP_SHARE_uss_bytes));
+	drop_tables(out);
+	stop(&f);
+}
+
 static void test_gone(void **state UNUSED)
 {
 	struct table *out[TABLES] = { 0 };
@@ -273,6 +309,7 @@ int main(void)
 		cmocka_unit_test(test_each_process),
 		cmocka_unit_test(test_group_and_objects),
 		cmocka_unit_test(test_huge_pages),
+		cmocka_unit_test(test_status_bounds),
 		cmocka_unit_test(test_gone),
 	};
 
