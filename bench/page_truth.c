@@ -110,12 +110,12 @@ static int compare_keys(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-static void score(struct exe *e, double truth, double value, double error)
+static void score(struct exe *e, double truth, double value, double error, uint64_t n)
 {
 	double off = value - truth;
 
 	e->trials++;
-	e->covered += fabs(off) <= error + 2048; /* smaps_rollup rounds */
+	e->covered += fabs(off) <= error + 2048 * (double)n; /* smaps_rollup rounds */
 	e->squares += off * off / truth / truth;
 	e->bias += off / truth;
 	e->width += error / truth;
@@ -129,7 +129,8 @@ static void compare(struct bench *b, const struct frame *f)
 		uint64_t truth = m ? m->truth : e->truth;
 
 		if (truth >= (b->each ? PROCESS_LEAST_KIB << 10 : LEAST_MIB << 20))
-			score(e, (double)truth, (double)g->pss_bytes, (double)g->pss_error_bytes);
+			score(e, (double)truth, (double)g->pss_bytes, (double)g->pss_error_bytes,
+				g->processes);
 	}
 }
 

@@ -251,6 +251,7 @@ struct page_estimate page_group_total(
 	e.freedom = (apart < draws ? apart : draws) - 1;
 	/* What is between the members has in it what is uncertain within them. */
 	between *= draws / (draws - 1);
+	e.seen = between;
 	e.variance = between > within ? between : within;
 	return e;
 }
@@ -261,7 +262,7 @@ size_t page_group_enough(struct page_estimate e, size_t n, double goal)
 
 	if (want <= 0)
 		return n;
-	double by = e.variance / (want * want);
+	double by = e.seen / (want * want);
 
 	/* A fifth more: the variance itself is an estimate. */
 	return by <= 1 ? n : (size_t)ceil((double)n * by * 1.2);

@@ -36,6 +36,7 @@ struct page_estimate {
 	double variance;
 	double freedom; /* degrees of freedom of variance; 0: there is none to speak of */
 	double widen;   /* what skewness adds to the half width */
+	double seen;    /* of a group: variance without what the samples may have missed */
 };
 
 void page_estimate_add(struct page_estimate *to, struct page_estimate more);
@@ -121,7 +122,10 @@ size_t page_group_draw(struct page_random *r, const double *likely, size_t all, 
 struct page_estimate page_group_total(
 	const struct page_member *m, size_t n, bool whole, const double sizes[PAGE_PARTS]);
 
-/* How many draws would give a standard error of goal (of the total), after n have been. */
+/*
+ * How many draws would give a standard error of goal (of the total), after n have been. That goes by what
+ * was seen: what was not is for the interval.
+ */
 size_t page_group_enough(struct page_estimate e, size_t n, double goal);
 
 #endif

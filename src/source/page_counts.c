@@ -89,26 +89,15 @@ void page_counts_note(struct page_counts *c, uint64_t frame, uint32_t maps, uint
 		add(c, frame, maps, group);
 }
 
-bool page_counts_knows(const struct page_counts *c, uint64_t frame)
-{
-	const struct page_seen *s = find(c, frame);
-
-	return s && s->frame != 0;
-}
-
-uint32_t page_counts_of(struct page_counts *c, uint64_t frame, uint32_t group)
+bool page_counts_of(struct page_counts *c, uint64_t frame, uint32_t group, uint32_t *ret_maps)
 {
 	struct page_seen *s = find(c, frame);
-	uint64_t maps;
 
-	if (s && s->frame != 0) {
-		touch(c, s, group);
-		return s->maps;
-	}
-	if (page_counts_run(c, frame, 1, &maps) < 0 || maps > UINT32_MAX)
-		return 0;
-	add(c, frame, (uint32_t)maps, group);
-	return (uint32_t)maps;
+	if (!s || s->frame == 0)
+		return false;
+	touch(c, s, group);
+	*ret_maps = s->maps;
+	return true;
 }
 
 void page_counts_release(struct page_counts *c)

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PAGE_COUNTS_SLOTS = 1 << 18 }; /* 6 MiB; pages that find no room are read each time */
+enum { PAGE_COUNTS_SLOTS = 1 << 18 }; /* 6 MiB; pages that find no room are asked for each time */
 
 struct page_seen {
 	uint64_t frame; /* number of the page frame plus 1; 0: free */
@@ -28,13 +28,10 @@ struct page_counts {
 	uint64_t *common; /* by group: pages that another one has as well; not owned */
 };
 
-/* How often the frame is mapped, of a process of group; 0: it is no page that counts. */
-uint32_t page_counts_of(struct page_counts *c, uint64_t frame, uint32_t group);
+/* How often the frame is mapped, which a process of group has. False: it is not known yet. */
+bool page_counts_of(struct page_counts *c, uint64_t frame, uint32_t group, uint32_t *ret_maps);
 
-/* Would page_counts_of() not have to ask the kernel? */
-bool page_counts_knows(const struct page_counts *c, uint64_t frame);
-
-/* As page_counts_of(), where maps is known. */
+/* Remember it. */
 void page_counts_note(struct page_counts *c, uint64_t frame, uint32_t maps, uint32_t group);
 
 /* Of n frames in a row, straight from the kernel. 0 or -errno. */

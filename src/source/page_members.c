@@ -101,20 +101,27 @@ static uint64_t mapped_bytes(struct probe *p)
 	return 0;
 }
 
-static void add_member(struct page_members *all, const struct page_member_of *one)
+/* Into its group's sums (by 1), or out of them again (by -1). */
+static void add_member(struct page_members *all, const struct page_member_of *one, int by)
 {
 	struct page_group_of *g = &all->group[one->group];
-	const struct page_meter *m = &all->meter;
+	const struct mem_status *s = &one->status;
 
-	g->live++;
+	g->live += (uint64_t)(int64_t)by;
 	if (one->twin)
 		return;
-	g->sizes[PART_ANON] += pages_of(m, one->status.anon);
-	g->sizes[PART_FILE] += pages_of(m, one->status.file);
-	g->sizes[PART_SHMEM] += pages_of(m, one->status.shmem);
-	g->rss += one->status.rss;
-	g->swap += one->status.swap;
-	g->tables += one->status.tables;
+	g->sizes[PART_ANON] += by * pages_of(&all->meter, s->anon);
+	g->sizes[PART_FILE] += by * pages_of(&all->meter, s->file);
+	g->sizes[PART_SHMEM] += by * pages_of(&all->meter, s->shmem);
+	g->rss += by > 0 ? s->rss : -s->rss;
+	g->swap += by > 0 ? s->swap : -s->swap;
+	g->tables += by > 0 ? s->tables : -s->tables;
+}
+
+void page_member_gone(struct page_members *all, struct page_member_of *one)
+{
+	one->gone = true;
+	add_member(all, one, -1);
 }
 
 int page_members_status(struct page_members *all)
@@ -127,6 +134,7 @@ int page_members_status(struct page_members *all)
 		one->err = probe_late(all->probe)
 				   ? -ETIME
 				   : mem_status_read(all->probe, one->pid, &one->status);
+		one->gone = one->err < 0 && state_of_errno(one->err) == STATE_ABSENT;
 		all->read += one->err != -ETIME;
 		shared += (double)(one->status.file + one->status.shmem);
 		/* A kernel before 4.5 tells the sum alone. */
@@ -139,7 +147,7 @@ int page_members_status(struct page_members *all)
 		return err;
 	for (size_t i = 0; i < all->n; i++) {
 		if (all->member[i].err == 0)
-			add_member(all, &all->member[i]);
+			add_member(all, &all->member[i], 1);
 	}
 	all->meter.worth = shared > 0 ? (double)mapped_bytes(all->probe) / shared : 0;
 	if (all->meter.worth > 1)

@@ -12,6 +12,7 @@ struct page_member_of {
 	int err;        /* why nothing is known of it */
 	uint64_t twin;  /* whose address space it shares; 0: its own */
 	bool measured;
+	bool gone; /* it has ended: it is no member any more */
 	struct mem_status status;
 	struct page_result result;
 };
@@ -48,6 +49,9 @@ void page_members_release(struct page_members *all);
 
 /* Read the status of all, and sum it up. 0, -ETIME or -ENOMEM. */
 int page_members_status(struct page_members *all);
+
+/* It has ended since: take it out of its group's sums. */
+void page_member_gone(struct page_members *all, struct page_member_of *one);
 
 /* What a member's PSS is likely to be, from its status. */
 double page_member_likely(const struct page_members *all, const struct page_member_of *one);

@@ -17,6 +17,13 @@ enum {
 	RANGES_MAX = 1 << 20,
 };
 
+/*
+ * Address space that is looked at at once: page tables without pages in them take time as well. More where
+ * nothing was found: programs reserve terabytes.
+ */
+#define SCAN_BYTES (UINT64_C(1) << 30)
+#define SCAN_BYTES_MAX (UINT64_C(16) << 30)
+
 int page_room(void *array, size_t n, size_t *size, size_t item)
 {
 	void **at = array;
@@ -90,12 +97,13 @@ static int add_range(struct page_meter *m, uint64_t from, uint64_t to, uint32_t 
 static int add_sparse(struct page_meter *m, const struct page_area *a, uint32_t area)
 {
 	struct host_run runs[HOST_RUNS_MAX];
-	uint64_t at = a->from * m->page_bytes, end = a->to * m->page_bytes;
+	uint64_t at = a->from * m->page_bytes, end = a->to * m->page_bytes, step = SCAN_BYTES;
 	int err = 0;
 
 	while (err == 0 && at < end) {
+		uint64_t stop = end - at > step ? at + step : end;
 		int n = m->no_scan ? -ENOTTY
-				   : host_present_runs(m->fd, runs, HOST_RUNS_MAX, false, end,
+				   : host_present_runs(m->fd, runs, HOST_RUNS_MAX, false, stop,
 					     SCAN_PAGES, &at);
 
 		if (n == -ENOTTY) {
@@ -107,8 +115,9 @@ static int add_sparse(struct page_meter *m, const struct page_area *a, uint32_t 
 		for (int i = 0; i < n && err == 0; i++)
 			err = add_range(m, runs[i].start / m->page_bytes,
 				runs[i].end / m->page_bytes, area);
-		if (n == 0 && at < end) /* cannot be: it stops at the end, or has found something */
+		if (n == 0 && at < stop) /* cannot be: it stops there, or has found something */
 			return -EIO;
+		step = n > 0 ? SCAN_BYTES : step * 2 > SCAN_BYTES_MAX ? SCAN_BYTES_MAX : step * 2;
 	}
 	return err;
 }
@@ -176,7 +185,7 @@ static int lay_out(struct page_meter *m, uint64_t pid)
 	bool bad = false;
 	int err = 0;
 
-	m->n_areas = m->n_ranges = m->n_bigs = m->n_pieces = m->reads = 0;
+	m->n_areas = m->n_ranges = m->n_bigs = m->n_pieces = m->reads = m->n_ahead = 0;
 	while (err == 0 && page_vma_next(&c, &v, &bad)) {
 		if (!no_memory(&v))
 			err = add_vma(m, pid, &v);
@@ -192,9 +201,10 @@ static void count_left(struct page_meter *m, struct page_result *r)
 		double alone = 0;
 
 		for (size_t i = 0; i < page_reservoir_n(&m->left[part]); i++) {
-			uint32_t maps = page_counts_of(&m->counts, m->left[part].item[i], m->group);
+			uint64_t maps = 0;
 
-			page_strata_add(&s, maps > 0, maps ? 1.0 / maps : 0);
+			page_counts_run(&m->counts, m->left[part].item[i], 1, &maps);
+			page_strata_add(&s, maps > 0, maps ? 1.0 / (double)maps : 0);
 			alone += maps == 1;
 		}
 		if (s.hits == 0)

@@ -69,8 +69,11 @@ struct page_meter {
 	size_t n_bigs, bigs_size;
 	struct page_piece *piece;
 	size_t n_pieces, pieces_size;
-	uint64_t *entry;                        /* of pagemap */
-	size_t reads;                           /* of kpagecount */
+	uint64_t *entry; /* of pagemap */
+	size_t reads;    /* of kpagecount */
+	uint64_t ahead;  /* a frame; what kpagecount says of it and those behind it */
+	uint64_t ahead_maps[64];
+	size_t n_ahead;
 	struct page_reservoir left[PAGE_PARTS]; /* frames whose counts were not read */
 };
 

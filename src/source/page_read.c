@@ -84,20 +84,50 @@ static void count_row(struct page_meter *m, const struct page_area *a, const uin
 		count_share(m, a, r->pss[part] - before, r->rss[part] - pages);
 }
 
-static uint32_t maps_of(struct page_meter *m, uint64_t entry, enum page_part_of part)
+/*
+ * What the kernel says of a frame that is not known yet. Those of a file often follow each other: then
+ * what is asked next is asked with it.
+ */
+static uint32_t ask(struct page_meter *m, const uint64_t *entry, size_t n)
 {
-	size_t known = m->counts.n;
+	uint64_t frame = PAGE_FRAME(entry[0]);
 
-	if (PAGE_ALONE(entry))
-		return 1;
-	if (m->reads >= LOOKUPS && !page_counts_knows(&m->counts, PAGE_FRAME(entry))) {
-		page_reservoir_add(&m->left[part], &m->random, PAGE_FRAME(entry));
-		return 0;
+	if (frame < m->ahead || frame - m->ahead >= m->n_ahead) {
+		size_t run = 1;
+
+		while (run < n && run < ARRAY_SIZE(m->ahead_maps) && PAGE_PRESENT(entry[run]) &&
+			PAGE_FRAME(entry[run]) == frame + run)
+			run++;
+		m->n_ahead = 0;
+		m->reads++;
+		if (page_counts_run(&m->counts, frame, run, m->ahead_maps) < 0)
+			return 0;
+		m->ahead = frame;
+		m->n_ahead = run;
 	}
-	uint32_t maps = page_counts_of(&m->counts, PAGE_FRAME(entry), m->group);
+	uint64_t maps = m->ahead_maps[frame - m->ahead];
 
-	m->reads += m->counts.n > known;
-	return maps;
+	if (maps > UINT32_MAX)
+		return 0;
+	page_counts_note(&m->counts, frame, (uint32_t)maps, m->group);
+	return (uint32_t)maps;
+}
+
+/* How often the page of the first of n entries is mapped; 0: it does not count, or not now. */
+static uint32_t maps_of(
+	struct page_meter *m, const uint64_t *entry, size_t n, enum page_part_of part)
+{
+	uint64_t frame = PAGE_FRAME(entry[0]);
+	uint32_t maps;
+
+	if (PAGE_ALONE(entry[0]))
+		return 1;
+	if (page_counts_of(&m->counts, frame, m->group, &maps))
+		return maps;
+	if (m->reads < LOOKUPS)
+		return ask(m, entry, n);
+	page_reservoir_add(&m->left[part], &m->random, frame);
+	return 0;
 }
 
 void page_count_entries(struct page_meter *m, const struct page_area *a, uint64_t first,
@@ -114,7 +144,7 @@ void page_count_entries(struct page_meter *m, const struct page_area *a, uint64_
 			continue;
 		}
 		enum page_part_of part = part_of(a, entry[i]);
-		uint32_t maps = maps_of(m, entry[i], part);
+		uint32_t maps = maps_of(m, entry + i, n - i, part);
 
 		page_count_one(r, part, maps);
 		if (part != PART_ANON && maps > 0) {

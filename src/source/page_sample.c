@@ -13,8 +13,8 @@
 #include <string.h>
 
 enum {
-	WHOLE = 12,       /* members of a group of which all are measured */
-	DRAWS = 8,        /* members of a larger one, at first */
+	WHOLE = 16,       /* members of a group of which all are measured */
+	DRAWS = 12,       /* members of a larger one, at first */
 	DRAWS_MAX = 256,  /* and in all */
 	BUDGET = 4 << 20, /* pages of their own that are read of all */
 	BUDGET_LEAST = 8192,
@@ -49,6 +49,8 @@ static int measure_one(struct page_members *all, struct page_member_of *one)
 	}
 	one->err = page_process_measure(&all->meter, one->pid, &one->status, &one->result);
 	one->measured = one->err == 0;
+	if (state_of_errno(one->err) == STATE_ABSENT)
+		page_member_gone(all, one);
 	return one->err;
 }
 
@@ -105,13 +107,13 @@ static int draw_more(struct page_members *all, struct page_group_of *g, struct d
 	return 0;
 }
 
-static struct page_estimate total(
-	const struct page_members *all, const struct page_group_of *g, struct drawn *d, bool uss)
+static struct page_estimate total(const struct page_members *all, const struct page_group_of *g,
+	struct drawn *d, bool whole, bool uss)
 {
 	for (size_t i = 0; i < d->n; i++)
 		d->member[i] =
 			member_of(all, &all->member[g->first + d->picked[i]], d->stands[i], uss);
-	return page_group_total(d->member, d->n, false, g->sizes);
+	return page_group_total(d->member, d->n, whole, g->sizes);
 }
 
 static int measure_some(struct page_members *all, struct page_group_of *g)
@@ -122,47 +124,60 @@ static int measure_some(struct page_members *all, struct page_group_of *g)
 	g->known = g->rss == 0;
 
 	if (err == 0) {
-		size_t want = page_group_enough(total(all, g, &d, false), d.n, GOAL);
+		size_t want = page_group_enough(total(all, g, &d, false, false), d.n, GOAL);
 
 		want = want > DRAWS_MAX ? DRAWS_MAX : want;
 		if (want > d.n)
 			err = draw_more(all, g, &d, want - d.n);
 	}
 	if (d.n > 0) {
-		g->pss = total(all, g, &d, false);
-		g->uss = total(all, g, &d, true).pages;
+		g->pss = total(all, g, &d, false, false);
+		g->uss = total(all, g, &d, false, true).pages;
 		g->known = true;
 	}
 	return err;
 }
 
+/* Those of a small group that could not be measured are taken for like the others. */
+static void sum_whole(const struct page_members *all, struct page_group_of *g)
+{
+	struct drawn d = { .n = 0 };
+	struct page_estimate error = { 0 };
+	bool whole = true;
+
+	for (size_t i = 0; i < g->n; i++) {
+		const struct page_member_of *one = &all->member[g->first + i];
+
+		if (one->twin || one->gone)
+			continue;
+		whole &= one->measured;
+		if (!one->measured)
+			continue;
+		d.picked[d.n] = i;
+		d.stands[d.n++] = 1;
+		page_estimate_add(&error, one->result.error);
+	}
+	g->known = d.n > 0 || (whole && g->live > 0);
+	g->uss = total(all, g, &d, whole, true).pages;
+	g->pss = total(all, g, &d, whole, false);
+	if (whole) { /* freedom and skewness are known of each */
+		error.pages = g->pss.pages;
+		g->pss = error;
+	}
+}
+
 static int measure_whole(struct page_members *all, struct page_group_of *g)
 {
-	struct page_estimate pss = { 0 };
-	double uss = 0;
 	int err = 0;
 
 	for (size_t i = g->first; i < g->first + g->n; i++) {
-		const struct page_member_of *one = &all->member[i];
-
 		err = measure_one(all, &all->member[i]);
 		if (err == -ETIME || err == -ENOMEM)
 			break;
-		if (!one->measured)
-			continue;
-		for (size_t part = 0; part < PAGE_PARTS; part++) {
-			pss.pages += one->result.pss[part];
-			uss += one->result.uss[part];
-		}
-		struct page_estimate e = one->result.error;
-
-		e.pages = 0;
-		page_estimate_add(&pss, e);
-		g->known = true;
+		err = 0;
 	}
-	g->pss = pss;
-	g->uss = uss;
-	return err == -ETIME || err == -ENOMEM ? err : 0;
+	sum_whole(all, g);
+	return err;
 }
 
 static int measure_groups(struct page_members *all)

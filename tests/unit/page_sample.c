@@ -217,11 +217,11 @@ static void test_group_of_all_is_exact(void **state UNUSED)
 
 static void test_group_wants_more(void **state UNUSED)
 {
-	struct page_estimate e = { .pages = 1000, .variance = 400, .freedom = 7 };
+	struct page_estimate e = { .pages = 1000, .variance = 9000, .seen = 400 };
 
 	/* 2 % off: 4 times as many, and a fifth more. */
 	assert_int_equal(page_group_enough(e, 8, 0.01), 39);
-	e.variance = 100;
+	e.seen = 100;
 	assert_int_equal(page_group_enough(e, 8, 0.01), 8);
 }
 
@@ -295,7 +295,7 @@ static void test_reservoir_is_fair(void **state UNUSED)
 
 static void test_errors_add(void **state UNUSED)
 {
-	struct page_estimate e = { 10, 9, 10, 0 }, sum = { 0 };
+	struct page_estimate e = { 10, 9, 10, 0, 0 }, sum = { 0 };
 
 	page_estimate_add(&sum, e);
 	assert_true(sum.pages == 10 && fabs(sum.freedom - 10) < 1e-9);

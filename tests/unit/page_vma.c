@@ -6,7 +6,6 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
-#include <sys/mman.h>
 
 static void test_maps(void **state UNUSED)
 {
@@ -74,39 +73,28 @@ static void test_status(void **state UNUSED)
 	assert_int_equal(mem_status_parse("PPid:\tx\n", 8, &other), -EINVAL);
 }
 
-/* A kpagecount: frame i is mapped i times. */
-static int counts_file(size_t n)
-{
-	int fd = memfd_create("counts", MFD_CLOEXEC);
-
-	assert_true(fd >= 0);
-	for (uint64_t i = 0; i < n; i++)
-		assert_int_equal(write(fd, &i, sizeof(i)), sizeof(i));
-	return fd;
-}
-
 static void test_counts(void **state UNUSED)
 {
 	enum { FRAMES = 10000 };
 	uint64_t common[3] = { 0 };
-	auto_close fd = counts_file(FRAMES);
-	struct page_counts c = { .fd = fd, .common = common };
+	struct page_counts c = { .common = common };
+	uint32_t maps;
 
+	assert_false(page_counts_of(&c, 0, 0, &maps));
 	for (uint32_t i = 0; i < FRAMES; i++)
-		assert_int_equal(page_counts_of(&c, i, 0), i);
+		page_counts_note(&c, i, i, 0);
 	assert_int_equal(c.n, FRAMES);
-	assert_int_equal(page_counts_of(&c, FRAMES, 0), 0);
-	assert_false(page_counts_knows(&c, FRAMES));
+	assert_false(page_counts_of(&c, FRAMES, 0, &maps));
 	for (uint32_t i = 0; i < FRAMES; i++) {
-		assert_true(page_counts_knows(&c, i));
-		assert_int_equal(page_counts_of(&c, i, 0), i);
+		assert_true(page_counts_of(&c, i, 0, &maps));
+		assert_int_equal(maps, i);
 	}
 	/* Another group has one of them, twice: it is nobody's own, once for each of the two. */
-	page_counts_of(&c, 7, 1);
+	page_counts_of(&c, 7, 1, &maps);
 	page_counts_note(&c, 7, 7, 1);
 	assert_true(common[0] == 1 && common[1] == 1);
-	page_counts_of(&c, 7, 2);
-	page_counts_of(&c, 7, 2);
+	page_counts_of(&c, 7, 2, &maps);
+	page_counts_of(&c, 7, 2, &maps);
 	assert_true(common[0] == 1 && common[1] == 1 && common[2] == 1);
 	page_counts_release(&c);
 }
