@@ -163,6 +163,13 @@ bool span_starts(struct span s, const char *prefix)
 	return s.len >= len && memcmp(s.at, prefix, len) == 0;
 }
 
+bool span_ends(struct span s, const char *suffix)
+{
+	size_t len = strlen(suffix);
+
+	return s.len >= len && memcmp(s.at + s.len - len, suffix, len) == 0;
+}
+
 void span_copy(struct span s, char *buf, size_t size)
 {
 	size_t len = s.len < size ? s.len : size - 1;

@@ -68,6 +68,7 @@ bool cursor_f64(struct cursor *c, double *ret_value);
 
 bool span_eq(struct span s, const char *text);
 bool span_starts(struct span s, const char *prefix);
+bool span_ends(struct span s, const char *suffix);
 
 /* Copy into buf of size bytes, cut to fit, NUL-terminated. size must be at least 1. */
 void span_copy(struct span s, char *buf, size_t size);

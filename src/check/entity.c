@@ -6,6 +6,7 @@
 #include "engine/metric.h"
 #include "model/process.h"
 #include "model/tcp.h"
+#include "model/unit.h"
 
 #include <string.h>
 
@@ -239,30 +240,11 @@ const char *shell_word(struct judgement *j, const char *text)
 	return judge_text(j, "%s", word.failed ? "''" : word.bytes);
 }
 
-static bool ends(struct span part, const char *suffix)
-{
-	size_t len = strlen(suffix);
-
-	return part.len > len && memcmp(part.at + part.len - len, suffix, len) == 0;
-}
-
 const char *system_unit(struct judgement *j, const char *path)
 {
-	struct cursor c = cursor_of(path ? path : "", path ? strlen(path) : 0);
-	struct span part;
-	bool more = true;
+	struct span unit = unit_of_path(path ? path : "");
 
-	while (more) {
-		more = cursor_until(&c, '/', &part);
-		if (!more)
-			part = (struct span){ c.at, cursor_left(&c) };
-		if (ends(part, ".service") || ends(part, ".scope"))
-			return *part.at == '-' ? NULL
-					       : judge_text(j, "%.*s", (int)part.len, part.at);
-		if (part.len > 0 && !ends(part, ".slice"))
-			return NULL;
-	}
-	return NULL;
+	return unit.len ? judge_text(j, "%.*s", (int)unit.len, unit.at) : NULL;
 }
 
 const char *restart_command(struct judgement *j, const struct model *m, uint64_t pid)
@@ -271,7 +253,7 @@ const char *restart_command(struct judgement *j, const struct model *m, uint64_t
 	const char *unit = system_unit(j, cgroup);
 
 	/* user@1000.service is all that this user runs. */
-	if (unit && ends(span_of(unit), ".service") && strncmp(unit, "user@", 5) != 0)
+	if (unit && span_ends(span_of(unit), ".service") && strncmp(unit, "user@", 5) != 0)
 		return judge_text(j, "systemctl restart %s", shell_word(j, unit));
 	return judge_text(j, "kill -TERM %llu", (unsigned long long)pid);
 }

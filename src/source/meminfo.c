@@ -37,6 +37,17 @@ static const struct {
 	{ "Committed_AS", MEMINFO_committed_bytes },
 	{ "Hugetlb", MEMINFO_hugetlb_bytes },
 	{ "HugePages_Free", MEMINFO_huge_free_pages },
+	{ "Active(anon)", MEMINFO_active_anon_bytes },
+	{ "Inactive(anon)", MEMINFO_inactive_anon_bytes },
+	{ "KReclaimable", MEMINFO_kernel_reclaimable_bytes },
+	{ "SecPageTables", MEMINFO_secondary_page_tables_bytes },
+	{ "CmaTotal", MEMINFO_cma_total_bytes },
+	{ "CmaFree", MEMINFO_cma_free_bytes },
+	{ "Bounce", MEMINFO_bounce_bytes },
+	{ "WritebackTmp", MEMINFO_writeback_temp_bytes },
+	{ "Balloon", MEMINFO_balloon_bytes },
+	{ "GPUActive", MEMINFO_gpu_active_bytes },
+	{ "GPUReclaim", MEMINFO_gpu_reclaim_bytes },
 };
 
 /*

@@ -332,7 +332,7 @@ struct worth {
 
 /*
  * Only who holds much memory is ever blamed for it. What is swapped out shows in no cheaper file:
- * when that is more than a small part of memory, or nobody knows, all are read.
+ * when that is more than a small part of memory, or nobody knows, or all are wanted, all are read.
  */
 static struct worth weigh(const struct probe *p, const struct table *processes)
 {
@@ -341,7 +341,8 @@ static struct worth weigh(const struct probe *p, const struct table *processes)
 	uint64_t top[LARGEST];
 	size_t n = 0;
 
-	if (!mem || !row_has(mem->has, MEMINFO_swap_free_bytes) ||
+	if (needs_exact(p->needs, p->n_needs, TABLE_process_status) || !mem ||
+		!row_has(mem->has, MEMINFO_swap_free_bytes) ||
 		mem->swap_total_bytes - mem->swap_free_bytes > mem->total_bytes / LARGEST)
 		return w;
 	for (table_each(const struct process, proc, processes)) {

@@ -11,6 +11,7 @@
 
 #include "host/host.h"
 #include "sample/frame.h"
+#include "sample/member.h"
 
 enum { SOURCE_TABLES_MAX = 8 };
 
@@ -82,25 +83,6 @@ uint64_t needs_for_ns(const struct need *needs, size_t n_needs, enum table_id id
 
 /* Somebody wants table id exact, at whatever price. */
 bool needs_exact(const struct need *needs, size_t n_needs, enum table_id id);
-
-/*
- * What is asked of process_share, group_share, shared_object and object_share: a process and the
- * number of the group that it is counted in.
- */
-static inline uint64_t member_key(uint64_t group, uint64_t pid)
-{
-	return group << 32 | pid;
-}
-
-static inline uint64_t member_group(uint64_t key)
-{
-	return key >> 32;
-}
-
-static inline uint64_t member_pid(uint64_t key)
-{
-	return key & UINT32_MAX;
-}
 
 /* True once deadline_ns has passed: mark the table LATE and return. Cheap enough for every row. */
 bool probe_late(const struct probe *p);

@@ -27,6 +27,7 @@ static const struct key keys[] = {
 	{ "workingset_refault_anon", VMSTAT_refault_anon_pages },
 	{ "oom_kill", VMSTAT_oom_kills },
 	{ "compact_fail", VMSTAT_compact_fails },
+	{ "nr_zspages", VMSTAT_compressed_swap_bytes, 4096 },
 	PER_ZONE("pgscan_kswapd", VMSTAT_scan_kswapd_pages),
 	PER_ZONE("pgscan_direct", VMSTAT_scan_direct_pages),
 	PER_ZONE("pgsteal_kswapd", VMSTAT_steal_kswapd_pages),
@@ -72,7 +73,11 @@ int vmstat_parse(const char *buf, size_t len, struct table *t)
 
 static int read_vmstat(struct probe *p)
 {
-	return probe_parse(p, TABLE_vmstat, "proc/vmstat", 65536, vmstat_parse);
+	static const unsigned int columns[] = { VMSTAT_compressed_swap_bytes };
+
+	probe_parse(p, TABLE_vmstat, "proc/vmstat", 65536, vmstat_parse);
+	probe_rescale(p, TABLE_vmstat, columns, ARRAY_SIZE(columns));
+	return 0;
 }
 
 const struct source source_vmstat = {

@@ -54,6 +54,18 @@ static int end_zone(struct table *t)
 	return 0;
 }
 
+/* "count: N": what one CPU keeps for itself. */
+static int add_per_cpu(struct cursor *line, struct zone *z)
+{
+	uint64_t value;
+
+	if (!cursor_u64(line, &value) || __builtin_mul_overflow(value, PAGE, &value) ||
+		__builtin_add_overflow(value, z->per_cpu_bytes, &value))
+		return -EINVAL;
+	row_put(schemas[TABLE_zone], z, ZONE_per_cpu_bytes, value);
+	return 0;
+}
+
 static int parse_zones(struct cursor c, struct table *t)
 {
 	struct cursor line;
@@ -79,6 +91,10 @@ static int parse_zones(struct cursor c, struct table *t)
 			return -EINVAL;
 		if (span_eq(word, "pages") && !cursor_word(&peek, &word))
 			return -EINVAL;
+		if (span_eq(word, "count:")) {
+			err = add_per_cpu(&peek, table_at(t, t->n - 1));
+			continue;
+		}
 		if (cursor_u64(&peek, &value))
 			err = keys_put(keys, ARRAY_SIZE(keys), &seen, word, value, t->schema,
 				table_at(t, t->n - 1));
@@ -92,7 +108,8 @@ static int parse_zones(struct cursor c, struct table *t)
  * Parse /proc/zoneinfo. Zones without managed memory make no row.
  *
  * Shape:  "Node N, zone NAME", then indented "pages free N", "min N", "low N", "high N", "managed
- *         N" (since 3.9) among much else: statistics, "high: N" of the CPUs' page sets.
+ *         N" (since 3.9) among much else: statistics; of the page set of
+ *         each CPU "count: N".
  * Units:  pages, taken for 4096 bytes.
  * Errors: -EINVAL malformed or repeated line, -ENODATA no zone or one without its watermarks.
  * Source: mm/vmstat.c, zoneinfo_show_print(); 3.10 to 6.18.
@@ -157,7 +174,7 @@ int buddy_parse(const char *buf, size_t len, struct table *t)
 static int read_zone(struct probe *p)
 {
 	static const unsigned int columns[] = { ZONE_free_bytes, ZONE_min_bytes, ZONE_low_bytes,
-		ZONE_high_bytes, ZONE_managed_bytes };
+		ZONE_high_bytes, ZONE_managed_bytes, ZONE_per_cpu_bytes };
 
 	probe_parse(p, TABLE_zone, "proc/zoneinfo", 4 << 20, zone_parse);
 	probe_rescale(p, TABLE_zone, columns, ARRAY_SIZE(columns));
