@@ -217,7 +217,11 @@ static void put_group(const struct mem_report *r, const struct mem_group *g, siz
 
 static void put_account_line(double bytes, const char *what, struct strbuf *out)
 {
-	put_right(out, human_bytes(bytes < 0 ? -bytes : bytes).s, AMOUNT);
+	char text[TEXT_MAX + 1];
+
+	snprintf(text, sizeof(text), "%s%s", bytes < 0 ? "-" : "",
+		human_bytes(bytes < 0 ? -bytes : bytes).s);
+	put_right(out, text, AMOUNT);
 	strbuf_printf(out, "  %s\n", what);
 }
 
@@ -244,7 +248,7 @@ static void put_account(
 {
 	const struct mem_account *a = &r->groups->account;
 	struct reading rest = a->unaccounted;
-	char what[160];
+	char what[96];
 
 	if (!reading_ok(a->total))
 		return;
@@ -255,9 +259,9 @@ static void put_account(
 		if (reading_ok(a->row[row]) && a->row[row].value > 0)
 			put_account_line(a->row[row].value, mem_row_text((enum mem_row)row), out);
 	}
-	snprintf(what, sizeof(what), "unaccounted%s (%s of memory)",
-		rest.value < 0 ? ": so much is counted twice, or moved meanwhile" : "",
-		human_ratio((rest.value < 0 ? -rest.value : rest.value) / a->total.value).s);
+	snprintf(what, sizeof(what), "unaccounted, %s of memory%s",
+		human_ratio((rest.value < 0 ? -rest.value : rest.value) / a->total.value).s,
+		rest.value < 0 ? ": counted twice, or moved meanwhile" : "");
 	put_account_line(rest.value, what, out);
 	begin_bold(style, out);
 	put_right(out, human_bytes(a->total.value).s, AMOUNT);

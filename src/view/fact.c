@@ -35,6 +35,10 @@ const struct need fact_needs[] = {
 	{ .table = TABLE_snmp, .rate = true, .optional = true },
 	{ .table = TABLE_softnet, .rate = true, .optional = true },
 	{ .table = TABLE_process, .rate = true, .optional = true },
+	/* Of captures, for murphy mem. */
+	{ .table = TABLE_process_exe, .optional = true },
+	{ .table = TABLE_process_status, .optional = true, .exact = true },
+	{ .table = TABLE_user_name, .optional = true },
 	{ .table = TABLE_none },
 };
 

@@ -21,6 +21,20 @@ static void zone_kernels(void **state UNUSED)
 	assert_int_equal(t->n, 3);
 	assert_int_equal(parse_corpus("zone/6.18", zone_parse, t), 0);
 	assert_int_equal(t->n, 6);
+	assert_int_equal(z[0].per_cpu_bytes, 0);
+	table_unref(t);
+}
+
+static void zone_sums_the_lists_of_cpus(void **state UNUSED)
+{
+	static const char text[] = "Node 0, zone Normal\n pages free 1\n min 1\n low 1\n high 1\n"
+				   " pagesets\n cpu: 0\n count:    5\n high:  9\n cpu: 1\n"
+				   " count: 7\n";
+	struct table *t = table_new(schemas[TABLE_zone]);
+
+	assert_int_equal(parse_text(text, zone_parse, t), 0);
+	assert_int_equal(((struct zone *)t->row)->per_cpu_bytes, 12 * 4096);
+	assert_int_equal(parse_text("Node 0, zone DMA\n count: x\n", zone_parse, t), -EINVAL);
 	table_unref(t);
 }
 
@@ -96,6 +110,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(zone_kernels),
 		cmocka_unit_test(zone_damage),
+		cmocka_unit_test(zone_sums_the_lists_of_cpus),
 		cmocka_unit_test(buddy_orders),
 		cmocka_unit_test(slab_kernels),
 		cmocka_unit_test(slab_damage),
