@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 enum {
-	DRAWS_MAX = 2048,  /* of one process, however few of them are there */
 	OWN_PAGES = 512,   /* of its own in private mappings of objects, that are looked for */
 	OWN_WALK_MAX = 64, /* MiB of address space, at once */
 	OWN_STEPS = 8,
@@ -55,7 +54,7 @@ static int add_pieces(struct page_meter *m, struct draw *d, uint32_t big)
 }
 
 /* Look at one page. 0 or -errno. */
-static int draw_one(struct page_meter *m, struct draw *d, struct page_big *b, uint64_t page)
+static int draw_one(struct page_meter *m, struct draw *d, uint32_t area, uint64_t page)
 {
 	uint64_t entry, maps = 0;
 	ssize_t n = pread(m->fd, &entry, sizeof(entry), (off_t)(page * sizeof(entry)));
@@ -63,7 +62,8 @@ static int draw_one(struct page_meter *m, struct draw *d, struct page_big *b, ui
 	if (n < 0)
 		return -errno;
 	if (n != sizeof(entry) || !PAGE_PRESENT(entry) ||
-		page_counts_run(&m->counts, PAGE_FRAME(entry), 1, &maps) < 0 || maps == 0) {
+		page_counts_run(&m->counts, PAGE_FRAME(entry), 1, &maps) < 0 || maps == 0 ||
+		maps > UINT32_MAX) {
 		page_strata_add(&d->seen, false, 0);
 		return 0;
 	}
@@ -73,9 +73,7 @@ static int draw_one(struct page_meter *m, struct draw *d, struct page_big *b, ui
 		return 0;
 	}
 	page_strata_add(&d->seen, true, 1.0 / (double)maps);
-	b->hits++;
-	b->alone += maps == 1;
-	b->sum += 1.0 / (double)maps;
+	m->hit[m->n_hits++] = (struct page_hit){ area, (uint32_t)maps, page };
 	return 0;
 }
 
@@ -91,7 +89,7 @@ static int draw_all(struct page_meter *m, struct draw *d, uint64_t n)
 
 		while (i + 1 < m->n_pieces && m->piece[i + 1].before <= at)
 			i++;
-		err = draw_one(m, d, &m->big[m->piece[i].big],
+		err = draw_one(m, d, m->big[m->piece[i].big].area,
 			m->piece[i].from + (at - m->piece[i].before));
 	}
 	return err;
@@ -99,25 +97,28 @@ static int draw_all(struct page_meter *m, struct draw *d, uint64_t n)
 
 /* What each object has of it. */
 static void share_out(
-	struct page_meter *m, const struct draw *d, double pages, struct page_result *r)
+	struct page_meter *m, enum page_part_of of, double pages, struct page_result *r)
 {
-	for (size_t i = 0; i < m->n_bigs; i++) {
-		const struct page_big *b = &m->big[i];
-		const struct page_area *a = &m->area[b->area];
-		double each = d->seen.hits ? pages / (double)d->seen.hits : 0;
+	double each = m->n_hits ? pages / (double)m->n_hits : 0;
 
-		if ((a->memory ? PART_SHMEM : PART_FILE) != d->part || b->hits == 0)
-			continue;
+	for (size_t i = 0; i < m->n_hits; i++) {
+		const struct page_hit *hit = &m->hit[i];
+		const struct page_area *a = &m->area[hit->area];
+		const struct page_object *x = &m->objects.object[a->object];
 		struct page_part *part =
 			page_objects_part(&m->objects, (uint32_t)a->object, m->group);
+		uint64_t length = x->sized ? x->size / m->page_bytes : a->offset + a->to - a->from;
+		struct page_bin *bin =
+			part ? page_part_bin(part, a->offset + hit->page - a->from, length) : NULL;
 
-		r->uss[d->part] += each * b->alone;
-		if (part) {
-			part->rss += each * b->hits;
-			part->pss += each * b->sum;
-			part->drawn += each * b->sum;
-			part->alone += each * b->alone;
-		}
+		r->uss[of] += hit->maps == 1 ? each : 0;
+		if (!bin)
+			continue;
+		part->rss += each;
+		part->pss += each / hit->maps;
+		bin->rss += each;
+		bin->pss += each / hit->maps;
+		bin->alone += hit->maps == 1 ? each : 0;
 	}
 }
 
@@ -127,7 +128,7 @@ static int draw_part(struct page_meter *m, struct draw *d, uint64_t bytes, struc
 	double pages = pages_of(m, bytes) - r->rss[d->part];
 	int err = 0;
 
-	m->n_pieces = 0;
+	m->n_pieces = m->n_hits = 0;
 	for (uint32_t i = 0; i < m->n_bigs && err == 0; i++) {
 		const struct page_area *a = &m->area[m->big[i].area];
 
@@ -137,7 +138,7 @@ static int draw_part(struct page_meter *m, struct draw *d, uint64_t bytes, struc
 	if (err < 0 || d->frame == 0 || pages < 1)
 		return err;
 	double want = (double)m->draws * (double)d->frame / pages;
-	uint64_t n = want > DRAWS_MAX          ? DRAWS_MAX
+	uint64_t n = want > PAGE_DRAWS_MAX     ? PAGE_DRAWS_MAX
 		     : want < (double)m->draws ? m->draws
 					       : (uint64_t)want;
 
@@ -153,7 +154,7 @@ static int draw_part(struct page_meter *m, struct draw *d, uint64_t bytes, struc
 	r->rss[d->part] += pages;
 	r->pss[d->part] += e.pages;
 	page_estimate_add(&r->error, e);
-	share_out(m, d, pages, r);
+	share_out(m, d->part, pages, r);
 	return 0;
 }
 

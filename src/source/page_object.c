@@ -31,6 +31,8 @@ void page_objects_release(struct page_objects *o)
 {
 	for (size_t i = 0; i < o->n; i++)
 		free(o->object[i].extent);
+	for (size_t i = 0; i < o->n_parts; i++)
+		free(o->part[i].bin);
 	free(o->object);
 	free(o->slot);
 	free(o->part);
@@ -249,4 +251,12 @@ struct page_part *page_objects_part(struct page_objects *o, uint32_t i, uint32_t
 	x->part = o->n_parts;
 	x->part_group = group;
 	return &o->part[x->part - 1];
+}
+
+struct page_bin *page_part_bin(struct page_part *part, uint64_t page, uint64_t pages)
+{
+	if (!part->bin)
+		part->bin = mem_new(PAGE_BINS, sizeof(*part->bin));
+	return part->bin ? &part->bin[page < pages ? page * PAGE_BINS / pages : PAGE_BINS - 1]
+			 : NULL;
 }

@@ -25,13 +25,23 @@ struct page_extent {
 	uint64_t from, to;
 };
 
+/*
+ * What was drawn of an object, by where it is in it: who has the first half and who the second is not told
+ * by sums. Pages.
+ */
+enum { PAGE_BINS = 64 };
+struct page_bin {
+	double rss, pss, alone; /* alone: mapped once */
+};
+
 /* What the processes of one group that were measured have of an object; pages. */
 struct page_part {
 	uint32_t object, group;
-	uint32_t processes;
+	uint32_t processes,
+		areas; /* that map it; mappings, of which one process may have several */
 	double pss, rss;
-	double drawn, alone; /* PSS of what was drawn; of it, mapped once */
 	uint64_t mapped;
+	struct page_bin *bin; /* PAGE_BINS of them, where some were drawn; else NULL */
 };
 
 struct page_object {
@@ -80,6 +90,9 @@ static inline bool page_object_in_memory(const struct page_object *x)
 
 /* Ask, once, where the object of number i, which vma of pid maps, has pages. */
 void page_objects_ask(struct page_objects *o, uint32_t i, uint64_t pid, const struct page_vma *vma);
+
+/* Its bin for page number page of an object of pages in all; NULL when memory is out. */
+struct page_bin *page_part_bin(struct page_part *part, uint64_t page, uint64_t pages);
 
 /* What group has of object i: to be added to. NULL when memory is out. Until the next call. */
 struct page_part *page_objects_part(struct page_objects *o, uint32_t i, uint32_t group);

@@ -142,6 +142,7 @@ static int count_object(struct page_meter *m, const struct page_area *a)
 	if (!part)
 		return -ENOMEM;
 	part->mapped += a->to - a->from;
+	part->areas++;
 	part->processes += x->last_process != m->process;
 	x->last_process = m->process;
 	return 0;

@@ -41,9 +41,16 @@ struct page_piece {
 /* A mapping of a large object. */
 struct page_big {
 	uint32_t area;
-	uint32_t hits, alone; /* pages that were drawn and there; of them, mapped once */
-	double sum;
 };
+
+/* A page that was drawn and is there. */
+struct page_hit {
+	uint32_t area;
+	uint32_t maps;
+	uint64_t page;
+};
+
+enum { PAGE_DRAWS_MAX = 2048 }; /* of one process, however few of them are there */
 
 /* What is needed to measure processes, one after the other. */
 struct page_meter {
@@ -69,6 +76,8 @@ struct page_meter {
 	size_t n_bigs, bigs_size;
 	struct page_piece *piece;
 	size_t n_pieces, pieces_size;
+	struct page_hit hit[PAGE_DRAWS_MAX];
+	size_t n_hits;
 	uint64_t *entry; /* of pagemap */
 	size_t reads;    /* of kpagecount */
 	uint64_t ahead;  /* a frame; what kpagecount says of it and those behind it */

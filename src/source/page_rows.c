@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 
 static uint64_t bytes_of(const struct page_members *all, double pages)
 {
@@ -68,7 +69,29 @@ static double processes_of(const struct page_group_of *g, const struct page_part
 struct object_sum {
 	double pss, error, mapped, processes;
 	uint64_t groups;
+	struct page_bin *bin; /* PAGE_BINS, or NULL */
 };
+
+/* Where it is in the object. */
+static int sum_bins(struct object_sum *s, const struct page_part *x, double scale)
+{
+	if (!x->bin)
+		return 0;
+	if (!s->bin)
+		s->bin = mem_new(PAGE_BINS, sizeof(*s->bin));
+	for (size_t k = 0; s->bin && k < PAGE_BINS; k++) {
+		s->bin[k].rss += x->bin[k].rss * scale;
+		s->bin[k].pss += x->bin[k].pss * scale;
+	}
+	return s->bin ? 0 : -ENOMEM;
+}
+
+static void drop_sums(const struct page_members *all, struct object_sum *sum)
+{
+	for (size_t i = 0; sum && i < all->meter.objects.n; i++)
+		free(sum[i].bin);
+	free(sum);
+}
 
 static struct object_sum *sum_objects(const struct page_members *all)
 {
@@ -88,13 +111,39 @@ static struct object_sum *sum_objects(const struct page_members *all)
 		s->processes += processes_of(g, x);
 		s->mapped += (double)x->mapped * processes_of(g, x) / (double)x->processes;
 		s->groups++;
+		if (sum_bins(s, x, scale_of(g, part_of(all, x))) < 0) {
+			drop_sums(all, sum);
+			return NULL;
+		}
 	}
 	return sum;
 }
 
 /*
+ * Of what was drawn of an object, bin by bin: where no other group has pages, and none is mapped more often
+ * than the group has mappings, they are its own. Each page of the others once: no more than all groups together
+ * have there.
+ */
+static void split_part(struct page_group_of *g, const struct page_part *x,
+	const struct object_sum *sum, double scale)
+{
+	double areas = processes_of(g, x) * x->areas / x->processes;
+
+	for (size_t k = 0; k < PAGE_BINS; k++) {
+		double rss = x->bin[k].rss * scale, pss = x->bin[k].pss * scale;
+		double alone = x->bin[k].alone * scale, all = sum->bin[k].pss;
+		bool own = sum->bin[k].rss <= rss && rss <= pss * areas * 1.01;
+
+		if (own)
+			g->exclusive += pss - alone;
+		else if (rss > alone)
+			g->shared += (all < rss ? all : rss) - alone;
+	}
+}
+
+/*
  * Of what a group maps, what is its own. Pages that one process alone maps are; so are those that were
- * seen with no other group; of large objects, all when no other group maps it.
+ * seen with no other group; of large objects, where no other group has any.
  */
 static void split_groups(struct page_members *all, const struct object_sum *sum)
 {
@@ -125,15 +174,9 @@ static void split_groups(struct page_members *all, const struct object_sum *sum)
 	for (size_t i = 0; i < o->n_parts; i++) {
 		const struct page_part *x = &o->part[i];
 		struct page_group_of *g = &all->group[x->group];
-		double scale = scale_of(g, part_of(all, x));
-		double whole = sum[x->object].pss, rss = x->rss * scale;
 
-		if (x->drawn <= 0 || g->n == 1)
-			continue;
-		if (sum[x->object].groups == 1)
-			g->exclusive += (x->drawn - x->alone) * scale;
-		else
-			g->shared += (whole < rss ? whole : rss) - x->alone * scale;
+		if (x->bin && g->n > 1)
+			split_part(g, x, &sum[x->object], scale_of(g, part_of(all, x)));
 	}
 }
 
@@ -251,7 +294,7 @@ int page_members_rows(struct page_members *all)
 	struct table *groups = probe_table(all->probe, TABLE_group_share);
 
 	sum_measured(all);
-	auto_free struct object_sum *sum = sum_objects(all);
+	struct object_sum *sum = sum_objects(all);
 	int err = sum ? 0 : -ENOMEM;
 
 	if (sum && !all->bounds)
@@ -264,5 +307,8 @@ int page_members_rows(struct page_members *all)
 		err = put_group(all, groups, &all->group[i]);
 	if (err == 0)
 		err = put_objects(all, probe_table(all->probe, TABLE_shared_object), sum);
-	return err < 0 ? err : put_parts(all, probe_table(all->probe, TABLE_object_share));
+	if (err == 0)
+		err = put_parts(all, probe_table(all->probe, TABLE_object_share));
+	drop_sums(all, sum);
+	return err;
 }

@@ -250,6 +250,36 @@ static void test_huge_pages(void **state UNUSED)
 	parents = was;
 }
 
+/* The even ones have half of the object, the odd ones all of it: a half is shared, a half their own. */
+static void test_two_groups(void **state UNUSED)
+{
+	struct table *out[TABLES] = { 0 };
+	struct family f;
+	uint64_t keys[CHILDREN];
+
+	start(&f, child_of_all_kinds);
+	for (int i = 0; i < CHILDREN; i++) { /* sorted: the first two, then the others */
+		static const int order[CHILDREN] = { 0, 2, 1, 3 };
+
+		keys[i] = member_key(order[i] % 2 ? 8 : 5, (uint64_t)f.pid[order[i]]);
+	}
+	run_source(live, "page_sample", out, ids, keys, CHILDREN);
+	if (measured(out)) {
+		const struct group_share *half = table_find(out[TABLE_group_share], 5);
+		const struct group_share *whole = table_find(out[TABLE_group_share], 8);
+		const uint64_t tenth = BIG_MIB * MIB / 10;
+
+		assert_true(half && whole);
+		assert_in_range(half->shared_bytes, 5 * tenth - tenth / 2, 6 * tenth + 4 * MIB);
+		assert_in_range(whole->shared_bytes, 5 * tenth - tenth / 2, 6 * tenth + 4 * MIB);
+		assert_in_range(whole->exclusive_bytes - whole->uss_bytes, 4 * tenth, 6 * tenth);
+		assert_true(half->exclusive_bytes - half->uss_bytes < 2 * tenth);
+		assert_int_equal(out[TABLE_object_share]->state, STATE_OK);
+	}
+	drop_tables(out);
+	stop(&f);
+}
+
 /* Without looking at a page: bounds that hold. */
 static void test_status_bounds(void **state UNUSED)
 {
@@ -308,6 +338,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_process),
 		cmocka_unit_test(test_group_and_objects),
+		cmocka_unit_test(test_two_groups),
 		cmocka_unit_test(test_huge_pages),
 		cmocka_unit_test(test_status_bounds),
 		cmocka_unit_test(test_gone),
