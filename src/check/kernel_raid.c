@@ -7,19 +7,6 @@
 
 static const char *const kinds[] = { KLOG_RAID, NULL };
 
-/* Failed members that the data outlives: all copies but one, one of raid4 and 5, two of raid6. */
-static uint64_t may_lose(const char *level, uint64_t members)
-{
-	if (strcmp(level, "raid1") == 0)
-		return members - 1;
-	if (strcmp(level, "raid4") == 0 || strcmp(level, "raid5") == 0)
-		return 1;
-	if (strcmp(level, "raid6") == 0)
-		return 2;
-	/* raid10: one for sure, more when they are of different pairs. */
-	return strcmp(level, "raid10") == 0 ? members / 2 : 0;
-}
-
 static bool broken(const struct table *t, const struct md *a)
 {
 	return strcmp(table_text(t, a->state), "broken") == 0 ||
@@ -33,7 +20,7 @@ static bool broken(const struct table *t, const struct md *a)
 static enum severity grade(const struct table *t, const struct md *a)
 {
 	const char *level = table_text(t, a->level);
-	uint64_t missing = a->members - a->working, may = may_lose(level, a->members);
+	uint64_t missing = a->members - a->working, may = disks_may_lose(level, a->members);
 
 	if (broken(t, a) || missing > may)
 		return SEVERITY_CRITICAL;

@@ -78,11 +78,45 @@ static bool has_paths(const struct disk_load *d)
 	return n > 1;
 }
 
-/* It goes on without one of those below it. */
-static bool can_lose(const struct disk_load *d)
+uint64_t disks_may_lose(const char *level, uint64_t members)
 {
-	return has_paths(d) ||
-	       (strncmp(d->made_by, "raid", 4) == 0 && strcmp(d->made_by, "raid0") != 0);
+	if (strcmp(level, "raid1") == 0)
+		return members > 0 ? members - 1 : 0;
+	if (strcmp(level, "raid4") == 0 || strcmp(level, "raid5") == 0)
+		return 1;
+	if (strcmp(level, "raid6") == 0)
+		return 2;
+	/* raid10: one for sure, more when they are of different pairs. */
+	return strcmp(level, "raid10") == 0 ? members / 2 : 0;
+}
+
+/* Does d need each of those below it, if it loses one of them? */
+static enum disks_rest without_one(const struct disk_load *d)
+{
+	const struct md *a = d->array;
+
+	if (has_paths(d))
+		return REST_OUTLIVES;
+	if (!a || !row_has(a->has, MD_members) || !row_has(a->has, MD_working))
+		return disks_may_lose(d->made_by, 2) > 0 ? REST_OUTLIVES : REST_NEEDS;
+	uint64_t missing = a->members > a->working ? a->members - a->working : 0;
+
+	if (missing >= disks_may_lose(d->made_by, a->members))
+		return REST_NEEDS;
+	/* Which of those that are left has no copy any more is not known. */
+	return missing > 0 && strcmp(d->made_by, "raid10") == 0 ? REST_MAY_NEED : REST_OUTLIVES;
+}
+
+static bool lists(const char *names, struct span name)
+{
+	struct cursor c = cursor_span(span_of(names));
+	struct span word;
+
+	while (cursor_word(&c, &word)) {
+		if (word.len == name.len && memcmp(word.at, name.at, name.len) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* A leg of a volume of LVM's own RAID: lvmraid(7). */
@@ -113,10 +147,12 @@ static enum disks_rest rest_at(const struct disks_model *dm, const struct disk_l
 			if (span_eq(word, dm->disk[i].name))
 				one = rest_at(dm, &dm->disk[i], disk, deep - 1, steps);
 		}
+		if (one > REST_OUTLIVES && lists(d->failed, word))
+			one = REST_OUTLIVES;
 		best = one > best ? one : best;
 	}
-	if (best >= REST_MAY_NEED && can_lose(d))
-		return REST_OUTLIVES;
+	if (best > REST_OUTLIVES && without_one(d) < best)
+		best = without_one(d);
 	return best == REST_NEEDS && is_leg(d) ? REST_MAY_NEED : best;
 }
 
@@ -185,6 +221,7 @@ static struct disk_load load_of(const struct model *m, const struct table *t, co
 		.below = table_text(t, d->below),
 		.made_by = table_text(t, d->made_by),
 		.map = table_text(t, d->map),
+		.failed = "",
 		.reads_per_s = model_rate(m, TABLE_disk, d, DISK_reads),
 		.writes_per_s = model_rate(m, TABLE_disk, d, DISK_writes),
 		.read_bytes_per_s = model_rate(m, TABLE_disk, d, DISK_read_bytes),
@@ -240,6 +277,18 @@ static void fold_whole(struct disks_model *dm, const struct disk_load *l)
 		dm->busiest = l;
 }
 
+static void find_array(struct disk_load *l, const struct table *arrays)
+{
+	if (!l->made_by[0] || !table_usable(arrays))
+		return;
+	for (table_each(const struct md, a, arrays)) {
+		if (strcmp(table_text(arrays, a->name), l->name) != 0)
+			continue;
+		l->array = a;
+		l->failed = table_text(arrays, a->failed_devices);
+	}
+}
+
 static int step(void *self, const struct model *m, struct arena *a)
 {
 	struct disks_model *dm = self;
@@ -253,14 +302,17 @@ static int step(void *self, const struct model *m, struct arena *a)
 		return -ENOMEM;
 	for (table_each(const struct disk, d, t))
 		dm->disk[dm->n++] = load_of(m, t, d);
-	for (size_t i = 0; i < dm->n; i++)
+	for (size_t i = 0; i < dm->n; i++) {
+		find_array(&dm->disk[i], frame_table(m->now, TABLE_md));
 		fold_whole(dm, &dm->disk[i]);
+	}
 	return 0;
 }
 
 const struct model_row model_disks = {
 	.name = "disks",
-	.needs = { { .table = TABLE_disk, .rate = true, .optional = true } },
+	.needs = { { .table = TABLE_disk, .rate = true, .optional = true },
+		{ .table = TABLE_md, .optional = true } },
 	.size = sizeof(struct disks_model),
 	.step = step,
 };

@@ -5,11 +5,16 @@
 
 #include "model/model.h"
 
+/* Members that the data outlives: all copies but one, one of raid4 and 5, two of raid6. */
+uint64_t disks_may_lose(const char *level, uint64_t members);
+
 struct disk_load {
 	const struct disk *row; /* of the frame's disk table */
 	const char *name;
 	bool partition;
 	const char *below, *made_by, *map; /* of maps and arrays, as the table has them; "" */
+	const struct md *array;            /* as /proc/mdstat has it; NULL */
+	const char *failed;       /* its members that are marked so, joined by a blank; "" */
 	bool quiet;               /* nothing completed over the look and nothing in flight */
 	struct reading completed; /* requests over the look, reads and writes */
 	struct reading reads_per_s, writes_per_s;

@@ -397,6 +397,62 @@ static void a_disk_below_an_array(void **state UNUSED)
 	scene_end(&s);
 }
 
+static struct md *add_array(struct scene *s, const char *level, const char *failed)
+{
+	struct md *a = build_row(&s->now, TABLE_md);
+
+	a->name = build_text(&s->now, TABLE_md, "md0");
+	a->level = build_text(&s->now, TABLE_md, level);
+	a->failed_devices = build_text(&s->now, TABLE_md, failed);
+	a->members = 2;
+	a->working = 1;
+	return a;
+}
+
+/* It had a member to lose, and has lost it: the other one is all that there is. */
+static void a_disk_below_a_degraded_array(void **state UNUSED)
+{
+	struct scene s;
+
+	begin(&s);
+	add_disk(&s, DEV(8, 0), "sda", false);
+	add_disk(&s, DEV(8, 16), "sdb", false);
+	add_stack(&s, 0, "md0", "raid1", "sda1 dm-1");
+	add_stack(&s, 1, "dm-1", "CRYPT", "sdb1");
+	struct md *a = add_array(&s, "raid1", "dm-1");
+
+	add_source(&s, DEV(253, 0), "/", "/dev/md0");
+	struct klog_event *e = add_event(&s, KLOG_LOST_WRITE, "sda1", 1, SECOND);
+	const struct finding *f = scene_sad(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
+
+	assert_string_equal(f->victims[0].name, "/");
+	/* Three copies, and two of them are left. */
+	a->members = 3;
+	a->working = 2;
+	scene_sad(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+	/* A member that it goes without already. */
+	a->members = 2;
+	a->working = 1;
+	e->device = build_text(&s.now, TABLE_klog_event, "sdb1");
+	scene_sad(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+	/* Of raid10 it may be the other half, or not. */
+	struct disk *array = table_find(s.now.at[TABLE_disk], DEV(253, 0));
+
+	array->made_by = build_text(&s.now, TABLE_disk, "raid10");
+	a->members = 4;
+	a->working = 3;
+	e->device = build_text(&s.now, TABLE_klog_event, "sda1");
+	scene_sad(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+	struct disk *gone = table_find(s.now.at[TABLE_disk], DEV(8, 0));
+
+	gone->name = build_text(&s.now, TABLE_disk, "sdz");
+	f = scene_sad(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+	assert_non_null(strstr(f->cause, "or all"));
+	a->working = 2;
+	scene_sad(&s, &check_kernel_io_errors, SEVERITY_CRITICAL);
+	scene_end(&s);
+}
+
 /* A path fails, or is taken away for work on a switch: multipath goes another way. */
 static void a_path_of_several(void **state UNUSED)
 {
@@ -433,10 +489,9 @@ static void mounts_above_an_array(void **state UNUSED)
 	struct scene s;
 
 	begin(&s);
-	struct md *a = build_row(&s.now, TABLE_md);
+	struct md *a = add_array(&s, "raid5", "");
 
 	a->name = build_text(&s.now, TABLE_md, "md1");
-	a->level = build_text(&s.now, TABLE_md, "raid5");
 	a->members = 3;
 	a->working = 2;
 	add_stack(&s, 0, "md1", "raid5", "sda1 sdb1 sdc1");
@@ -483,6 +538,7 @@ int main(void)
 		cmocka_unit_test(a_leg_of_a_volume),
 		cmocka_unit_test(a_disk_below_maps),
 		cmocka_unit_test(a_disk_below_an_array),
+		cmocka_unit_test(a_disk_below_a_degraded_array),
 		cmocka_unit_test(a_path_of_several),
 		cmocka_unit_test(mounts_above_an_array),
 		cmocka_unit_test(devices_that_fail_for_everybody),
