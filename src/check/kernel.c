@@ -48,14 +48,12 @@ static void add(
 {
 	const char *what = table_text(t, e->what);
 	uint64_t n = e->n;
-	bool recent = age_ns <= KERNEL_DAY_NS;
 
-	/* What happened within the day speaks for itself: what was said before it is over. */
-	if (recent ? what[0] || c->day == 0 : what[0] && c->day == 0)
-		c->what = what;
 	c->n += n;
 	c->hour += age_ns <= KERNEL_HOUR_NS ? n : 0;
-	c->day += recent ? n : 0;
+	c->day += age_ns <= KERNEL_DAY_NS ? n : 0;
+	if (what[0])
+		c->what = what;
 	if (e->last_ns > c->last_ns)
 		c->last_ns = e->last_ns;
 }
