@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "view/recent.h"
 
+#include "base/few.h"
 #include "base/human.h"
 
 #include <string.h>
@@ -56,30 +57,26 @@ static void add_boots(struct recent *v, const struct model *m, const struct tabl
 }
 
 struct names {
-	const char *name[NAMES_MAX];
-	size_t weight[NAMES_MAX];
+	struct weighed {
+		const char *name;
+		size_t weight;
+	} row[NAMES_MAX];
 	size_t n;
 };
 
 /* Weightiest first, of equals in the order of the log; a package is named once. */
 static void add_name(struct names *names, const char *name)
 {
-	size_t weight = weight_of(name), k = names->n;
+	size_t weight = weight_of(name), at = names->n;
 
 	for (size_t i = 0; i < names->n; i++) {
-		if (strcmp(names->name[i], name) == 0)
+		if (strcmp(names->row[i].name, name) == 0)
 			return;
 	}
-	if (k == NAMES_MAX && names->weight[k - 1] <= weight)
-		return;
-	k = k == NAMES_MAX ? k - 1 : k;
-	for (; k > 0 && names->weight[k - 1] > weight; k--) {
-		names->name[k] = names->name[k - 1];
-		names->weight[k] = names->weight[k - 1];
-	}
-	names->name[k] = name;
-	names->weight[k] = weight;
-	names->n += names->n < NAMES_MAX;
+	while (at > 0 && names->row[at - 1].weight > weight)
+		at--;
+	if (few_open(names->row, sizeof(names->row[0]), &names->n, NAMES_MAX, at))
+		names->row[at] = (struct weighed){ name, weight };
 }
 
 /* "22 packages upgraded, last 1 h ago: linux-image-amd64, openssl, ..." */
@@ -103,7 +100,8 @@ static void add_packages(struct recent *v, const struct model *m, const struct t
 	line = arena_printf(&v->arena, "%llu package%s %s, %s%s:", (unsigned long long)n,
 		n == 1 ? "" : "s", word, n == 1 ? "" : "last ", ago(v, m, last));
 	for (size_t i = 0; i < names.n; i++)
-		line = arena_printf(&v->arena, "%s%s %s", line, i > 0 ? "," : "", names.name[i]);
+		line = arena_printf(
+			&v->arena, "%s%s %s", line, i > 0 ? "," : "", names.row[i].name);
 	v->line[v->n++] = arena_printf(&v->arena, "%s%s", line, n > names.n ? ", ..." : "");
 }
 
