@@ -64,19 +64,26 @@ struct names {
 	size_t n;
 };
 
-/* Weightiest first, of equals in the order of the log; a package is named once. */
+/* Weightiest first, of equals in the order of the log. */
 static void add_name(struct names *names, const char *name)
 {
 	size_t weight = weight_of(name), at = names->n;
 
-	for (size_t i = 0; i < names->n; i++) {
-		if (strcmp(names->row[i].name, name) == 0)
-			return;
-	}
 	while (at > 0 && names->row[at - 1].weight > weight)
 		at--;
 	if (few_open(names->row, sizeof(names->row[0]), &names->n, NAMES_MAX, at))
 		names->row[at] = (struct weighed){ name, weight };
+}
+
+/* Was the same done to that package before? Two upgrades in a day are one package. */
+static bool is_again(const struct table *t, const struct change *c)
+{
+	for (table_each(const struct change, e, t)) {
+		/* A text is in the pool once. */
+		if (e == c || (e->kind == c->kind && e->name == c->name))
+			return e != c;
+	}
+	return false;
 }
 
 /* "22 packages upgraded, last 1 h ago: linux-image-amd64, openssl, ..." */
@@ -90,9 +97,11 @@ static void add_packages(struct recent *v, const struct model *m, const struct t
 	for (table_each(const struct change, c, t)) {
 		if (!is_kind(t, c, kind))
 			continue;
-		n++;
 		if (c->at_wall_ns > last)
 			last = c->at_wall_ns;
+		if (is_again(t, c))
+			continue;
+		n++;
 		add_name(&names, table_text(t, c->name));
 	}
 	if (n == 0)
