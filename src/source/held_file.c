@@ -233,7 +233,7 @@ static int walk_all(struct walk *w, const struct table *processes)
 		if (err == -ENOMEM)
 			return err;
 		if (err == -ETIME) {
-			proc_late(w->t, done, processes->n, start_ns);
+			tally_late(&w->tally, w->t, done, processes->n, start_ns);
 			return 0;
 		}
 		if (!proc->kthread)

@@ -115,15 +115,21 @@ static const char *grouped(char *buf, uint64_t n)
 	return at;
 }
 
+static const char *what_of(const struct tally *a)
+{
+	return a->of ? a->of : "processes";
+}
+
 void tally_close(const struct tally *a, struct table *t, const char *denied)
 {
 	char bad[32], all[32];
+	const char *of = what_of(a);
 	uint64_t lost = a->denied + a->failed;
 
 	t->lost += lost;
 	if (a->tried == 0 && a->gone > 0 && t->n == 0)
-		table_fail(t, STATE_ABSENT, "not there for any of %s processes",
-			grouped(all, a->gone));
+		table_fail(
+			t, STATE_ABSENT, "not there for any of %s %s", grouped(all, a->gone), of);
 	else if (lost == 0)
 		t->state = STATE_OK;
 	else if (a->denied == a->tried)
@@ -131,18 +137,19 @@ void tally_close(const struct tally *a, struct table *t, const char *denied)
 	else if (a->failed == a->tried)
 		table_fail(t, STATE_BROKEN, "%s", wrong(a->err));
 	else if (a->failed == 0)
-		table_fail(t, STATE_OK, "%s of %s processes denied: %s", grouped(bad, a->denied),
-			grouped(all, a->tried), denied);
+		table_fail(t, STATE_OK, "%s of %s %s denied: %s", grouped(bad, a->denied),
+			grouped(all, a->tried), of, denied);
 	else
-		table_fail(t, STATE_OK, "%s of %s processes could not be read: %s",
-			grouped(bad, lost), grouped(all, a->tried), wrong(a->err));
+		table_fail(t, STATE_OK, "%s of %s %s could not be read: %s", grouped(bad, lost),
+			grouped(all, a->tried), of, wrong(a->err));
 }
 
-void proc_late(struct table *t, uint64_t done, uint64_t all, uint64_t since_ns)
+void tally_late(
+	const struct tally *a, struct table *t, uint64_t done, uint64_t all, uint64_t since_ns)
 {
 	char part[32], whole[32];
 
 	t->lost += all - done;
-	table_fail(t, STATE_LATE, "%s of %s processes in %.1f s", grouped(part, done),
-		grouped(whole, all), (double)(proc_now_ns() - since_ns) / 1e9);
+	table_fail(t, STATE_LATE, "%s of %s %s in %.1f s", grouped(part, done), grouped(whole, all),
+		what_of(a), (double)(proc_now_ns() - since_ns) / 1e9);
 }

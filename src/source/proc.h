@@ -29,6 +29,7 @@ bool proc_socket_inode(const char *target, size_t len, uint64_t *ret_inode);
  * are simply not there. All other failures are rows known to be missing.
  */
 struct tally {
+	const char *of; /* "threads"; NULL: processes */
 	uint64_t tried, denied, failed;
 	uint64_t gone; /* not there: died, or of a tree that never had the file */
 	int err;       /* of the last that failed, not denied */
@@ -57,7 +58,8 @@ void tally_close(const struct tally *a, struct table *t, const char *denied);
  * Mark t LATE: "40,312 of 100,000 processes in 1.0 s". since_ns is CLOCK_MONOTONIC. Keeps rows and
  * counts the rest as lost.
  */
-void proc_late(struct table *t, uint64_t done, uint64_t all, uint64_t since_ns);
+void tally_late(
+	const struct tally *a, struct table *t, uint64_t done, uint64_t all, uint64_t since_ns);
 
 uint64_t proc_now_ns(void);
 

@@ -487,7 +487,7 @@ static int read_details(struct probe *p, struct table *const *to, struct tally *
 			if (!to[i])
 				continue;
 			if (late) {
-				proc_late(to[i], done, processes->n, start_ns);
+				tally_late(&tally[i], to[i], done, processes->n, start_ns);
 				continue;
 			}
 			if (!applies(p, &details[i], proc, &w))

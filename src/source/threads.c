@@ -202,7 +202,7 @@ static int walk_all(struct walk *w, const struct table *processes)
 int threads_walk(struct probe *p, struct table *t, const struct threads_plan *plan, uint64_t most)
 {
 	const struct table *processes = probe_used(p, TABLE_process);
-	struct walk w = { .p = p, .t = t, .plan = plan, .most = most };
+	struct walk w = { .p = p, .t = t, .plan = plan, .most = most, .tally.of = "threads" };
 
 	if (!processes)
 		return 0;
