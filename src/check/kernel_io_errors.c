@@ -112,6 +112,12 @@ static bool stays(const char *name)
 	return starts(name, "loop") || starts(name, "nbd");
 }
 
+/* "ata1.00", which is no name of a block device. */
+static bool is_port(const char *name)
+{
+	return starts(name, "ata");
+}
+
 /*
  * lxcfs lists in a container's diskstats only what its control group used: there a disk that is not
  * listed is not gone.
@@ -138,7 +144,7 @@ static struct damage damage_of(const struct look *l, const char *disk)
 	const struct table *t = frame_table(l->m->now, TABLE_mount);
 	struct damage d = { .removable = true, .path = disks_is_path(disks, disk) };
 
-	d.gone = l->lists_all && !disks_named(disks, disk) && !starts(disk, "ata");
+	d.gone = l->lists_all && !disks_named(disks, disk) && !is_port(disk);
 	for (size_t i = 0; i < l->n_places; i++) {
 		const struct mount *mt = l->place[i].mount;
 		enum disks_rest how = rest(l, &l->place[i], disk);
@@ -256,12 +262,30 @@ static const char *cause(
 		what[0] ? ": " : "", what);
 }
 
+/* "nvme0" of "nvme0n1": of its controller are half of the lines. */
+static const char *name_in_log(struct judgement *j, const char *name)
+{
+	if (!starts(name, "nvme"))
+		return name;
+	return judge_text(j, "%.*s", (int)(4 + strspn(name + 4, "0123456789")), name);
+}
+
+static void advise_port(struct judgement *j, struct finding *f, const char *name)
+{
+	const char *port = judge_text(j, "/%.*s/", (int)strcspn(name, "."), name);
+
+	finding_todo(f, judge_text(j, "see which disk is there:  ls -l /sys/block | grep -F -- %s",
+				shell_word(j, port)));
+	finding_todo(f, "ask it:  smartctl -a /dev/DISK");
+}
+
 static void advise(struct judgement *j, struct finding *f, const struct kernel_thing *one,
 	const struct damage *d)
 {
 	const char *name = one->name, *disk = shell_word(j, name);
 
-	finding_todo(f, judge_text(j, "read them all:  dmesg -T | grep -F -- %s", disk));
+	finding_todo(f, judge_text(j, "read them all:  dmesg -T | grep -F -- %s",
+				shell_word(j, name_in_log(j, name))));
 	if (d->path)
 		finding_todo(f, "see which paths are up:  multipath -ll");
 	else if (d->gone && d->needs && !d->sure)
@@ -275,18 +299,22 @@ static void advise(struct judgement *j, struct finding *f, const struct kernel_t
 				   : "make room below it:  lvs -a");
 	else
 		finding_todo(f, "make sure that the backup of it is whole, before anything else");
-	if (!starts(name, "dm-") && !stays(name) && !starts(name, "ata") && !d->gone)
+	f->refuted_if =
+		d->gone && d->needs
+			? "a file on it that nobody has read since can be read"
+			: "reading the whole device (dd to /dev/null) ends without an error, "
+			  "and no new line comes";
+	if (is_port(name)) {
+		advise_port(j, f, name);
+		return;
+	}
+	if (!starts(name, "dm-") && !stays(name) && !d->gone)
 		finding_todo(f, judge_text(j, "ask the drive:  smartctl -a /dev/%s", disk));
 	if (d->gone)
 		finding_todo(f, "see what is left, and what has come anew:  lsblk");
 	else
 		finding_todo(f,
 			judge_text(j, "see what is below and above it:  lsblk -s /dev/%s", disk));
-	f->refuted_if =
-		d->gone && d->needs
-			? "a file on it that nobody has read since can be read"
-			: "reading the whole device (dd to /dev/null) ends without an error, "
-			  "and no new line comes";
 }
 
 static bool report(struct judgement *j, const struct look *l, const struct kernel_thing *one)

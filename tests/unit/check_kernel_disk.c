@@ -72,6 +72,29 @@ static void hiccups_and_what_was_pulled_out(void **state UNUSED)
 	scene_end(&s);
 }
 
+/* What is advised can be typed: a port is no device, and NVMe's lines name its controller. */
+static void advice_by_name(void **state UNUSED)
+{
+	struct scene s;
+
+	begin(&s);
+	add_disk(&s, DEV(259, 0), "nvme10n1", false);
+	struct klog_event *e = add_event(&s, KLOG_DRIVER, "ata1.00", 3, SECOND);
+	const struct finding *f = scene_sad(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+	bool found = false;
+
+	for (size_t i = 0; i < f->n_todo; i++) {
+		assert_null(strstr(f->todo[i], "/dev/ata"));
+		found |= strstr(f->todo[i], "ls -l /sys/block | grep -F -- /ata1/") != NULL;
+	}
+	assert_true(found);
+	e->device = build_text(&s.now, TABLE_klog_event, "nvme10");
+	f = scene_sad(&s, &check_kernel_io_errors, SEVERITY_WARNING);
+	assert_string_equal(f->todo[0], "read them all:  dmesg -T | grep -F -- nvme10");
+	assert_non_null(strstr(f->todo[2], "/dev/nvme10n1"));
+	scene_end(&s);
+}
+
 /* A log without times (dmesg -T) tells that it was, not when. */
 static void unknown_age(void **state UNUSED)
 {
@@ -527,6 +550,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_failing_disk),
 		cmocka_unit_test(hiccups_and_what_was_pulled_out),
+		cmocka_unit_test(advice_by_name),
 		cmocka_unit_test(unknown_age),
 		cmocka_unit_test(turned_read_only),
 		cmocka_unit_test(xfs_tells_only_the_log),
