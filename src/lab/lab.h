@@ -48,6 +48,7 @@ struct lab_guest {
 	const char *append; /* words for the kernel's command line, or NULL */
 	const char *modules[LAB_WISHES_MAX];  /* of that kernel, loaded with what they need */
 	const char *programs[LAB_WISHES_MAX]; /* of this machine, by their paths; with libraries */
+	const char *device;  /* one more, as qemu's -device takes it, on a PCIe machine; or NULL */
 	unsigned memory_mib; /* 0: GUEST_MEMORY_MIB; at most GUEST_MEMORY_MAX_MIB */
 };
 

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#define DEVICE "/dev/" MIRROR
+#define DEVICE ("/dev/" MIRROR)
 
 static const char *const disks[] = { "/dev/" MIRROR_FIRST, "/dev/" MIRROR_SECOND };
 
