@@ -24,7 +24,10 @@
 #define VICTIM_BYTES_PER_S 10e6
 #define VICTIM_FAULTS_PER_S 500
 
-/* Best first. Hyper-V's second one and Xen's are system calls on some kernels, still the best there. */
+/*
+ * Best first. Hyper-V's second one and Xen's are system
+ * calls on some kernels, still the best there.
+ */
 static const char *const good[] = { "tsc", "kvm-clock", "hyperv_clocksource_tsc_page",
 	"arch_sys_counter", "timebase", "tod", "riscv_clocksource", "Constant",
 	"hyperv_clocksource", "xen" };
@@ -53,7 +56,9 @@ static const char *better_than(const char *available, const char *current)
 	return "";
 }
 
-/* The last time that the kernel gave up a good one, NULL: never, or its log has been overwritten. */
+/*
+ * The last time that the kernel gave up a good one, NULL: never, or its log has been overwritten.
+ */
 static const struct klog_clock *given_up(const struct table *t)
 {
 	const struct klog_clock *last = NULL;

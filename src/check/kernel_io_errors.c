@@ -161,7 +161,9 @@ static struct damage damage_of(const struct look *l, const char *disk)
 	return d;
 }
 
-/* Those that fail with it; those that a copy serves are its victims only where there are no others. */
+/*
+ * Those that fail with it; those that a copy serves are its victims only where there are no others.
+ */
 static void add_mounts(struct judgement *j, struct finding *f, const struct look *l,
 	const char *disk, const struct damage *d)
 {
@@ -179,7 +181,9 @@ static void add_mounts(struct judgement *j, struct finding *f, const struct look
 	}
 }
 
-/* A file system that found damage and stopped writing is kernel.read-only's, unless its disk fails. */
+/*
+ * A file system that found damage and stopped writing is kernel.read-only's, unless its disk fails.
+ */
 static bool only_read_only(const struct look *l, const struct kernel_thing *one)
 {
 	return one->all.n == one->of[FS].n && kernel_named(&l->stopped, one->name);

@@ -6,8 +6,8 @@
 
 /*
  * A virtual machine that is paused (live migration, snapshot) wakes up to one complaint of each
- * watchdog of each CPU, all within a minute, and is well: that is info there. Twice in an hour is no
- * accident anywhere.
+ * watchdog of each CPU, all within a minute, and is well: that is info there. Twice in an hour is
+ * no accident anywhere.
  */
 #define AGAIN 2
 #define PAUSE_NS (60ull * 1000000000u)
@@ -63,7 +63,10 @@ static bool one_pause(const struct model *m)
 	for (table_each(const struct klog_event, e, t)) {
 		if (!is_ours(table_text(t, e->kind)) || e->last_ns < begin)
 			continue;
-		/* A stall whose CPU is not told may be of several; each CPU has several work queues. */
+		/*
+		 * A stall whose CPU is not told may be of
+		 * several; each CPU has several work queues.
+		 */
 		if (row_has(e->has, KLOG_EVENT_cpu) &&
 			strcmp(table_text(t, e->kind), KLOG_WORKQUEUE) != 0 &&
 			(e->n >= AGAIN || again(t, e, begin)))

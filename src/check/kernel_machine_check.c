@@ -10,8 +10,8 @@
  */
 #define CORRECTED_MANY 10
 /*
- * A request that a PCIe device does not support counts as one that was lost; laptops have it at boot
- * and wake-up, and the driver goes on. Three in a day are a device that fails.
+ * A request that a PCIe device does not support counts as one that was lost; laptops have it at
+ * boot and wake-up, and the driver goes on. Three in a day are a device that fails.
  */
 #define NONFATAL_MANY 3
 

@@ -19,7 +19,8 @@
 /*
  * Waiting that needs no second sign: memory.high makes tasks sleep without any refault, for up to
  * 2 s each time (MEMCG_MAX_HIGH_DELAY_JIFFIES), so that one task makes less than one hit a second.
- * Then the sign is what reclaim cannot take: page cache at memory.high costs its reader next to nothing.
+ * Then the sign is what reclaim cannot take: page cache at memory.high costs its reader next to
+ * nothing.
  */
 #define STALL_ALONE_RATIO 0.40
 #define STALL_CRITICAL_RATIO 0.40

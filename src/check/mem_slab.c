@@ -154,7 +154,9 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 	if (i->slab_unreclaimable_bytes < SLAB_FLOOR_BYTES ||
 		(double)i->slab_unreclaimable_bytes < (double)i->total_bytes * SLAB_OF_TOTAL_RATIO)
 		return VERDICT_FINE;
-	/* The kernel counts the objects of every cache to tell them: 4 ms of CPU on a small host. */
+	/*
+	 * The kernel counts the objects of every cache to tell them: 4 ms of CPU on a small host.
+	 */
 	if (!judge_ask(j, m, TABLE_slab, 0))
 		return VERDICT_ASK;
 	report(j, m, i);

@@ -10,7 +10,10 @@
 
 enum { WORD_MAX = 48, NEAR_MAX = 8 };
 
-/* Letters to add, to leave out or to change until a is b (Levenshtein); SIZE_MAX: too long to be an id. */
+/*
+ * Letters to add, to leave out or to change until a is b
+ * (Levenshtein); SIZE_MAX: too long to be an id.
+ */
 static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
 	size_t row[WORD_MAX + 1];

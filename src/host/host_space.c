@@ -89,8 +89,8 @@ static void child_end(struct space_child *c)
 }
 
 /*
- * NFS can be killed, FUSE cannot once its server has read the question: that child goes to init when
- * we exit.
+ * NFS can be killed, FUSE cannot once its server has read the question: that child goes to init
+ * when we exit.
  */
 static int give_up(struct host *h, struct space_child *c, int err)
 {

@@ -122,7 +122,9 @@ static bool await_ready(const struct child *c, struct strbuf *text, char *announ
 	return true;
 }
 
-/* Where the whole machine stood still murphy says that it could not look in time: once more then. */
+/*
+ * Where the whole machine stood still murphy says that it could not look in time: once more then.
+ */
 static int ask_during(
 	const struct lab *lab, const char *murphy, unsigned seconds, struct answer *ret_answer)
 {

@@ -38,8 +38,8 @@ static int make_groups(struct scene *s, const struct slow_disk *d, struct cgroup
 }
 
 /*
- * Version 2: a limit that changes under load counts no more before Linux 6.6 (what was read too much
- * is carried over as a number without a sign). So the limits stay, and the readers move.
+ * Version 2: a limit that changes under load counts no more before Linux 6.6 (what was read too
+ * much is carried over as a number without a sign). So the limits stay, and the readers move.
  */
 static int move_readers(const struct cgroup groups[GROUPS], struct cgroup now)
 {

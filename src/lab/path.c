@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A lossy path without netem: a filter on the receiving socket throws a share of the segments away
- * before TCP sees them (net/ipv4/tcp_ipv4.c, tcp_filter()), which for the sender is a loss on the way.
+ * before TCP sees them (net/ipv4/tcp_ipv4.c, tcp_filter()), which for the sender is a loss on the
+ * way.
  */
 #include "lab/lab.h"
 
@@ -12,7 +13,9 @@
 #include <sys/socket.h>
 
 enum { PORT = 8080, PEERS = 3, LOSSY = PEERS, LOSSY_CLIENTS = 8, REQUEST = 16384, PAUSE_MS = 20 };
-/* Longer than a TCP header: it has data. Bare ACKs are let through, or the servers would lose too. */
+/*
+ * Longer than a TCP header: it has data. Bare ACKs are let through, or the servers would lose too.
+ */
 enum { WITH_DATA = 64 };
 
 static int lose(int fd, unsigned percent)

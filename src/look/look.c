@@ -359,7 +359,9 @@ static bool any_rate(const struct look *l)
 	return false;
 }
 
-/* The frames of one look: of a root all that it has, live the interval's end and, once, its start. */
+/*
+ * The frames of one look: of a root all that it has, live the interval's end and, once, its start.
+ */
 static int read_frames(struct look *l, uint64_t start_ns)
 {
 	unsigned int have = host_frames(l->host);

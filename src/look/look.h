@@ -45,8 +45,8 @@ void look_free(struct look *l);
 int look_next(struct look *l, struct report *ret_report);
 
 /*
- * The first word of list ("mem,tcp.close-wait"; NULL: no words) that is neither a family nor an id of a
- * check, rules of the house included: *ret_len bytes there. NULL: there is none.
+ * The first word of list ("mem,tcp.close-wait"; NULL: no words) that is neither a family nor an id
+ * of a check, rules of the house included: *ret_len bytes there. NULL: there is none.
  */
 const char *look_unknown(const struct look_options *o, const char *list, size_t *ret_len);
 

@@ -42,7 +42,9 @@ static void fold_meminfo(struct memory_model *mm, const struct meminfo *i)
 	mm->swap_used_ratio = ratio_of((double)mm->swap_used_bytes, (double)i->swap_total_bytes);
 	mm->mlocked_bytes = i->mlocked_bytes;
 	mm->dirty_bytes = i->dirty_bytes + i->writeback_bytes;
-	/* Not the swap cache: it lies on the lists of anonymous pages, and free(1) leaves it out. */
+	/*
+	 * Not the swap cache: it lies on the lists of anonymous pages, and free(1) leaves it out.
+	 */
 	mm->cached_bytes = files;
 	mm->reclaimable_bytes =
 		minus(i->active_file_bytes + i->inactive_file_bytes, mm->dirty_bytes);

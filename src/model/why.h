@@ -76,7 +76,10 @@ struct why {
 	struct why_limit throttled, memory; /* CPU quota; memory limit */
 	struct why_limit stall; /* ns in which a task of the group waited for memory (PSI) */
 	struct reading read_bytes_per_s, major_faults_per_s; /* of the processes together */
-	/* Those that wait for the processes: requests in hand, the oldest, connections not accepted. */
+	/*
+	 * Those that wait for the processes: requests in
+	 * hand, the oldest, connections not accepted.
+	 */
 	size_t clients, not_accepted;
 	uint64_t client_oldest_ns;
 	bool thrashes; /* pages that a limit or want of memory pushed out are read again, often */

@@ -107,7 +107,9 @@ static int read_netns(struct probe *p)
 	row_set(&self->has, NETNS_processes);
 	uint64_t own = inode_of(p->host, "proc/self/ns/net", &err);
 
-	/* Without its own inode every process would seem to be elsewhere: then there is only own. */
+	/*
+	 * Without its own inode every process would seem to be elsewhere: then there is only own.
+	 */
 	t->state = STATE_OK;
 	if (own == 0)
 		return 0;

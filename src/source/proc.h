@@ -49,8 +49,8 @@ bool tally_count(struct tally *a, int err);
 
 /*
  * State, why and lost of t after the walk: OK when anything could be read; DENIED when everything
- * was; BROKEN when everything failed; ABSENT when not one file was there, as in sosreports, which have
- * some of each process. denied says what would help.
+ * was; BROKEN when everything failed; ABSENT when not one file was there, as in sosreports, which
+ * have some of each process. denied says what would help.
  */
 void tally_close(const struct tally *a, struct table *t, const char *denied);
 

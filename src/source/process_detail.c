@@ -542,7 +542,10 @@ const struct source source_process_detail = {
 	.fills = { TABLE_process_status, TABLE_process_io, TABLE_process_sched,
 		TABLE_process_cgroup, TABLE_process_limits, TABLE_process_fd },
 	.uses = { TABLE_process },
-	/* Counting descriptors makes inodes of its own; meminfo tells whether anybody is swapped out. */
+	/*
+	 * Counting descriptors makes inodes of its own;
+	 * meminfo tells whether anybody is swapped out.
+	 */
 	.after = { TABLE_slab, TABLE_meminfo },
 	.deadline_ns = 500000000,
 	.denied = "needs root with CAP_SYS_PTRACE over them",

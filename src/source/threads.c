@@ -56,7 +56,9 @@ struct threads_plan threads_plan(const struct probe *p)
 		running += proc->state == 'R';
 		blocked += proc->state == 'D';
 	}
-	/* Twice as many as can run: from there somebody may get less than half of what he asks for. */
+	/*
+	 * Twice as many as can run: from there somebody may get less than half of what he asks for.
+	 */
 	plan.times = !stat || stat->running >= 2 * cpus;
 	plan.worth_bpf = plan.n >= WORTH_BPF;
 	if (plan.n <= FEW)

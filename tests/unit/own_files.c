@@ -125,7 +125,9 @@ static void what_is_no_file_is_told(void **state UNUSED)
 	assert_int_equal(g.n, 0);
 }
 
-/* An entry of an access control list of a file: the owner, somebody, the group, the mask, others. */
+/*
+ * An entry of an access control list of a file: the owner, somebody, the group, the mask, others.
+ */
 static bool put_acl(const char *path, uint16_t tag, uint16_t perm, uint32_t id, uint16_t mask)
 {
 	struct {

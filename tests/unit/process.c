@@ -232,7 +232,10 @@ static void tallies(void **state UNUSED)
 	tally_count(&a, -EIO);
 	tally_close(&a, t, "needs root");
 	assert_int_equal(t->state, STATE_BROKEN);
-	/* A sosreport has the limits of each process and the stat of none: that is not "no process". */
+	/*
+	 * A sosreport has the limits of each process and
+	 * the stat of none: that is not "no process".
+	 */
 	a = (struct tally){ 0 };
 	for (int i = 0; i < 3; i++)
 		tally_count(&a, -ENOENT);

@@ -418,7 +418,9 @@ static void clients_wait(void **state UNUSED)
 	scene_end(&s);
 }
 
-/* Each state has words, a command and what refutes it; a hostile group stays one word of a shell. */
+/*
+ * Each state has words, a command and what refutes it; a hostile group stays one word of a shell.
+ */
 static void words_for_all(void **state UNUSED)
 {
 	static const uint64_t pid = PID;
