@@ -29,8 +29,8 @@ bool klog_find_crash(struct span s, struct klog_found *ret);   /* faults of prog
 bool klog_find_link(struct span s, struct klog_found *ret);    /* network interfaces */
 
 /*
- * The line before a failed request that tells its SCSI command; *ret_data: it reads or writes; disk:
- * whose it is, empty when it is not told, left as it is by a line that goes on.
+ * The line before a failed request that tells its SCSI command; *ret_data: it reads or writes;
+ * disk: whose it is, empty when it is not told, left as it is by a line that goes on.
  *
  *   sd 0:0:0:101: [sdj] tag#0 CDB: Write same(16) 93 08 00 ...
  *   sd 0:0:0:0: [sda] CDB:                                     and, a line of its own until 3.18,
