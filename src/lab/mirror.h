@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A software mirror (md, raid1) of two memory disks, in a guest with the modules of MIRROR_MODULES. */
+/*
+ * A software mirror (md, raid1) of two memory disks, in a guest with the modules of MIRROR_MODULES.
+ */
 #ifndef MURPHY_LAB_MIRROR_H
 #define MURPHY_LAB_MIRROR_H
 
