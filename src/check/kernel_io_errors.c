@@ -32,6 +32,7 @@ struct look {
 	struct kernel_things stopped; /* file systems that turned read-only */
 	struct place *place;
 	size_t n_places;
+	uint8_t *rest;  /* of the disks of the model; NULL: there are none */
 	bool lists_all; /* a disk that is not in the table is gone */
 };
 
@@ -83,14 +84,16 @@ static void find_places(struct judgement *j, struct look *l)
 {
 	static const char dev[] = "/dev/";
 	const struct table *t = frame_table(l->m->now, TABLE_mount);
+	const struct disks_model *disks = l->m->disks;
 
+	if (disks && disks->n > 0)
+		l->rest = arena_new(&j->arena, disks->n);
 	if (!table_usable(t) || t->n == 0)
 		return;
 	l->place = arena_new(&j->arena, t->n * sizeof(*l->place));
 	for (table_each(const struct mount, mt, t)) {
 		const char *source = table_text(t, mt->source);
-		struct place at = { .mount = mt,
-			.disk = disks_mounted(l->m->disks, mt->dev, source) };
+		struct place at = { .mount = mt, .disk = disks_mounted(disks, mt->dev, source) };
 
 		if (starts(source, dev))
 			at.source = span_of(source + sizeof(dev) - 1);
@@ -101,8 +104,8 @@ static void find_places(struct judgement *j, struct look *l)
 
 static enum disks_rest rest(const struct look *l, const struct place *at, const char *disk)
 {
-	if (at->disk)
-		return disks_rest(l->m->disks, at->disk, disk);
+	if (at->disk && l->rest)
+		return (enum disks_rest)l->rest[at->disk - l->m->disks->disk];
 	return disk_name_within(at->source, span_of(disk)) ? REST_NEEDS : REST_NOT;
 }
 
@@ -142,8 +145,12 @@ static struct damage damage_of(const struct look *l, const char *disk)
 {
 	const struct disks_model *disks = l->m->disks;
 	const struct table *t = frame_table(l->m->now, TABLE_mount);
-	struct damage d = { .removable = true, .path = disks_is_path(disks, disk) };
+	struct damage d = { .removable = true };
 
+	if (l->rest) {
+		disks_rest(disks, disk, l->rest);
+		d.path = disks_is_path(disks, disk, l->rest);
+	}
 	d.gone = l->lists_all && !disks_named(disks, disk) && !is_port(disk);
 	for (size_t i = 0; i < l->n_places; i++) {
 		const struct mount *mt = l->place[i].mount;

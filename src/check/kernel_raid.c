@@ -35,19 +35,21 @@ static void add_culprits(
 	const struct table *t = frame_table(m->now, TABLE_md);
 	const struct table *mounts = frame_table(m->now, TABLE_mount);
 	const char *name = table_text(t, a->name), *failed = table_text(t, a->failed_devices);
-	struct cursor c = cursor_of(failed, strlen(failed));
+	uint8_t *rest = m->disks && m->disks->n > 0 ? arena_new(&j->arena, m->disks->n) : NULL;
+	struct cursor c = cursor_span(span_of(failed));
 	struct span word;
 
 	finding_culprit(f, kernel_device(j, name));
 	while (cursor_word(&c, &word))
 		finding_culprit(f, kernel_device(j, judge_text(j, "%.*s", (int)word.len, word.at)));
-	if (!table_usable(mounts))
+	if (!table_usable(mounts) || !rest)
 		return;
+	disks_rest(m->disks, name, rest);
 	for (table_each(const struct mount, mt, mounts)) {
 		const struct disk_load *d =
 			disks_mounted(m->disks, mt->dev, table_text(mounts, mt->source));
 
-		if (d && disks_rest(m->disks, d, name) != REST_NOT)
+		if (d && rest[d - m->disks->disk] != REST_NOT)
 			finding_victim(f, (struct entity){ .kind = ENTITY_MOUNT,
 						  .name = judge_text(j, "%s",
 							  table_text(mounts, mt->target)) });
