@@ -61,11 +61,40 @@ int proc_group(struct host *h, uint64_t tid, uint64_t *ret_pid)
 	return -ENODATA;
 }
 
+int proc_fds(
+	struct probe *p, uint64_t pid, int (*each)(void *arg, uint64_t pid, uint64_t fd), void *arg)
+{
+	char path[PROC_PATH_MAX];
+	auto_strbuf names = { 0 };
+	int err = host_list(p->host, proc_path(path, pid, "fd"), &names);
+
+	for (const char *s = NULL; err == 0 && (s = host_next_name(&names, s));) {
+		struct cursor c = cursor_of(s, strlen(s));
+		uint64_t fd;
+
+		if (probe_late(p))
+			err = -ETIME;
+		else if (cursor_u64(&c, &fd) && cursor_end(&c))
+			err = each(arg, pid, fd);
+	}
+	return err;
+}
+
 bool proc_socket_inode(const char *target, size_t len, uint64_t *ret_inode)
 {
 	struct cursor c = cursor_of(target, len);
 
 	return cursor_lit(&c, "socket:[") && cursor_u64(&c, ret_inode) && cursor_lit(&c, "]");
+}
+
+bool proc_socket(struct host *h, uint64_t pid, uint64_t fd, uint64_t *ret_inode)
+{
+	char path[PROC_PATH_MAX], file[40], target[64];
+
+	snprintf(file, sizeof(file), "fd/%llu", (unsigned long long)fd);
+	ssize_t n = host_link(h, proc_path(path, pid, file), target, sizeof(target));
+
+	return n > 0 && proc_socket_inode(target, (size_t)n, ret_inode);
 }
 
 uint64_t proc_now_ns(void)

@@ -21,8 +21,18 @@ bool proc_is_pid(const char *name, uint64_t *ret_pid);
 /* Process of a task that may be a thread: the same for a main thread. 0 or -errno. */
 int proc_group(struct host *h, uint64_t tid, uint64_t *ret_pid);
 
+/*
+ * Each open descriptor of a process, by /proc/PID/fd. each: 0 or -errno, which ends the walk. 0,
+ * -ETIME: p became late, else -errno of each or of the directory: most often the process is gone.
+ */
+int proc_fds(struct probe *p, uint64_t pid, int (*each)(void *arg, uint64_t pid, uint64_t fd),
+	void *arg);
+
 /* Inode of "socket:[12345]", a link of /proc/PID/fd. */
 bool proc_socket_inode(const char *target, size_t len, uint64_t *ret_inode);
+
+/* Is the descriptor a socket, and of which inode? */
+bool proc_socket(struct host *h, uint64_t pid, uint64_t fd, uint64_t *ret_inode);
 
 /*
  * How the reads of one table went. Processes die between two reads: that is no error, their rows
