@@ -231,9 +231,9 @@ static const char *title(
 
 	if (one->all.n == one->of[FS].n)
 		what = "file system error";
-	return judge_text(j, "%s%s: %llu %s%s%s, the last%s", one->name, gone ? " (gone now)" : "",
+	return judge_text(j, "%s%s: %llu %s%s%s%s", one->name, gone ? " (gone now)" : "",
 		(unsigned long long)n, what, n == 1 ? "" : "s", one->all.day ? " in a day" : "",
-		one->last_ns ? kernel_ago(j, m, one->last_ns) : " at an unknown time");
+		kernel_last(j, m, one->last_ns));
 }
 
 /* The kernel's word for ENOSPC from below: block/blk-core.c, blk_errors[]. */

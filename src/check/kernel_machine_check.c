@@ -81,9 +81,9 @@ static void report(struct judgement *j, const struct model *m, const struct kern
 	uint64_t n = told->day ? told->day : told->n;
 	bool pci = is_pci(one->name);
 
-	f->title = judge_text(j, "%s: %llu hardware error%s%s%s, the last%s", one->name,
+	f->title = judge_text(j, "%s: %llu hardware error%s%s%s%s", one->name,
 		(unsigned long long)n, n == 1 ? "" : "s", said[kind], told->day ? " in a day" : "",
-		told->last_ns ? kernel_ago(j, m, told->last_ns) : " at an unknown time");
+		kernel_last(j, m, told->last_ns));
 	f->since_ns = one->first_ns;
 	f->past = kernel_over(m, told->last_ns);
 	add_evidence(j, f, one);

@@ -195,10 +195,10 @@ static bool is_news(
 	const struct event_log *log, const struct klog_line *l, const struct klog_found *f)
 {
 	struct table *t = log->t;
-	text_t failed = table_intern(t, KLOG_READ_ONLY, sizeof(KLOG_READ_ONLY) - 1);
 
 	if (strcmp(f->kind, KLOG_MOUNTED) != 0)
 		return true;
+	text_t failed = table_intern(t, KLOG_READ_ONLY, sizeof(KLOG_READ_ONLY) - 1);
 	text_t device = klog_intern(t, l, span_upto(f->device, DEVICE_MAX));
 
 	for (table_each(const struct klog_event, e, t)) {
