@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/few.h"
 #include "base/human.h"
 #include "check/entity.h"
 #include "check/mem.h"
@@ -214,13 +215,11 @@ static size_t find_members(const struct model *m, const struct suspect *s, struc
 
 		if (one.bytes == 0 || !is_member(m, s, p->pid))
 			continue;
-		size_t at = n < MEMBERS ? n++ : MEMBERS;
+		size_t at = n;
 
-		for (; at > 0 && top[at - 1].bytes < one.bytes; at--) {
-			if (at < MEMBERS)
-				top[at] = top[at - 1];
-		}
-		if (at < MEMBERS)
+		while (at > 0 && top[at - 1].bytes < one.bytes)
+			at--;
+		if (few_open(top, sizeof(one), &n, MEMBERS, at))
 			top[at] = one;
 	}
 	return n;

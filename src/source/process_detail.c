@@ -4,6 +4,7 @@
  * together is read together and a late pass loses the same processes in every table.
  */
 #include "base/cursor.h"
+#include "base/few.h"
 #include "source/proc.h"
 
 #include <errno.h>
@@ -349,11 +350,8 @@ static struct worth weigh(const struct probe *p, const struct table *processes)
 
 		while (at > 0 && top[at - 1] < proc->resident_bytes)
 			at--;
-		if (at == LARGEST)
-			continue;
-		n += n < LARGEST;
-		memmove(&top[at + 1], &top[at], (n - 1 - at) * sizeof(top[0]));
-		top[at] = proc->resident_bytes;
+		if (few_open(top, sizeof(top[0]), &n, LARGEST, at))
+			top[at] = proc->resident_bytes;
 	}
 	if (n < LARGEST)
 		return w;
