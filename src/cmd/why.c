@@ -113,18 +113,15 @@ static int print_why(const struct args *a, const struct target *t, const struct 
 		.denied = places && places->cell[TASK_PLACE_call] == STATE_DENIED };
 
 	r.pid = inquiry_pids(q, &r.n_pids);
-	int err = why_explain(&r, &arena);
-
-	if (err == 0 && args_get(a, "json"))
+	out.failed = why_explain(&r, &arena) < 0;
+	if (!out.failed && args_get(a, "json"))
 		why_json(&r, &out);
-	else if (err == 0)
+	else if (!out.failed)
 		why_text(&r, style, &out);
-	if (err == 0)
-		err = out.failed ? -ENOMEM : print_all(out.bytes, out.len);
-	if (err < 0)
-		log_error("could not print: %s", strerror(-err));
 	arena_release(&arena);
-	return err < 0 ? EXIT_INTERNAL : r.denied || r.lacks ? EXIT_BLIND : EXIT_NOTHING;
+	int code = print_text(&out);
+
+	return code == EXIT_NOTHING && (r.denied || r.lacks) ? EXIT_BLIND : code;
 }
 
 static int run(const struct args *a)

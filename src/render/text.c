@@ -244,17 +244,23 @@ static void put_header(const struct report *r, const struct text_style *style, s
 }
 
 /* What changed in the last day: a line each, none when nothing did. */
+/* A line about the machine: what it is of stands in the first column. */
+static void put_named(
+	struct strbuf *out, const struct text_style *style, const char *name, const char *text)
+{
+	text_paint(TEXT_DIM, style, out);
+	strbuf_printf(out, "%-*s", LABEL, name);
+	text_paint(TEXT_PLAIN, style, out);
+	words_wrap(out, text, LABEL, LABEL, style->width);
+}
+
 static void put_recent(const struct report *r, const struct text_style *style, struct strbuf *out)
 {
 	struct recent v = { 0 };
 
 	recent_make(r->model, &v);
-	for (size_t i = 0; i < v.n; i++) {
-		text_paint(TEXT_DIM, style, out);
-		strbuf_printf(out, "%-*s", LABEL, i == 0 ? "changed" : "");
-		text_paint(TEXT_PLAIN, style, out);
-		words_wrap(out, v.line[i], LABEL, LABEL, style->width);
-	}
+	for (size_t i = 0; i < v.n; i++)
+		put_named(out, style, i == 0 ? "changed" : "", v.line[i]);
 	if (v.n > 0)
 		strbuf_putc(out, '\n');
 	arena_release(&v.arena);
@@ -265,12 +271,8 @@ static void put_vitals(const struct report *r, const struct text_style *style, s
 	struct vitals v = { 0 };
 
 	vitals_make(r->model, &v);
-	for (size_t i = 0; i < v.n; i++) {
-		text_paint(TEXT_DIM, style, out);
-		strbuf_printf(out, "%-*s", LABEL, v.line[i].name);
-		text_paint(TEXT_PLAIN, style, out);
-		words_wrap(out, v.line[i].text, LABEL, LABEL, style->width);
-	}
+	for (size_t i = 0; i < v.n; i++)
+		put_named(out, style, v.line[i].name, v.line[i].text);
 	arena_release(&v.arena);
 	strbuf_putc(out, '\n');
 }
