@@ -15,6 +15,18 @@ struct io_limit {
 int limit_set(const struct cgroup *g, const struct disk *d, const struct io_limit *l);
 
 /*
+ * Limit all I/O on a disk of ours, the kernel's own too. Version 1 knows whose I/O it was only as
+ * the root's: ret_group is the root's then, and the limit is lifted at the end. Version 2 knows:
+ * ret_group is a group of our own, for who uses the disk. 0, scene_skip()'s value or -errno.
+ */
+int limit_root(
+	struct scene *s, const struct disk *d, const struct io_limit *l, struct cgroup *ret_group);
+
+/* A process in that group that reads parts of the disk's "data" of bytes. Its pid or -errno. */
+pid_t limit_reader(struct scene *s, const char *comm, const struct cgroup *g, const struct disk *d,
+	uint64_t bytes, size_t part);
+
+/*
  * A group of its own whose readers of a disk run at that limit: makes it, starts them, announces.
  * 0, scene_skip()'s value or -errno.
  */
