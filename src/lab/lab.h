@@ -114,8 +114,9 @@ void scene_ready(struct scene *s);
 /* Fork a process named comm that dies with the lab. As fork(): 0 in the child; -errno. */
 pid_t scene_child(struct scene *s, const char *comm);
 
-/* The same, once body has written a byte to done: its pid, or -errno. */
-pid_t scene_child_done(struct scene *s, const char *comm, void (*body)(int done));
+/* The same, once body, which gets that context, has written a byte to done: its pid, or -errno. */
+pid_t scene_child_done(struct scene *s, const char *comm,
+	void (*body)(int done, const void *context), const void *context);
 
 /*
  * Fork, change into s->dir, become user (NULL: stay), and run argv with its output thrown away.
@@ -235,11 +236,8 @@ int net_isolate(struct scene *s);
 int net_listen_at(uint16_t host, uint16_t port, int backlog);
 int net_connect_at(uint16_t host, uint16_t port, bool nonblock);
 
-/*
- * The two path labs: a client talks to three servers; of what reaches the last of them loss_percent
- * is lost.
- */
-int net_path(struct scene *s, unsigned loss_percent);
+/* The two path labs: clients talk to three servers; lossy: of what goes to the last 25 % is lost. */
+int net_path(struct scene *s, bool lossy);
 
 /*
  * The two port labs: connections that stay open, spread over so many servers, with 100 local ports.
