@@ -160,7 +160,7 @@ static void access_control_lists_count(void **state UNUSED)
 
 	put("d/a.conf", "x");
 	if (!put_acl(path, 2, 6, 4711, 6))
-		skip(); /* not on this file system */
+		skip_because("no access control lists on this file system");
 	own_files_read(below("d"), 10, 100, take, &g);
 	assert_non_null(strstr(g.why, "lets user 4711 write"));
 	path = below("d/a.conf");
