@@ -236,7 +236,9 @@ int net_isolate(struct scene *s);
 int net_listen_at(uint16_t host, uint16_t port, int backlog);
 int net_connect_at(uint16_t host, uint16_t port, bool nonblock);
 
-/* The two path labs: clients talk to three servers; lossy: of what goes to the last 25 % is lost. */
+/*
+ * The two path labs: clients talk to three servers; lossy: of what goes to the last 25 % is lost.
+ */
 int net_path(struct scene *s, bool lossy);
 
 /*

@@ -22,15 +22,17 @@ enum { IDENTIFICATION = 4 }; /* in the IP header */
 enum { PATH_EACH = 8, PATH_LOST = 2 };
 
 /*
- * Of each 8 numbers that the client's connection counts its packets with (the IP identification: of a
- * connection one more a packet, net/ipv4/ip_output.c) the first two are lost. No chance is in it: a
- * request that is lost is lost again as the probe 0.2 s later, and arrives as what the time-out sends.
+ * Of each 8 numbers that the client's connection counts its packets with (the IP identification: of
+ * a connection one more a packet, net/ipv4/ip_output.c) the first two are lost. No chance is in it:
+ * a request that is lost is lost again as the probe 0.2 s later, and arrives as what the time-out
+ * sends.
  *
  *	0 lost  1 probe, lost  2 sent again  3 ACK  4 request  5 ACK  6 request  7 ACK  0 lost ...
  *
- * Whoever begins at an odd number is there after the first loss, of 1. So each client sends 2 segments
- * again in three pauses, 0.2 s to the probe and 0.2 to 0.4 s to the time-out, 0.66 s at the most: 8
- * clients 8 * 2 * 3 = 48 in a look of 2 s, where 20 are needed, and 24 time-outs, where one is.
+ * Whoever begins at an odd number is there after the first loss, of 1. So each client sends 2
+ * segments again in three pauses, 0.2 s to the probe and 0.2 to 0.4 s to the time-out, 0.66 s at
+ * the most: 8 clients 8 * 2 * 3 = 48 in a look of 2 s, where 20 are needed, and 24 time-outs, where
+ * one is.
  */
 static int lose(int fd)
 {
