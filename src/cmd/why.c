@@ -89,6 +89,11 @@ static const char *who(
 	const struct table *processes = frame_table(m->now, TABLE_process);
 	const struct process *p = table_find(processes, t->pid);
 
+	/* It may have ended. */
+	if (!p) {
+		processes = frame_table(m->was, TABLE_process);
+		p = table_find(processes, t->pid);
+	}
 	if (t->kind == TARGET_PID)
 		return arena_printf(arena, "%s (pid %llu)",
 			p ? table_text(processes, p->comm) : "?", (unsigned long long)t->pid);
@@ -121,7 +126,9 @@ static int print_why(const struct args *a, const struct target *t, const struct 
 	arena_release(&arena);
 	int code = print_text(&out);
 
-	return code == EXIT_NOTHING && (r.denied || r.lacks) ? EXIT_BLIND : code;
+	return code == EXIT_NOTHING && (r.denied || r.lacks || r.why->ended == r.n_pids)
+		       ? EXIT_BLIND
+		       : code;
 }
 
 static int run(const struct args *a)

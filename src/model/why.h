@@ -67,7 +67,11 @@ struct why {
 	uint64_t watched_ns;    /* of the thread that was watched longest */
 	double all_ns, busy_ns; /* of all threads; of it not idle */
 	size_t tasks, processes;
-	uint64_t samples;                 /* of the thread that was looked at most often */
+	size_t ended;   /* of the processes, while they were watched */
+	size_t zombies; /* ended, and their parent has not asked how */
+	uint64_t reaper_pid;
+	const char *reaper; /* that parent of the first of them, "cron (pid 12)"; NULL: none */
+	uint64_t samples;   /* of the thread that was looked at most often */
 	struct why_part part[WHY_STATES]; /* not idle ones first, longest first; those with time */
 	size_t n_parts;
 	enum why_state leading; /* first of them; idle when less than WHY_BUSY_RATIO is not */

@@ -379,7 +379,7 @@ void text_report(const struct report *r, const struct text_style *style, struct 
 	put_recent(r, style, out);
 	put_findings(r, style, out);
 	if (code == 0 || code == 3) {
-		bool blind = report_count(r, VERDICT_UNKNOWN) == r->n_results;
+		bool blind = report_is_blind(r);
 
 		strbuf_printf(out, "Nothing%s %s%s.\n\n", r->n_known ? " else" : "",
 			blind ? "could be looked at" : "wrong",
