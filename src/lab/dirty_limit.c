@@ -102,14 +102,18 @@ static int run(struct scene *s)
 	scene_culprit(s, "device", 0, d.device);
 	scene_culprit(s, "mount", 0, d.target);
 	scene_culprit(s, "process", pid, "lab-pour");
-	return scene_hold(s);
+	/* Version 1 throttles the flusher: a steady limit would be the cause, io.ceiling. */
+	if (g.version == 2)
+		return scene_hold(s);
+	scene_ready(s);
+	return limit_waver(&g, &d, &slow);
 }
 
 const struct lab lab_dirty_limit = {
 	.name = "dirty-limit",
 	.story = "A slow disk has more dirty pages than it may: writers are stopped, commits wait",
 	.want = "io.writeback",
-	.bounds = "16 MiB of dirty memory, 256 MiB of disk, a loop device at 4 MiB/s",
+	.bounds = "16 MiB of dirty memory, 256 MiB of disk, a loop device at 1 to 8 MiB/s",
 	.root = true,
 	.settle_s = 6,
 	.run = run,

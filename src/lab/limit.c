@@ -76,6 +76,19 @@ int limit_root(struct scene *s, const struct disk *d, const struct io_limit *l, 
 	return err < 0 ? err : limit_set(g, d, l);
 }
 
+int limit_waver(const struct cgroup *g, const struct disk *d, const struct io_limit *l)
+{
+	int err = 0;
+
+	for (unsigned i = 0; err == 0; i = i * 1103515245 + 12345) {
+		struct io_limit now = { l->v1, l->v2, MIB + i / 65536 % 8 * MIB };
+
+		err = limit_set(g, d, &now);
+		scene_nap(120);
+	}
+	return err;
+}
+
 static pid_t reader(struct scene *s, const struct disk *d, const struct cgroup *g, const char *comm,
 	size_t part)
 {
@@ -104,6 +117,7 @@ int limit_crowd(struct scene *s, struct slow_disk *ret)
 		/* What lies below is slow. */
 		err = limit_root(s, &below, &slow, &ret->group);
 	ret->below = below;
+	ret->limit = &slow;
 	for (int i = 0; i < SCANNERS && err == 0; i++) {
 		pid_t pid = reader(s, &ret->disk, &ret->group, "lab-scan", 65536);
 

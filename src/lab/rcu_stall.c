@@ -2,11 +2,22 @@
 #include "lab/lab.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <sched.h>
+#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 
 /* Longer than the timeout in guest.append; afterwards the kernel is well again. */
-enum { HOG_MS = 8000 };
+enum { HOG_MS = 8000, WAITERS = 4 };
+
+/* A grace period is always under way: one that does not begin is no stall. */
+static void wait_for_rcu(void) __attribute__((noreturn));
+static void wait_for_rcu(void)
+{
+	while (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0)
+		continue;
+	_exit(1);
+}
 
 /* Real-time tasks may have all the CPU that there is: the kernel's own threads get none. */
 static void hog(int cpu) __attribute__((noreturn));
@@ -33,6 +44,14 @@ static int run(struct scene *s)
 		return err;
 	if (cpus > (int)ARRAY_SIZE(pid))
 		return scene_skip(s, "%d CPUs are too many to hold up", cpus);
+	for (int i = 0; i < WAITERS; i++) {
+		pid_t waiter = scene_child(s, "lab-waiter");
+
+		if (waiter < 0)
+			return waiter;
+		if (waiter == 0)
+			wait_for_rcu();
+	}
 	for (int i = 0; i < cpus; i++) {
 		pid[i] = scene_child(s, "lab-hog");
 		if (pid[i] < 0)
