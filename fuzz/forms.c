@@ -34,8 +34,8 @@ int fuzz_judge_form(fuzz_form_fn *form, const char *buf, size_t len)
 }
 
 /*
- * Read what is below path: to a depth that links cannot make endless, and no more than *budget names,
- * since links to links multiply.
+ * Read what is below path: to a depth that links cannot make endless, and no more than *budget
+ * names, since links to links multiply.
  */
 static void walk(struct host *h, const char *path, int depth, int *budget)
 {

@@ -138,6 +138,7 @@ step_lint()
 	build lint build-gcc || return 0
 	gate lint layers tools/check-layers.py
 	gate lint layers-self-test tools/check-layers.py --self-test
+	gate lint count-self-test python3 tools/count-results.py --self-test
 	gate lint length tools/check-length.py
 	gate lint headers tools/check-headers.sh build-gcc
 	gate lint format tools/check-format.sh

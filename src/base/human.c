@@ -12,7 +12,9 @@ struct step {
 	const char *name;
 };
 
-/* The largest unit of which there is at least one; one decimal below ten where it says something. */
+/*
+ * The largest unit of which there is at least one; one decimal below ten where it says something.
+ */
 static struct human pick(double value, const struct step *steps, size_t n)
 {
 	struct human h;

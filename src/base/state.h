@@ -29,7 +29,9 @@ const char *state_name(enum state state);
 /* The inverse: false when name is none of them. */
 bool state_parse(const char *name, enum state *ret_state);
 
-/* What a negative errno says about a reading: -ENOENT is absent, -EACCES denied, the rest broken. */
+/*
+ * What a negative errno says about a reading: -ENOENT is absent, -EACCES denied, the rest broken.
+ */
 enum state state_of_errno(int err);
 
 static inline struct reading reading_of(double value)

@@ -132,7 +132,8 @@ extern const size_t n_checks;
 
 /*
  * A new finding of the check being judged. Never NULL: past FINDINGS_EACH_MAX the least severe of
- * the check's own gives way; what does not get in is a scratch one that is dropped. Both are counted.
+ * the check's own gives way; what does not get in is a scratch one that is dropped. Both are
+ * counted.
  */
 struct finding *judge_finding(
 	struct judgement *j, enum severity severity, enum confidence confidence);
@@ -143,7 +144,8 @@ const char *judge_text(struct judgement *j, const char *fmt, ...) PRINTF_LIKE(2,
 /*
  * Add evidence; what does not fit is dropped. threshold may be reading_none(); why may be NULL.
  * metric, source and why must outlive the judgement (literals, or judge_text()).
- * Most values are bad from their threshold up (above it, where it is 0); _alarm() says it otherwise.
+ * Most values are bad from their threshold up (above it, where it is 0); _alarm() says it
+ * otherwise.
  */
 void finding_evidence(struct finding *f, const char *metric, enum unit unit, struct reading value,
 	const char *source, struct reading threshold, const char *why);
@@ -162,7 +164,8 @@ enum verdict judge_unknown_why(struct judgement *j, enum state state, const char
 
 /*
  * Ask for row key of table (a need with .ask = true). True when it was looked for in this frame
- * already, found or not; false: it was asked for now, return VERDICT_ASK when no suspect is left to ask for.
+ * already, found or not; false: it was asked for now, return VERDICT_ASK when no suspect is left to
+ * ask for.
  */
 bool judge_ask(struct judgement *j, const struct model *m, enum table_id table, uint64_t key);
 

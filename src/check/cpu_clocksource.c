@@ -24,24 +24,21 @@
 #define VICTIM_BYTES_PER_S 10e6
 #define VICTIM_FAULTS_PER_S 500
 
-/* Best first. Hyper-V's second one and Xen's are system calls on some kernels, still the best there. */
+/*
+ * Best first. Hyper-V's second one and Xen's are system
+ * calls on some kernels, still the best there.
+ */
 static const char *const good[] = { "tsc", "kvm-clock", "hyperv_clocksource_tsc_page",
 	"arch_sys_counter", "timebase", "tod", "riscv_clocksource", "Constant",
 	"hyperv_clocksource", "xen" };
-static const char *const slow[] = { "hpet", "acpi_pm", "pit", "jiffies", "refined-jiffies" };
 
-static bool listed(const char *const *list, size_t n, struct span name)
+static bool is_good(const char *name)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (span_eq(name, list[i]))
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		if (strcmp(name, good[i]) == 0)
 			return true;
 	}
 	return false;
-}
-
-static struct span word_of(const char *text)
-{
-	return (struct span){ text, strlen(text) };
 }
 
 /* The first good one among those that would work, "" when there is none. */
@@ -59,13 +56,15 @@ static const char *better_than(const char *available, const char *current)
 	return "";
 }
 
-/* The last time that the kernel gave up a good one, NULL: never, or its log has been overwritten. */
+/*
+ * The last time that the kernel gave up a good one, NULL: never, or its log has been overwritten.
+ */
 static const struct klog_clock *given_up(const struct table *t)
 {
 	const struct klog_clock *last = NULL;
 
 	for (table_each(struct klog_clock, k, table_usable(t) ? t : NULL)) {
-		if (k->given_up && listed(good, ARRAY_SIZE(good), word_of(table_text(t, k->name))))
+		if (k->given_up && is_good(table_text(t, k->name)))
 			last = k;
 	}
 	return last;
@@ -97,7 +96,7 @@ static struct clock_facts facts_of(const struct model *m)
 		f.read_ns = table_cell(cost, price, CLOCK_COST_read_ns);
 		f.syscall_ns = table_cell(cost, price, CLOCK_COST_syscall_ns);
 	}
-	f.slow = listed(slow, ARRAY_SIZE(slow), word_of(f.current));
+	f.slow = cpu_clock_slow(f.current);
 	return f;
 }
 

@@ -30,8 +30,8 @@ struct entity entity_row(
 enum table_id entity_names(enum table_id id);
 
 /*
- * "10.0.0.2:5432", "[::1]:53": an address of the other side, or of a socket here, which is a text of
- * t. port 0: the address alone.
+ * "10.0.0.2:5432", "[::1]:53": an address of the other side, or of a socket here, which is a text
+ * of t. port 0: the address alone.
  */
 struct entity entity_peer(
 	struct judgement *j, const struct table *t, uint32_t family, text_t address, uint32_t port);
@@ -61,8 +61,8 @@ const char *shell_word(struct judgement *j, const char *text);
 
 /*
  * The service or scope of the system's systemd that a control group is of: the outermost one, below
- * slices alone. What runs in user@1000.service or in a container has units below that only a manager
- * of its own knows. NULL: none. path may be NULL.
+ * slices alone. What runs in user@1000.service or in a container has units below that only a
+ * manager of its own knows. NULL: none. path may be NULL.
  */
 const char *system_unit(struct judgement *j, const char *path);
 

@@ -211,12 +211,17 @@ static const struct holder *guilty(const struct suspect *s)
 
 static enum severity grade(const struct suspect *s)
 {
-	/* Programs on it fail now; a full disk that nobody has open for writing may be an archive. */
+	/*
+	 * Programs on it fail now; a full disk that nobody has open for writing may be an archive.
+	 */
 	if (worst(s) == GRADE_FULL && (s->n_writers > 0 || strcmp(s->space->target, "/") == 0))
 		return SEVERITY_CRITICAL;
 	if (s->bytes == GRADE_NEAR && filling(s))
 		return SEVERITY_CRITICAL;
-	/* A large copy fills at any pace and ends: a pace alone is no warning while a tenth is left. */
+	/*
+	 * A large copy fills at any pace and ends: a pace
+	 * alone is no warning while a tenth is left.
+	 */
 	if (worst(s) == GRADE_FILLING && s->space->used_ratio < FILL_WARN_RATIO)
 		return SEVERITY_INFO;
 	return worst(s) == GRADE_ROOMY && !filling(s) ? SEVERITY_INFO : SEVERITY_WARNING;

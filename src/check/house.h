@@ -65,7 +65,9 @@ void house_wrong(struct house *h, const char *file, unsigned int line, const cha
 /* Drops everything; h is empty after it. */
 void house_release(struct house *h);
 
-/* The page of a rule, as murphy explain prints it; h->arena.failed: not whole. NULL: no such rule. */
+/*
+ * The page of a rule, as murphy explain prints it; h->arena.failed: not whole. NULL: no such rule.
+ */
 const char *house_page(struct house *h, const char *id);
 
 /* Days are those of UTC. "2027-01-31" to the nanosecond at which that day ends; false: no day. */

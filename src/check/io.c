@@ -89,7 +89,9 @@ bool io_one_job(const struct model *m, uint64_t pid_a, uint64_t pid_b)
 	       (a->ppid == b->ppid && strcmp(a->comm, b->comm) == 0);
 }
 
-/* Add to the job that it is of, else begin one; what does not fit is small by then or never named. */
+/*
+ * Add to the job that it is of, else begin one; what does not fit is small by then or never named.
+ */
 static void count(
 	const struct model *m, const struct process_facts *p, struct io_filler *job, size_t *n)
 {

@@ -59,8 +59,8 @@ struct io_queue {
 size_t io_queues(const struct model *m, struct io_queue list[IO_QUEUES_MAX]);
 
 /*
- * Find who waits, by the table task_wait, and who fills it: jobs whose reads and writes make at least
- * a tenth of the device's. alone: it is the only queue, so that who waits for an
+ * Find who waits, by the table task_wait, and who fills it: jobs whose reads and writes make at
+ * least a tenth of the device's. alone: it is the only queue, so that who waits for an
  * unknown disk waits for this one.
  */
 void io_queue_people(struct io_queue *q, const struct model *m, bool alone);

@@ -120,7 +120,9 @@ static struct reading device_rate(const struct disk_load *d, const struct limit 
 	return l->reads ? d->read_bytes_per_s : d->written_bytes_per_s;
 }
 
-/* Does the group run at this limit? What it did itself counts; where that is not known, the device. */
+/*
+ * Does the group run at this limit? What it did itself counts; where that is not known, the device.
+ */
 static bool at_limit(const struct model *m, const struct limit *l, struct suspect *s)
 {
 	struct reading max = table_cell(frame_table(m->now, TABLE_cgroup_io), s->row, l->limit);
@@ -352,7 +354,9 @@ static size_t judge_volumes(const struct model *m, struct judgement *j)
 			io_held_back(m, list[i].disk))
 			continue;
 		io_queue_people(&list[i], m, n == 1);
-		/* What harms nobody and is no number that somebody chose is how fast the disk is. */
+		/*
+		 * What harms nobody and is no number that somebody chose is how fast the disk is.
+		 */
 		if (!io_queue_hurts(m, &list[i]) && !p.round)
 			continue;
 		report_volume(j, m, &list[i], &p);

@@ -6,8 +6,8 @@
 #include <string.h>
 
 /*
- * Copying is full of short waits in D. Stuck is who was in D at both ends of the look, ran on no CPU
- * and moved no byte between; over less than this a slow disk alone would look so.
+ * Copying is full of short waits in D. Stuck is who was in D at both ends of the look, ran on no
+ * CPU and moved no byte between; over less than this a slow disk alone would look so.
  */
 #define LOOK_MIN_NS 1000000000ull
 enum { TASKS_MAX = 64, GROUPS_MAX = 8, STACK_SHOWN = 4 };
@@ -324,8 +324,8 @@ static void add_evidence(
 }
 
 /*
- * fs/fuse/control.c names a connection by dev_t as the kernel has it inside: 20 bits of minor. fuseblk
- * is on a device with a major. virtiofs has none there (no_control).
+ * fs/fuse/control.c names a connection by dev_t as the kernel has it inside: 20 bits of minor.
+ * fuseblk is on a device with a major. virtiofs has none there (no_control).
  */
 static unsigned long long fuse_connection(uint64_t dev)
 {

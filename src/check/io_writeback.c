@@ -117,8 +117,8 @@ static size_t find_groups(const struct model *m, struct group *list)
 		struct waiter w = { &bm->task[i], blocked_wait_of(m, &bm->task[i]) };
 
 		/*
-		 * In D at both ends: it waits for long, or again and again. A thread of the writer's
-		 * own process waits for its own job.
+		 * In D at both ends: it waits for long, or again and again. A thread of the
+		 * writer's own process waits for its own job.
 		 */
 		if (!wanted(w.task) || !w.task->whole_look || !w.wait.mount ||
 			w.wait.kind == WAIT_THROTTLE || w.wait.kind == WAIT_FROZEN)

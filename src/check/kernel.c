@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static int kind_of(const struct table *t, const struct klog_event *e, const char *const *kinds)
+int kernel_kind(const struct table *t, const struct klog_event *e, const char *const *kinds)
 {
 	for (int i = 0; i < KERNEL_KINDS_MAX && kinds[i]; i++) {
 		if (strcmp(table_text(t, e->kind), kinds[i]) == 0)
@@ -48,14 +48,12 @@ static void add(
 {
 	const char *what = table_text(t, e->what);
 	uint64_t n = e->n;
-	bool recent = age_ns <= KERNEL_DAY_NS;
 
-	/* What happened within the day speaks for itself: what was said before it is over. */
-	if (recent ? what[0] || c->day == 0 : what[0] && c->day == 0)
-		c->what = what;
 	c->n += n;
 	c->hour += age_ns <= KERNEL_HOUR_NS ? n : 0;
-	c->day += recent ? n : 0;
+	c->day += age_ns <= KERNEL_DAY_NS ? n : 0;
+	if (what[0])
+		c->what = what;
 	if (e->last_ns > c->last_ns)
 		c->last_ns = e->last_ns;
 }
@@ -92,7 +90,7 @@ static size_t count_rows(const struct model *m, const struct table *t, const cha
 	size_t n = 0;
 
 	for (table_each(const struct klog_event, e, t)) {
-		if (kind_of(t, e, kinds) < 0)
+		if (kernel_kind(t, e, kinds) < 0)
 			continue;
 		if (e->folded == 0) {
 			n++;
@@ -124,7 +122,7 @@ void kernel_fold(struct judgement *j, const struct model *m, const char *const *
 		return;
 	}
 	for (table_each(const struct klog_event, e, t)) {
-		int kind = kind_of(t, e, kinds);
+		int kind = kernel_kind(t, e, kinds);
 		const char *name = table_text(t, e->comm ? e->comm : e->device);
 
 		if (kind < 0 || e->folded > 0)
@@ -156,6 +154,12 @@ const char *kernel_ago(struct judgement *j, const struct model *m, uint64_t at_n
 	if (at_ns == 0)
 		return "";
 	return judge_text(j, " %s ago", human_ns(now_ns > at_ns ? (double)(now_ns - at_ns) : 0).s);
+}
+
+const char *kernel_last(struct judgement *j, const struct model *m, uint64_t at_ns)
+{
+	return judge_text(
+		j, ", the last%s", at_ns ? kernel_ago(j, m, at_ns) : " at an unknown time");
 }
 
 bool kernel_over(const struct model *m, uint64_t last_ns)

@@ -45,6 +45,9 @@ void kernel_fold(struct judgement *j, const struct model *m, const char *const *
 	const char *(*name_of)(struct judgement *j, const struct model *m, const char *name),
 	struct kernel_things *ret);
 
+/* Which of kinds (ends with NULL) the row is of, -1: none. */
+int kernel_kind(const struct table *t, const struct klog_event *e, const char *const *kinds);
+
 /* SAD, or FINE; UNKNOWN instead of FINE where events of these kinds have lost their names. */
 enum verdict kernel_verdict(struct judgement *j, const struct kernel_things *things, bool sad);
 
@@ -53,6 +56,9 @@ const struct kernel_thing *kernel_named(const struct kernel_things *things, cons
 
 /* " 4 min ago", "" when the time is not known. */
 const char *kernel_ago(struct judgement *j, const struct model *m, uint64_t at_ns);
+
+/* ", the last 4 min ago", and so where the time is not known. */
+const char *kernel_last(struct judgement *j, const struct model *m, uint64_t at_ns);
 
 /* A minute without another one: what goes on now is to be read first (struct finding, past). */
 bool kernel_over(const struct model *m, uint64_t last_ns);

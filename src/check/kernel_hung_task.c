@@ -21,7 +21,10 @@ static uint64_t round_ns(const struct model *m)
 	return DEFAULT_ROUND_NS;
 }
 
-/* The same task, by its begin: numbers come again. Main threads, and others as far as they are read. */
+/*
+ * The same task, by its begin: numbers come again. Main
+ * threads, and others as far as they are read.
+ */
 static const struct blocked_task *blocked_by(const struct model *m, const struct klog_hung *k)
 {
 	const struct blocked_task *b = blocked_find(m->blocked, k->pid);
@@ -93,7 +96,8 @@ static void finish(struct judgement *j, struct finding *f, const struct model *m
 }
 
 /*
- * The last first: it is what somebody still feels. Readers of murphy wait for a dead mount by design.
+ * The last first: it is what somebody still feels. Readers of murphy wait for a dead mount by
+ * design.
  */
 static bool report(struct judgement *j, const struct model *m, bool still)
 {

@@ -32,6 +32,7 @@ struct look {
 	struct kernel_things stopped; /* file systems that turned read-only */
 	struct place *place;
 	size_t n_places;
+	uint8_t *rest;  /* of the disks of the model; NULL: there are none */
 	bool lists_all; /* a disk that is not in the table is gone */
 };
 
@@ -83,14 +84,16 @@ static void find_places(struct judgement *j, struct look *l)
 {
 	static const char dev[] = "/dev/";
 	const struct table *t = frame_table(l->m->now, TABLE_mount);
+	const struct disks_model *disks = l->m->disks;
 
+	if (disks && disks->n > 0)
+		l->rest = arena_new(&j->arena, disks->n);
 	if (!table_usable(t) || t->n == 0)
 		return;
 	l->place = arena_new(&j->arena, t->n * sizeof(*l->place));
 	for (table_each(const struct mount, mt, t)) {
 		const char *source = table_text(t, mt->source);
-		struct place at = { .mount = mt,
-			.disk = disks_mounted(l->m->disks, mt->dev, source) };
+		struct place at = { .mount = mt, .disk = disks_mounted(disks, mt->dev, source) };
 
 		if (starts(source, dev))
 			at.source = span_of(source + sizeof(dev) - 1);
@@ -101,8 +104,8 @@ static void find_places(struct judgement *j, struct look *l)
 
 static enum disks_rest rest(const struct look *l, const struct place *at, const char *disk)
 {
-	if (at->disk)
-		return disks_rest(l->m->disks, at->disk, disk);
+	if (at->disk && l->rest)
+		return (enum disks_rest)l->rest[at->disk - l->m->disks->disk];
 	return disk_name_within(at->source, span_of(disk)) ? REST_NEEDS : REST_NOT;
 }
 
@@ -110,6 +113,12 @@ static enum disks_rest rest(const struct look *l, const struct place *at, const 
 static bool stays(const char *name)
 {
 	return starts(name, "loop") || starts(name, "nbd");
+}
+
+/* "ata1.00", which is no name of a block device. */
+static bool is_port(const char *name)
+{
+	return starts(name, "ata");
 }
 
 /*
@@ -136,9 +145,13 @@ static struct damage damage_of(const struct look *l, const char *disk)
 {
 	const struct disks_model *disks = l->m->disks;
 	const struct table *t = frame_table(l->m->now, TABLE_mount);
-	struct damage d = { .removable = true, .path = disks_is_path(disks, disk) };
+	struct damage d = { .removable = true };
 
-	d.gone = l->lists_all && !disks_named(disks, disk) && !starts(disk, "ata");
+	if (l->rest) {
+		disks_rest(disks, disk, l->rest);
+		d.path = disks_is_path(disks, disk, l->rest);
+	}
+	d.gone = l->lists_all && !disks_named(disks, disk) && !is_port(disk);
 	for (size_t i = 0; i < l->n_places; i++) {
 		const struct mount *mt = l->place[i].mount;
 		enum disks_rest how = rest(l, &l->place[i], disk);
@@ -155,7 +168,9 @@ static struct damage damage_of(const struct look *l, const char *disk)
 	return d;
 }
 
-/* Those that fail with it; those that a copy serves are its victims only where there are no others. */
+/*
+ * Those that fail with it; those that a copy serves are its victims only where there are no others.
+ */
 static void add_mounts(struct judgement *j, struct finding *f, const struct look *l,
 	const char *disk, const struct damage *d)
 {
@@ -173,7 +188,9 @@ static void add_mounts(struct judgement *j, struct finding *f, const struct look
 	}
 }
 
-/* A file system that found damage and stopped writing is kernel.read-only's, unless its disk fails. */
+/*
+ * A file system that found damage and stopped writing is kernel.read-only's, unless its disk fails.
+ */
 static bool only_read_only(const struct look *l, const struct kernel_thing *one)
 {
 	return one->all.n == one->of[FS].n && kernel_named(&l->stopped, one->name);
@@ -214,9 +231,9 @@ static const char *title(
 
 	if (one->all.n == one->of[FS].n)
 		what = "file system error";
-	return judge_text(j, "%s%s: %llu %s%s%s, the last%s", one->name, gone ? " (gone now)" : "",
+	return judge_text(j, "%s%s: %llu %s%s%s%s", one->name, gone ? " (gone now)" : "",
 		(unsigned long long)n, what, n == 1 ? "" : "s", one->all.day ? " in a day" : "",
-		one->last_ns ? kernel_ago(j, m, one->last_ns) : " at an unknown time");
+		kernel_last(j, m, one->last_ns));
 }
 
 /* The kernel's word for ENOSPC from below: block/blk-core.c, blk_errors[]. */
@@ -256,12 +273,30 @@ static const char *cause(
 		what[0] ? ": " : "", what);
 }
 
+/* "nvme0" of "nvme0n1": of its controller are half of the lines. */
+static const char *name_in_log(struct judgement *j, const char *name)
+{
+	if (!starts(name, "nvme"))
+		return name;
+	return judge_text(j, "%.*s", (int)(4 + strspn(name + 4, "0123456789")), name);
+}
+
+static void advise_port(struct judgement *j, struct finding *f, const char *name)
+{
+	const char *port = judge_text(j, "/%.*s/", (int)strcspn(name, "."), name);
+
+	finding_todo(f, judge_text(j, "see which disk is there:  ls -l /sys/block | grep -F -- %s",
+				shell_word(j, port)));
+	finding_todo(f, "ask it:  smartctl -a /dev/DISK");
+}
+
 static void advise(struct judgement *j, struct finding *f, const struct kernel_thing *one,
 	const struct damage *d)
 {
 	const char *name = one->name, *disk = shell_word(j, name);
 
-	finding_todo(f, judge_text(j, "read them all:  dmesg -T | grep -F -- %s", disk));
+	finding_todo(f, judge_text(j, "read them all:  dmesg -T | grep -F -- %s",
+				shell_word(j, name_in_log(j, name))));
 	if (d->path)
 		finding_todo(f, "see which paths are up:  multipath -ll");
 	else if (d->gone && d->needs && !d->sure)
@@ -275,18 +310,22 @@ static void advise(struct judgement *j, struct finding *f, const struct kernel_t
 				   : "make room below it:  lvs -a");
 	else
 		finding_todo(f, "make sure that the backup of it is whole, before anything else");
-	if (!starts(name, "dm-") && !stays(name) && !starts(name, "ata") && !d->gone)
+	f->refuted_if =
+		d->gone && d->needs
+			? "a file on it that nobody has read since can be read"
+			: "reading the whole device (dd to /dev/null) ends without an error, "
+			  "and no new line comes";
+	if (is_port(name)) {
+		advise_port(j, f, name);
+		return;
+	}
+	if (!starts(name, "dm-") && !stays(name) && !d->gone)
 		finding_todo(f, judge_text(j, "ask the drive:  smartctl -a /dev/%s", disk));
 	if (d->gone)
 		finding_todo(f, "see what is left, and what has come anew:  lsblk");
 	else
 		finding_todo(f,
 			judge_text(j, "see what is below and above it:  lsblk -s /dev/%s", disk));
-	f->refuted_if =
-		d->gone && d->needs
-			? "a file on it that nobody has read since can be read"
-			: "reading the whole device (dd to /dev/null) ends without an error, "
-			  "and no new line comes";
 }
 
 static bool report(struct judgement *j, const struct look *l, const struct kernel_thing *one)

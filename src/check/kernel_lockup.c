@@ -2,12 +2,10 @@
 #include "check/entity.h"
 #include "check/kernel.h"
 
-#include <string.h>
-
 /*
  * A virtual machine that is paused (live migration, snapshot) wakes up to one complaint of each
- * watchdog of each CPU, all within a minute, and is well: that is info there. Twice in an hour is no
- * accident anywhere.
+ * watchdog of each CPU, all within a minute, and is well: that is info there. Twice in an hour is
+ * no accident anywhere.
  */
 #define AGAIN 2
 #define PAUSE_NS (60ull * 1000000000u)
@@ -32,15 +30,6 @@ static bool is_virtual(const struct model *m)
 	return h && row_has(h->has, HOST_hypervisor) && h->hypervisor;
 }
 
-static bool is_ours(const char *kind)
-{
-	for (size_t i = 0; i < KINDS; i++) {
-		if (strcmp(kind, kinds[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* The CPU complained in the same way in a row before e, of another task. */
 static bool again(const struct table *t, const struct klog_event *e, uint64_t begin)
 {
@@ -61,11 +50,13 @@ static bool one_pause(const struct model *m)
 	uint64_t first = UINT64_MAX, last = 0;
 
 	for (table_each(const struct klog_event, e, t)) {
-		if (!is_ours(table_text(t, e->kind)) || e->last_ns < begin)
+		if (kernel_kind(t, e, kinds) < 0 || e->last_ns < begin)
 			continue;
-		/* A stall whose CPU is not told may be of several; each CPU has several work queues. */
-		if (row_has(e->has, KLOG_EVENT_cpu) &&
-			strcmp(table_text(t, e->kind), KLOG_WORKQUEUE) != 0 &&
+		/*
+		 * A stall whose CPU is not told may be of
+		 * several; each CPU has several work queues.
+		 */
+		if (row_has(e->has, KLOG_EVENT_cpu) && kernel_kind(t, e, kinds) != WORKQUEUE &&
 			(e->n >= AGAIN || again(t, e, begin)))
 			return false;
 		first = e->first_ns < first ? e->first_ns : first;
@@ -102,13 +93,12 @@ static const char *cpus_of(struct judgement *j, const struct model *m)
 	size_t n = 0;
 
 	for (table_each(const struct klog_event, e, t)) {
-		const char *kind = table_text(t, e->kind);
 		bool known = false;
 
 		for (size_t i = 0; i < n; i++)
 			known |= seen[i] == e->cpu;
-		if (!is_ours(kind) || known || !recent(m, e) || n == ARRAY_SIZE(seen) ||
-			!row_has(e->has, KLOG_EVENT_cpu))
+		if (kernel_kind(t, e, kinds) < 0 || known || !recent(m, e) ||
+			n == ARRAY_SIZE(seen) || !row_has(e->has, KLOG_EVENT_cpu))
 			continue;
 		seen[n++] = e->cpu;
 		text = judge_text(
@@ -125,8 +115,7 @@ static void add_tasks(struct judgement *j, struct finding *f, const struct model
 	for (size_t i = t->n; i-- > 0;) {
 		const struct klog_event *e = table_at(t, i);
 
-		if (strcmp(table_text(t, e->kind), KLOG_SOFT_LOCKUP) == 0 && e->comm &&
-			recent(m, e))
+		if (kernel_kind(t, e, kinds) == SOFT && e->comm && recent(m, e))
 			finding_culprit(
 				f, (struct entity){ .kind = ENTITY_PROCESS,
 					   .pid = e->pid,
@@ -143,8 +132,7 @@ static const char *cause(const struct model *m, const struct kernel_thing *one)
 		       "migrated), or the kernel looped";
 	if (one->of[HARD].n)
 		return "a CPU took no interrupts: a bug of the kernel or firmware, or hardware "
-		       "that "
-		       "fails";
+		       "that fails";
 	return "the kernel was busy on a CPU and did not let go: a driver, a huge list, a flood of "
 	       "interrupts, a console that is slow";
 }
@@ -162,9 +150,9 @@ static void report(struct judgement *j, const struct model *m, const struct kern
 		what = judge_text(j, "%s%s%s", what, what[0] ? ", " : "", words[i]);
 		kernel_evidence(j, f, kinds[i], &one->of[i], 1, "none is normal");
 	}
-	f->title = judge_text(j, "%s%s%s: %llu time%s%s, the last%s", what, cpus[0] ? " on " : "",
-		cpus, (unsigned long long)n, n == 1 ? "" : "s", one->all.day ? " in a day" : "",
-		one->last_ns ? kernel_ago(j, m, one->last_ns) : " at an unknown time");
+	f->title = judge_text(j, "%s%s%s: %llu time%s%s%s", what, cpus[0] ? " on " : "", cpus,
+		(unsigned long long)n, n == 1 ? "" : "s", one->all.day ? " in a day" : "",
+		kernel_last(j, m, one->last_ns));
 	f->since_ns = one->first_ns;
 	f->past = kernel_over(m, one->last_ns);
 	finding_culprit(f, entity_host());

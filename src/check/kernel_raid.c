@@ -7,19 +7,6 @@
 
 static const char *const kinds[] = { KLOG_RAID, NULL };
 
-/* Failed members that the data outlives: all copies but one, one of raid4 and 5, two of raid6. */
-static uint64_t may_lose(const char *level, uint64_t members)
-{
-	if (strcmp(level, "raid1") == 0)
-		return members - 1;
-	if (strcmp(level, "raid4") == 0 || strcmp(level, "raid5") == 0)
-		return 1;
-	if (strcmp(level, "raid6") == 0)
-		return 2;
-	/* raid10: one for sure, more when they are of different pairs. */
-	return strcmp(level, "raid10") == 0 ? members / 2 : 0;
-}
-
 static bool broken(const struct table *t, const struct md *a)
 {
 	return strcmp(table_text(t, a->state), "broken") == 0 ||
@@ -33,7 +20,7 @@ static bool broken(const struct table *t, const struct md *a)
 static enum severity grade(const struct table *t, const struct md *a)
 {
 	const char *level = table_text(t, a->level);
-	uint64_t missing = a->members - a->working, may = may_lose(level, a->members);
+	uint64_t missing = a->members - a->working, may = disks_may_lose(level, a->members);
 
 	if (broken(t, a) || missing > may)
 		return SEVERITY_CRITICAL;
@@ -48,19 +35,21 @@ static void add_culprits(
 	const struct table *t = frame_table(m->now, TABLE_md);
 	const struct table *mounts = frame_table(m->now, TABLE_mount);
 	const char *name = table_text(t, a->name), *failed = table_text(t, a->failed_devices);
-	struct cursor c = cursor_of(failed, strlen(failed));
+	uint8_t *rest = m->disks && m->disks->n > 0 ? arena_new(&j->arena, m->disks->n) : NULL;
+	struct cursor c = cursor_span(span_of(failed));
 	struct span word;
 
 	finding_culprit(f, kernel_device(j, name));
 	while (cursor_word(&c, &word))
 		finding_culprit(f, kernel_device(j, judge_text(j, "%.*s", (int)word.len, word.at)));
-	if (!table_usable(mounts))
+	if (!table_usable(mounts) || !rest)
 		return;
+	disks_rest(m->disks, name, rest);
 	for (table_each(const struct mount, mt, mounts)) {
 		const struct disk_load *d =
 			disks_mounted(m->disks, mt->dev, table_text(mounts, mt->source));
 
-		if (d && disks_rest(m->disks, d, name) != REST_NOT)
+		if (d && rest[d - m->disks->disk] != REST_NOT)
 			finding_victim(f, (struct entity){ .kind = ENTITY_MOUNT,
 						  .name = judge_text(j, "%s",
 							  table_text(mounts, mt->target)) });

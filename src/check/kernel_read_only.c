@@ -45,8 +45,8 @@ static bool asked_for(const struct table *t, uint64_t dev)
 }
 
 /*
- * When did it last happen that the file system stopped, and that it was mounted? Folded rows keep
- * the last of all only, so ask the table.
+ * When did it last happen that the file system stopped, and that it was mounted? Of a log without
+ * times the order tells, which what is folded has not: so ask the table.
  */
 static uint64_t last_of(const struct model *m, const char *kind, const char *device)
 {

@@ -10,16 +10,6 @@
 
 static const char *const kinds[] = { KLOG_SEGFAULT, NULL };
 
-/* Lines that the kernel left out name nobody. */
-static uint64_t suppressed(const struct kernel_things *things)
-{
-	for (size_t i = 0; i < things->n; i++) {
-		if (things->at[i].name[0] == '\0')
-			return things->at[i].all.day;
-	}
-	return 0;
-}
-
 static void report(struct judgement *j, const struct model *m, const struct kernel_thing *one,
 	uint64_t left_out)
 {
@@ -61,12 +51,15 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 	bool sad = false;
 
 	kernel_fold(j, m, kinds, NULL, &things);
+	/* Lines that the kernel left out name nobody. */
+	const struct kernel_thing *nobody = kernel_named(&things, "");
+
 	for (size_t i = 0; i < things.n; i++) {
 		const struct kernel_thing *one = &things.at[i];
 
 		if (one->name[0] == '\0' || one->all.day < STORM)
 			continue;
-		report(j, m, one, suppressed(&things));
+		report(j, m, one, nobody ? nobody->all.day : 0);
 		sad = true;
 	}
 	return kernel_verdict(j, &things, sad);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/few.h"
 #include "base/human.h"
 #include "check/entity.h"
 #include "check/mem.h"
@@ -45,13 +46,11 @@ static size_t find_tmpfs(const struct model *m, struct tmpfs *top, size_t max)
 			seen[n_seen++] = mt->dev;
 		struct tmpfs one = { table_text(mounts, mt->target),
 			s->size_bytes - s->free_bytes };
-		size_t at = n < max ? n++ : max;
+		size_t at = n;
 
-		for (; at > 0 && top[at - 1].used_bytes < one.used_bytes; at--) {
-			if (at < max)
-				top[at] = top[at - 1];
-		}
-		if (at < max)
+		while (at > 0 && top[at - 1].used_bytes < one.used_bytes)
+			at--;
+		if (few_open(top, sizeof(one), &n, max, at))
 			top[at] = one;
 	}
 	return n;

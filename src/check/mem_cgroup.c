@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/few.h"
 #include "base/human.h"
 #include "check/entity.h"
 #include "check/mem.h"
@@ -19,7 +20,8 @@
 /*
  * Waiting that needs no second sign: memory.high makes tasks sleep without any refault, for up to
  * 2 s each time (MEMCG_MAX_HIGH_DELAY_JIFFIES), so that one task makes less than one hit a second.
- * Then the sign is what reclaim cannot take: page cache at memory.high costs its reader next to nothing.
+ * Then the sign is what reclaim cannot take: page cache at memory.high costs its reader next to
+ * nothing.
  */
 #define STALL_ALONE_RATIO 0.40
 #define STALL_CRITICAL_RATIO 0.40
@@ -213,13 +215,11 @@ static size_t find_members(const struct model *m, const struct suspect *s, struc
 
 		if (one.bytes == 0 || !is_member(m, s, p->pid))
 			continue;
-		size_t at = n < MEMBERS ? n++ : MEMBERS;
+		size_t at = n;
 
-		for (; at > 0 && top[at - 1].bytes < one.bytes; at--) {
-			if (at < MEMBERS)
-				top[at] = top[at - 1];
-		}
-		if (at < MEMBERS)
+		while (at > 0 && top[at - 1].bytes < one.bytes)
+			at--;
+		if (few_open(top, sizeof(one), &n, MEMBERS, at))
 			top[at] = one;
 	}
 	return n;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/few.h"
 #include "base/human.h"
 #include "check/entity.h"
 #include "check/mem.h"
@@ -28,13 +29,11 @@ static size_t find_caches(const struct table *t, struct cache *top)
 	for (table_each(const struct slab, s, t)) {
 		if (row_has(s->has, SLAB_reclaimable) && s->reclaimable)
 			continue;
-		size_t at = n < CACHES ? n++ : CACHES;
+		size_t at = n;
 
-		for (; at > 0 && top[at - 1].bytes < s->size_bytes; at--) {
-			if (at < CACHES)
-				top[at] = top[at - 1];
-		}
-		if (at < CACHES)
+		while (at > 0 && top[at - 1].bytes < s->size_bytes)
+			at--;
+		if (few_open(top, sizeof(*top), &n, CACHES, at))
 			top[at] = (struct cache){ s, s->size_bytes };
 	}
 	return n;
@@ -154,7 +153,9 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 	if (i->slab_unreclaimable_bytes < SLAB_FLOOR_BYTES ||
 		(double)i->slab_unreclaimable_bytes < (double)i->total_bytes * SLAB_OF_TOTAL_RATIO)
 		return VERDICT_FINE;
-	/* The kernel counts the objects of every cache to tell them: 4 ms of CPU on a small host. */
+	/*
+	 * The kernel counts the objects of every cache to tell them: 4 ms of CPU on a small host.
+	 */
 	if (!judge_ask(j, m, TABLE_slab, 0))
 		return VERDICT_ASK;
 	report(j, m, i);

@@ -12,7 +12,9 @@
  */
 #define WAITED_NS 1500000000ull
 
-/* One that waits may ask for a name whose own servers are dead; two at once are the server's doing. */
+/*
+ * One that waits may ask for a name whose own servers are dead; two at once are the server's doing.
+ */
 #define WAITING_SAD 2
 
 enum { SUSPECTS_MAX = 64, SERVERS_MAX = 8, THREADS_MAX = 64 };
@@ -22,7 +24,7 @@ enum use {
 	USE_UNKNOWN, /* whose it is, or what its threads wait for: a privilege would show it */
 	USE_UNREAD,  /* some of its threads were not looked at, or their call does not tell */
 	USE_KEPT,    /* a forwarder or an event loop, which may well keep a socket open for ever */
-	USE_WAITS, /* a thread sleeps until that socket, or the one that it polls, gives something */
+	USE_WAITS,   /* a thread sleeps until that socket, or one that it polls, gives something */
 };
 
 struct suspect {

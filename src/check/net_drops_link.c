@@ -20,7 +20,9 @@
 enum { HARDWARE = 1, INFINIBAND = 32, FLAG_UP = 1 };
 static const uint64_t ROOT = 0xffffffff;
 
-/* A card: software interfaces count other things as errors (tunnels: packets that were not meant). */
+/*
+ * A card: software interfaces count other things as errors (tunnels: packets that were not meant).
+ */
 static bool is_card(const struct link *l)
 {
 	return (l->type == HARDWARE || l->type == INFINIBAND) && !row_has(l->has, LINK_kind) &&

@@ -9,10 +9,10 @@
 #include <string.h>
 
 /*
- * What a card's queue, a veth or loopback delivers is processed in software interrupts of the CPU that
- * its interrupt went to. Packets for another CPU (RPS, and whatever has no NAPI of its own) wait in
- * that CPU's backlog, netdev_max_backlog long; what finds it full is dropped (net/core/dev.c,
- * enqueue_to_backlog()).
+ * What a card's queue, a veth or loopback delivers is processed in software interrupts of the CPU
+ * that its interrupt went to. Packets for another CPU (RPS, and whatever has no NAPI of its own)
+ * wait in that CPU's backlog, netdev_max_backlog long; what finds it full is dropped
+ * (net/core/dev.c, enqueue_to_backlog()).
  */
 #define LOST_SHARE 0.001
 #define LOST_WHY "at one in a thousand a TCP connection over 50 ms gets no more than 9 Mbit/s"
@@ -234,7 +234,9 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 		struct core c = look_at(m, row);
 
 		c.share = all > 0 ? c.processed / all : 0;
-		/* All CPUs busy with packets is a flood, or a router at its end: not one that lags. */
+		/*
+		 * All CPUs busy with packets is a flood, or a router at its end: not one that lags.
+		 */
 		bool alone = full(&c) && t->n > 1 && busy == 1 && c.share >= MOST_RATIO &&
 			     c.processed / seconds >= PACKETS_PER_S_MIN;
 

@@ -197,17 +197,17 @@ static void report(
 				process_label(j, m, r->parent))
 		      : judge_text(j, "%s ended within %s and was started again by %s", r->comm,
 				human_ns((double)r->lived_ns).s, process_label(j, m, r->parent));
-	f->cause =
-		killed > 1 ? judge_text(j,
+	f->cause = killed > 1
+			   ? judge_text(j,
 				     "it is killed for want of memory: %zu times in the kernel log",
 				     killed)
-		: again    ? judge_text(j,
-				     "%s does not stay up: it fails, or it was never made to run as "
-					"a service and ends when it is done",
+		   : again ? judge_text(j,
+				     "%s does not stay up: it fails, or it was never made to run "
+				     "as a service and ends when it is done",
 				     r->comm)
 			   : judge_text(j,
-				     "seen once: a service that fails, or somebody who restarted %s "
-					"twice in a few seconds",
+				     "seen once: a service that fails, or somebody who restarted "
+				     "%s twice in a few seconds",
 				     r->comm);
 	add_todo(j, m, f, r);
 	f->refuted_if =

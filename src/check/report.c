@@ -1,6 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "check/report.h"
 
+/* Was asked for, and there is no such file. */
+static bool missing(const struct report *r, enum table_id id)
+{
+	const struct table *t = frame_table(r->model->now, id);
+
+	return t && t->state == STATE_ABSENT;
+}
+
+static bool no_linux(const struct report *r)
+{
+	return missing(r, TABLE_kernel_stat) && missing(r, TABLE_meminfo);
+}
+
+bool report_is_blind(const struct report *r)
+{
+	return report_count(r, VERDICT_UNKNOWN) == r->n_results || no_linux(r);
+}
+
 int report_exit_code(const struct report *r)
 {
 	int code = 0;
@@ -14,7 +32,7 @@ int report_exit_code(const struct report *r)
 			r->result[i].state != STATE_OK)
 			return 3;
 	}
-	if (code == 0 && r->house && r->house->n_notices > 0)
+	if (code == 0 && (no_linux(r) || (r->house && r->house->n_notices > 0)))
 		return 3;
 	return code;
 }

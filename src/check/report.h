@@ -32,6 +32,12 @@ struct report {
 	unsigned int stuck;  /* readers that hang in the kernel */
 };
 
+/*
+ * Nothing was seen: no check could look, or what every Linux has (/proc/stat, /proc/meminfo) is not
+ * there.
+ */
+bool report_is_blind(const struct report *r);
+
 /* 0 nothing, 1 warning, 2 critical, 3 nothing found but a check was denied, late or broken. */
 int report_exit_code(const struct report *r);
 

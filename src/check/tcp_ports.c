@@ -6,8 +6,8 @@
 
 /*
  * connect() needs a local port of its own towards each address and port of a peer
- * (net/ipv4/inet_hashtables.c, __inet_hash_connect()). It tries those of one parity first: from half
- * the range on it searches longer and longer.
+ * (net/ipv4/inet_hashtables.c, __inet_hash_connect()). It tries those of one parity first: from
+ * half the range on it searches longer and longer.
  */
 #define INFO_RATIO 0.5
 #define NEAR_RATIO 0.9

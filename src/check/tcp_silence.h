@@ -23,8 +23,8 @@ bool tcp_listens(const struct tcp_doors *d, uint32_t port, uint64_t netns);
 bool tcp_silent(const struct tcp_socket *s);
 
 /*
- * Peers and ports that leave enough connections of this machine without an answer; in the arena, NULL
- * when there is none. doors outlives it.
+ * Peers and ports that leave enough connections of this machine without an answer; in the arena,
+ * NULL when there is none. doors outlives it.
  */
 struct tcp_silences *tcp_silences_find(
 	struct judgement *j, const struct model *m, const struct tcp_doors *doors);

@@ -127,7 +127,10 @@ static void find(const struct model *m, struct flows *fl)
 		bool paired = false;
 
 		for (size_t i = 0; i < writers; i++) {
-			/* What its writer says is enough: the reader may just miss a mark of its own. */
+			/*
+			 * What its writer says is enough: the
+			 * reader may just miss a mark of its own.
+			 */
 			if (s->receive_queue > 0 && mirrors(fl->of[i].writer, s)) {
 				fl->of[i].reader = s;
 				fl->of[i].moves = reads(m, s);

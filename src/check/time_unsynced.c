@@ -20,7 +20,9 @@
 /* A daemon needs some minutes at its start, ntpd up to ten. */
 static const uint64_t SETTLE_NS = UINT64_C(900000000000);
 static const uint64_t DAY_NS = UINT64_C(86400000000000);
-/* A slew moves the clock by a tenth of the time at most (chrony, 83333 ppm); a step is beyond it. */
+/*
+ * A slew moves the clock by a tenth of the time at most (chrony, 83333 ppm); a step is beyond it.
+ */
 #define SLEW_RATIO 0.10
 #define STEP_SLACK_NS 250e6
 #define STEP_SAD_NS 1e9

@@ -48,7 +48,9 @@ static bool not_asked(const struct table *t, const struct systemd_unit *u, unsig
 	return !row_has(u->has, column) && t->cell[column] == STATE_LATE;
 }
 
-/* Before systemd 235 nobody counts: waiting for its restart at both ends of the look is one signal. */
+/*
+ * Before systemd 235 nobody counts: waiting for its restart at both ends of the look is one signal.
+ */
 static bool may_loop(const struct model *m, const struct table *t, const struct systemd_unit *u)
 {
 	const struct table *was_t = m->was ? frame_table(m->was, TABLE_systemd_unit) : NULL;

@@ -115,7 +115,9 @@ static int unknown_command(const char *name)
 	return EXIT_USAGE;
 }
 
-/* What getopt gives back: a letter, or one of these; the command's own are counted from OPTION_OWN. */
+/*
+ * What getopt gives back: a letter, or one of these; the command's own are counted from OPTION_OWN.
+ */
 enum { OPTION_HELP = 1000, OPTION_VERSION, OPTION_OWN };
 
 static void fill_getopt(const struct command *c, struct option *longs, char *letters)

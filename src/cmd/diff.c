@@ -32,8 +32,8 @@ static void side_release(struct side *s)
 }
 
 /*
- * What the checks found is a fact like others: one machine is sick of it, the other is not. What harms
- * nobody comes and goes with the load, and is as good as nothing.
+ * What the checks found is a fact like others: one machine is sick of it, the other is not. What
+ * harms nobody comes and goes with the load, and is as good as nothing.
  */
 static void add_findings(struct side *s)
 {
@@ -58,7 +58,9 @@ static void add_findings(struct side *s)
 			fact.weight = weight[worst->severity];
 			fact.why = worst->title;
 		}
-		/* Could it not look, then that cannot be compared; a thing that is not there can. */
+		/*
+		 * Could it not look, then that cannot be compared; a thing that is not there can.
+		 */
 		if (!worst && r->result[i].verdict == VERDICT_UNKNOWN &&
 			r->result[i].state != STATE_OK) {
 			fact.unseen = r->result[i].state;

@@ -44,16 +44,17 @@ static int run(const struct args *a)
 
 const struct command command_lab = {
 	.name = "lab",
-	.operands = "list|run NAME|check [NAME...]|--guest [NAME...]",
+	.operands = "list|run NAME|show NAME|check [NAME...]|--guest [NAME...]",
 	.help = "make a story happen, confined, and see that murphy names it (this acts)",
 	.text = "A lab makes one kind of sickness for real, bounded and in its own cgroup, "
 		"namespace "
 		"or loop device, undoes it when it ends or is killed, and names the finding that "
-		"murphy must show; its healthy twin must show none. Only run and check act. With "
+		"murphy must show; its healthy twin must show none. All but list act; show prints "
+		"murphy's report too. With "
 		"--guest they act in a QEMU guest on Debian's cloud kernel, for what this "
 		"machine's "
 		"kernel cannot or must not host; what that needs is told, never installed.",
-	.words = "list run show check",
+	.words = "list run show check guest --guest",
 	.raw = true,
 	.run = run,
 };

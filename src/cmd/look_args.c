@@ -11,21 +11,15 @@
 /* Is every word of the option's list a family or an id? */
 static bool names_known(const struct args *a, const struct look_options *o, const char *option)
 {
-	const char *word = args_get(a, option);
+	size_t len;
+	const char *word = look_unknown(o, args_get(a, option), &len);
 
-	while (word) {
-		size_t len = strcspn(word, ",");
-
-		if (!look_knows(o, word, len)) {
-			usage_error(a->command,
-				"--%s takes families or ids, such as mem,tcp.close-wait, not "
-				"'%.*s'%s; murphy explain lists all",
-				option, (int)len, word, near_ids(word, len, o->house).text);
-			return false;
-		}
-		word = word[len] ? word + len + 1 : NULL;
-	}
-	return true;
+	if (word)
+		usage_error(a->command,
+			"--%s takes families or ids, such as mem,tcp.close-wait, not '%.*s'%s; "
+			"murphy explain lists all",
+			option, (int)len, word, near_ids(word, len, o->house).text);
+	return !word;
 }
 
 bool look_args(const struct args *a, struct look_options *ret_options, struct text_style *ret_style)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The options that every command which looks at a machine has: --for, --only, --skip, --color ... */
+/*
+ * The options that every command which looks at a machine has: --for, --only, --skip, --color ...
+ */
 #ifndef MURPHY_CMD_LOOK_ARGS_H
 #define MURPHY_CMD_LOOK_ARGS_H
 

@@ -2,6 +2,7 @@
 #include "cmd/near.h"
 
 #include "base/attr.h"
+#include "base/few.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -9,7 +10,10 @@
 
 enum { WORD_MAX = 48, NEAR_MAX = 8 };
 
-/* Letters to add, to leave out or to change until a is b (Levenshtein); SIZE_MAX: too long to be an id. */
+/*
+ * Letters to add, to leave out or to change until a is b
+ * (Levenshtein); SIZE_MAX: too long to be an id.
+ */
 static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
 	size_t row[WORD_MAX + 1];
@@ -57,25 +61,22 @@ static size_t how_far(const char *word, size_t len, const char *id)
 }
 
 struct nearest {
-	const char *id[NEAR_MAX];
-	size_t far[NEAR_MAX], n, most;
+	struct one {
+		const char *id;
+		size_t far;
+	} one[NEAR_MAX];
+	size_t n, most;
 };
 
 /* The nearest first, of equals in the order of check.def. */
 static void offer(struct nearest *v, const char *id, size_t far)
 {
-	size_t k = v->n;
+	size_t at = v->n;
 
-	if (far > v->most || (k == NEAR_MAX && v->far[k - 1] <= far))
-		return;
-	k = k == NEAR_MAX ? k - 1 : k;
-	for (; k > 0 && v->far[k - 1] > far; k--) {
-		v->id[k] = v->id[k - 1];
-		v->far[k] = v->far[k - 1];
-	}
-	v->id[k] = id;
-	v->far[k] = far;
-	v->n += v->n < NEAR_MAX;
+	while (at > 0 && v->one[at - 1].far > far)
+		at--;
+	if (far <= v->most && few_open(v->one, sizeof(v->one[0]), &v->n, NEAR_MAX, at))
+		v->one[at] = (struct one){ id, far };
 }
 
 struct near near_ids(const char *word, size_t len, const struct house *house)
@@ -91,7 +92,7 @@ struct near near_ids(const char *word, size_t len, const struct house *house)
 		offer(&v, house->check[i]->id, how_far(word, len, house->check[i]->id));
 	for (size_t i = 0; i < v.n && at < sizeof(near.text); i++)
 		at += (size_t)snprintf(near.text + at, sizeof(near.text) - at, "%s%s",
-			i ? ", " : " (near: ", v.id[i]);
+			i ? ", " : " (near: ", v.one[i].id);
 	if (v.n && at < sizeof(near.text))
 		snprintf(near.text + at, sizeof(near.text) - at, ")");
 	return near;

@@ -9,7 +9,9 @@ struct near {
 	char text[256]; /* " (near: mem.oom, mem.pressure)", "" when nothing comes near */
 };
 
-/* Of the checks and of house's rules (NULL: none) those whose ids hold word or are spelt like it. */
+/*
+ * Of the checks and of house's rules (NULL: none) those whose ids hold word or are spelt like it.
+ */
 struct near near_ids(const char *word, size_t len, const struct house *house);
 
 #endif

@@ -12,7 +12,9 @@ bool terminal_style(const char *colour, struct text_style *ret_style);
 /* root or, when NULL, this machine. -1: it is open; else what is wrong was logged: an exit code. */
 int terminal_open_host(const char *root, struct host **ret_host);
 
-/* A file that the user named could not be opened, with err: was that their doing, or the machine's? */
+/*
+ * A file that the user named could not be opened, with err: was that their doing, or the machine's?
+ */
 int exit_of_open(int err);
 
 /* Has the reader of stdout gone away? */

@@ -89,6 +89,11 @@ static const char *who(
 	const struct table *processes = frame_table(m->now, TABLE_process);
 	const struct process *p = table_find(processes, t->pid);
 
+	/* It may have ended. */
+	if (!p) {
+		processes = frame_table(m->was, TABLE_process);
+		p = table_find(processes, t->pid);
+	}
 	if (t->kind == TARGET_PID)
 		return arena_printf(arena, "%s (pid %llu)",
 			p ? table_text(processes, p->comm) : "?", (unsigned long long)t->pid);
@@ -113,18 +118,17 @@ static int print_why(const struct args *a, const struct target *t, const struct 
 		.denied = places && places->cell[TASK_PLACE_call] == STATE_DENIED };
 
 	r.pid = inquiry_pids(q, &r.n_pids);
-	int err = why_explain(&r, &arena);
-
-	if (err == 0 && args_get(a, "json"))
+	out.failed = why_explain(&r, &arena) < 0;
+	if (!out.failed && args_get(a, "json"))
 		why_json(&r, &out);
-	else if (err == 0)
+	else if (!out.failed)
 		why_text(&r, style, &out);
-	if (err == 0)
-		err = out.failed ? -ENOMEM : print_all(out.bytes, out.len);
-	if (err < 0)
-		log_error("could not print: %s", strerror(-err));
 	arena_release(&arena);
-	return err < 0 ? EXIT_INTERNAL : r.denied || r.lacks ? EXIT_BLIND : EXIT_NOTHING;
+	int code = print_text(&out);
+
+	return code == EXIT_NOTHING && (r.denied || r.lacks || r.why->ended == r.n_pids)
+		       ? EXIT_BLIND
+		       : code;
 }
 
 static int run(const struct args *a)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Expressions over tables: what a check is when it is written as data instead of C, and what
- * murphy assert evaluates. Pure: text to a typed tree, tree and frames to an answer. The language is
- * in docs/checks.md.
+ * murphy assert evaluates. Pure: text to a typed tree, tree and frames to an answer. The language
+ * is in docs/checks.md.
  *
  * Names are columns ("meminfo.free_bytes"). Units are checked when the text is compiled. What is
  * unknown stays unknown (Kleene): it makes an answer unknown unless the rest decides it.
@@ -57,8 +57,9 @@ struct expr;
 
 /*
  * Compile text, whose value must be of type want (-1: any). row: the table whose row the names may
- * mean; TABLE_none: none is there. cannot: tables that cannot be read for an expression, NULL: none.
- * It lives in a, and keeps no pointer to text. 0, -EINVAL and *ret_error says why, or -ENOMEM.
+ * mean; TABLE_none: none is there. cannot: tables that cannot be read for an expression, NULL:
+ * none. It lives in a, and keeps no pointer to text. 0, -EINVAL and *ret_error says why, or
+ * -ENOMEM.
  */
 int expr_compile(struct arena *a, const char *text, size_t len, int want, enum table_id row,
 	const bool cannot[TABLES], const struct expr **ret_expr, struct expr_error *ret_error);

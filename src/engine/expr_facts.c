@@ -11,7 +11,10 @@ static const struct expr_node *node_at(const struct expr_answer *a, int node)
 	return &a->expr->node[node];
 }
 
-/* Again, of the machine: aggregates are remembered, so it costs a few steps, which were not counted. */
+/*
+ * Again, of the machine: aggregates are remembered, so it
+ * costs a few steps, which were not counted.
+ */
 static struct expr_value value_again(const struct expr_answer *a, int node)
 {
 	struct expr_answer copy = *a;

@@ -411,7 +411,9 @@ static int parse_one(
 	return i;
 }
 
-/* Every way into brackets, "-" and "not" goes through here or parse_not(): what nests is counted. */
+/*
+ * Every way into brackets, "-" and "not" goes through here or parse_not(): what nests is counted.
+ */
 static int parse_unary(struct expr_work *w)
 {
 	struct cursor c = w->c;

@@ -15,9 +15,9 @@ int metric_column(enum table_id table, const char *name, size_t len);
 bool metric_single(enum table_id table);
 
 /*
- * Several rows, and one that stands for the machine when none is chosen: all CPUs together, murphy's
- * own network namespace. False: there is none. *ret_apart: it is no row like the others, and
- * aggregates leave it out.
+ * Several rows, and one that stands for the machine when none is chosen: all CPUs together,
+ * murphy's own network namespace. False: there is none. *ret_apart: it is no row like the others,
+ * and aggregates leave it out.
  */
 bool metric_whole(enum table_id table, uint64_t *ret_key, bool *ret_apart);
 

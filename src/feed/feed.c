@@ -147,15 +147,17 @@ static void arm(const struct run *r, struct reader *reader)
 
 static const char too_many[] = "is not asked: too many readers hang";
 
-/* Readers that nothing could end. Their children that ask file systems have a bound of their own. */
+/*
+ * Readers that nothing could end. Their children that ask file systems have a bound of their own.
+ */
 static unsigned int left_behind(const struct run *r)
 {
 	return feed_stuck(r->feed);
 }
 
 /*
- * May one more reader run that may hang for good? Those that were killed and can die are gone within
- * milliseconds: waited for once.
+ * May one more reader run that may hang for good? Those that were killed and can die are gone
+ * within milliseconds: waited for once.
  */
 static bool dares(struct run *r)
 {

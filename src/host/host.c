@@ -71,7 +71,9 @@ int host_set_frame(struct host *h, unsigned int frame)
 	if (frame >= h->n_frames)
 		return -EINVAL;
 	h->frame = frame;
-	return root_enter(h);
+	const char *bad;
+
+	return root_enter(h, &bad);
 }
 
 uint64_t host_boottime_ns(const struct host *h)

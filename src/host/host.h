@@ -56,7 +56,8 @@ int host_table_note(struct host *h, const char *table, struct table_note *ret_no
 
 /*
  * The rows of a table in the form of table/tsv.h, where a capture holds rows instead of bytes:
- * then its source need not and cannot run. 0, -EFBIG: more than 128 MiB, or -ENOENT: run the source.
+ * then its source need not and cannot run. 0, -EFBIG: more than 128 MiB, or -ENOENT: run the
+ * source.
  */
 int host_rows(struct host *h, const char *table, struct strbuf *ret_text);
 
@@ -82,8 +83,8 @@ ssize_t host_read_record(struct host *h, const char *path, char *buf, size_t siz
 int host_read_all(struct host *h, const char *path, size_t limit, struct strbuf *ret_text);
 
 /*
- * The end of a file that grows at its end, at most limit bytes of it, into ret_text (cleared first).
- * limit is what a capture keeps. *ret_cut (may be NULL): there was more before.
+ * The end of a file that grows at its end, at most limit bytes of it, into ret_text (cleared
+ * first). limit is what a capture keeps. *ret_cut (may be NULL): there was more before.
  */
 int host_read_end(
 	struct host *h, const char *path, size_t limit, struct strbuf *ret_text, bool *ret_cut);
@@ -124,7 +125,10 @@ struct host_fd_stat {
  */
 int host_fd_stat(struct host *h, uint64_t pid, uint64_t fd, struct host_fd_stat *ret_st);
 
-/* Whose a process is: its effective user, of a tree that murphy did not make its real one. 0 or -errno. */
+/*
+ * Whose a process is: its effective user, of a tree that
+ * murphy did not make its real one. 0 or -errno.
+ */
 int host_owner(struct host *h, uint64_t pid, uint64_t *ret_uid);
 
 /*
@@ -190,8 +194,8 @@ struct host_space {
 int host_statfs(struct host *h, const char *target, struct host_space *ret_space);
 
 /*
- * Ask now, in a child of its own, what host_statfs() of the same target will take up: many that hang
- * then cost one wait. 0, also when there is nothing to wait for; -EAGAIN: no more at
+ * Ask now, in a child of its own, what host_statfs() of the same target will take up: many that
+ * hang then cost one wait. 0, also when there is nothing to wait for; -EAGAIN: no more at
  * once, lest more than 4 are left that cannot be killed.
  */
 int host_statfs_ahead(struct host *h, const char *target);
@@ -208,8 +212,8 @@ struct host_delays_door {
 
 /*
  * Taskstats of this machine: needs CAP_NET_ADMIN in the first namespaces. 0 or -errno, of a root
- * -ENOENT. host_delays() answers -ESRCH for a task that is gone, -EOPNOTSUPP of a kernel whose layout
- * of the answer is its own.
+ * -ENOENT. host_delays() answers -ESRCH for a task that is gone, -EOPNOTSUPP of a kernel whose
+ * layout of the answer is its own.
  */
 int host_delays_open(const struct host *h, struct host_delays_door *ret_door);
 void host_delays_close(const struct host_delays_door *door);
@@ -236,10 +240,10 @@ int host_route_dump(struct host *h, uint64_t netns, uint64_t pid, enum host_rout
 	int (*each)(void *arg, const char *buf, size_t len), void *arg);
 
 /*
- * Files below proc/sys/net show the namespace of who reads them: read n of them as a process of that
- * namespace does, at most 4 KiB of each. each() gets the number of the path and 0 or -errno. In a root
- * they are below netns/INODE/, or where they always are when netns is 0. Returns 0, or -errno when
- * the namespace cannot be entered: then each() was not called.
+ * Files below proc/sys/net show the namespace of who reads them: read n of them as a process of
+ * that namespace does, at most 4 KiB of each. each() gets the number of the path and 0 or -errno.
+ * In a root they are below netns/INODE/, or where they always are when netns is 0. Returns 0, or
+ * -errno when the namespace cannot be entered: then each() was not called.
  */
 typedef void host_netns_fn(void *arg, size_t path, int err, const char *bytes, size_t len);
 int host_netns_read(struct host *h, uint64_t netns, uint64_t pid, const char *const *paths,

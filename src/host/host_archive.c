@@ -83,7 +83,9 @@ static const struct tar_entry *find(const struct archive *a, const char *path)
 	return i < a->n && strcmp(a->entry[i].path, path) == 0 ? &a->entry[i] : NULL;
 }
 
-/* True when path is "" or something is below it, though no member may say that it is a directory. */
+/*
+ * True when path is "" or something is below it, though no member may say that it is a directory.
+ */
 static bool is_above(const struct archive *a, const char *path)
 {
 	size_t len = strlen(path), i = lower_bound(a, path);

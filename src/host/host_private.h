@@ -104,8 +104,8 @@ const char *archive_top(const struct archive *a);
 /* As host_read_all(), but nobody is told, and text is appended to. */
 int host_get(struct host *h, const char *path, size_t limit, struct strbuf *text);
 
-/* Go to h->frame: its directory, its notes. */
-int root_enter(struct host *h);
+/* Go to h->frame: its directory, its notes. 0, or -errno and in *ret_bad the file, static. */
+int root_enter(struct host *h, const char **ret_bad);
 
 int notes_load(struct host *h, const char *path, struct notes *n);
 void notes_release(struct notes *n);

@@ -34,7 +34,23 @@ static bool has_file(struct host *h, const char *path)
 	return fd >= 0;
 }
 
-int root_enter(struct host *h)
+/* What is told of a frame besides its files. On failure *ret_bad is the file. */
+static int load_notes(struct host *h, const char **ret_bad)
+{
+	const struct {
+		const char *path;
+		struct notes *notes;
+	} all[] = { { "errors", &h->errors }, { "links", &h->links }, { "dirs", &h->dirs } };
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(all) && err == 0; i++) {
+		*ret_bad = all[i].path;
+		err = notes_load(h, all[i].path, all[i].notes);
+	}
+	return err;
+}
+
+int root_enter(struct host *h, const char **ret_bad)
 {
 	char dir[16] = ".";
 
@@ -48,21 +64,14 @@ int root_enter(struct host *h)
 	} else {
 		int fd = tree_open(h->base_fd, dir, O_RDONLY | O_DIRECTORY);
 
+		*ret_bad = ".";
 		if (fd < 0)
 			return fd;
 		if (h->root_fd >= 0)
 			close(h->root_fd);
 		h->root_fd = fd;
 	}
-	if (!h->capture)
-		return 0;
-	int err = notes_load(h, "errors", &h->errors);
-
-	if (err == 0)
-		err = notes_load(h, "links", &h->links);
-	if (err == 0)
-		err = notes_load(h, "dirs", &h->dirs);
-	return err;
+	return h->capture ? load_notes(h, ret_bad) : 0;
 }
 
 static uint64_t number_after(const struct strbuf *text, const char *key)
@@ -239,13 +248,17 @@ static int open_top(struct host *h, const char *path, char *why)
 static int enter_frames(struct host *h, char *why)
 {
 	bool told[HOST_FRAMES_MAX];
+	const char *bad = ".";
 	int err = read_clock(h, why);
 
 	for (unsigned int i = 0; i < h->n_frames; i++)
 		told[i] = h->clock[i].page_size > 0;
 	for (unsigned int left = h->n_frames; err == 0 && left > 0; left--) {
 		h->frame = left - 1;
-		err = root_enter(h);
+		err = root_enter(h, &bad);
+		if (err < 0)
+			snprintf(why, WHY_SIZE, "frame %u: %s: %s", h->frame, bad,
+				err == -EINVAL ? "it is no regular file" : strerror(-err));
 		if (err == 0 && !told[h->frame])
 			clock_of_proc(h, &h->clock[h->frame]);
 	}

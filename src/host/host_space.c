@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 300, DYING_MS = 10, UNKILLABLE_MAX = 4 };
+enum { PATIENCE_MS = 300, STARVED_MAX = 4, DYING_MS = 10, UNKILLABLE_MAX = 4 };
 
 struct answer {
 	int err;
@@ -89,8 +89,8 @@ static void child_end(struct space_child *c)
 }
 
 /*
- * NFS can be killed, FUSE cannot once its server has read the question: that child goes to init when
- * we exit.
+ * NFS can be killed, FUSE cannot once its server has read the question: that child goes to init
+ * when we exit.
  */
 static int give_up(struct host *h, struct space_child *c, int err)
 {
@@ -120,8 +120,11 @@ void space_children_end(struct host *h)
 	}
 }
 
-/* Is pid still that child, and not yet dead? It keeps the name of the reader that forked it. */
-static bool still_hangs(pid_t pid)
+/*
+ * The state of pid as long as it is that child, which keeps the name of the reader that forked it;
+ * '?' where that cannot be read, 'X' when it is gone.
+ */
+static char state_of(pid_t pid)
 {
 	char path[32], buf[64];
 
@@ -129,16 +132,31 @@ static bool still_hangs(pid_t pid)
 	auto_close fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		return errno != ENOENT && errno != ESRCH;
+		return errno == ENOENT || errno == ESRCH ? 'X' : '?';
 	ssize_t n = read(fd, buf, sizeof(buf) - 1);
 
 	if (n <= 0)
-		return false;
+		return 'X';
 	buf[n] = '\0';
 	const char *state = strrchr(buf, ')');
 
-	return strstr(buf, "(murphy") && state && state[1] == ' ' && state[2] != 'Z' &&
-	       state[2] != 'X';
+	return strstr(buf, "(murphy") && state && state[1] == ' ' ? state[2] : 'X';
+}
+
+/* Not yet dead. */
+static bool still_hangs(pid_t pid)
+{
+	char state = state_of(pid);
+
+	return state != 'Z' && state != 'X';
+}
+
+/* It did not come to ask: no CPU was given to it, or it was stopped. */
+static bool is_starved(pid_t pid)
+{
+	char state = state_of(pid);
+
+	return state == 'R' || state == 'T';
 }
 
 /* The slot of a child that asked target and still hangs, else a free one; NULL: there is none. */
@@ -177,11 +195,15 @@ static unsigned int unkillable(const struct host *h)
 	return n;
 }
 
-static int answer(
-	struct host *h, struct space_child *c, uint64_t until_ns, struct host_space *ret_space)
+static uint64_t patience_end_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC) + PATIENCE_MS * 1000000ull;
+}
+
+/* 0 when c has something to say; -ETIMEDOUT, -errno. */
+static int await(const struct space_child *c, uint64_t until_ns)
 {
 	struct pollfd pfd = { .fd = c->fd, .events = POLLIN };
-	struct answer a;
 	int n;
 
 	do {
@@ -189,8 +211,22 @@ static int answer(
 
 		n = poll(&pfd, 1, now < until_ns ? (int)((until_ns - now) / 1000000) + 1 : 0);
 	} while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return give_up(h, c, n < 0 ? -errno : -ETIMEDOUT);
+	return n > 0 ? 0 : n < 0 ? -errno : -ETIMEDOUT;
+}
+
+/* -ETIMEDOUT: the file system hangs. -EAGAIN: the child did not run, nothing is known. */
+static int answer(
+	struct host *h, struct space_child *c, uint64_t until_ns, struct host_space *ret_space)
+{
+	struct answer a;
+	int err = await(c, until_ns);
+
+	for (int i = 1; i < STARVED_MAX && err == -ETIMEDOUT && is_starved(c->pid); i++)
+		err = await(c, patience_end_ns());
+	if (err == -ETIMEDOUT && is_starved(c->pid))
+		err = -EAGAIN;
+	if (err < 0)
+		return give_up(h, c, err);
 	if (recv(c->fd, &a, sizeof(a), 0) != sizeof(a))
 		return give_up(h, c, -EIO);
 	if (a.err == 0)
@@ -240,11 +276,6 @@ static struct space_ahead *ahead_of(struct host *h, uint64_t target)
 			empty = a;
 	}
 	return empty;
-}
-
-static uint64_t patience_end_ns(void)
-{
-	return clock_ns(CLOCK_MONOTONIC) + PATIENCE_MS * 1000000ull;
 }
 
 int space_child_ahead(struct host *h, const char *target)

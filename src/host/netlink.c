@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a network namespace tells: TCP sockets by NETLINK_SOCK_DIAG (net/ipv4/inet_diag.c), interfaces
- * and queueing disciplines by NETLINK_ROUTE, settings below /proc/sys/net.
+ * What a network namespace tells: TCP sockets by NETLINK_SOCK_DIAG (net/ipv4/inet_diag.c),
+ * interfaces and queueing disciplines by NETLINK_ROUTE, settings below /proc/sys/net.
  */
 #include "base/mem.h"
 #include "host/door.h"

@@ -15,8 +15,8 @@
 #include <sys/time.h>
 
 /*
- * Version 15 (6.14 to 6.14.8) put new fields in the middle, 16 moved them to the end: what the header
- * names is somewhere else there, and nobody has that kernel for long.
+ * Version 15 (6.14 to 6.14.8) put new fields in the middle, 16 moved them to the end: what the
+ * header names is somewhere else there, and nobody has that kernel for long.
  */
 enum { ANSWER_MAX = 4096, SILENCE_MS = 100, VERSION_SHIFTED = 15 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Units of systemd, asked of it by D-Bus: src/core/dbus-manager.c, ListUnitsFiltered, and properties
- * of those few that it lists. No call changes anything. A manager that does not answer costs the
- * caller's deadline: call from a source.
+ * Units of systemd, asked of it by D-Bus: src/core/dbus-manager.c, ListUnitsFiltered, and
+ * properties of those few that it lists. No call changes anything. A manager that does not answer
+ * costs the caller's deadline: call from a source.
  */
 #include "host/host_private.h"
 

@@ -122,7 +122,9 @@ static bool await_ready(const struct child *c, struct strbuf *text, char *announ
 	return true;
 }
 
-/* Where the whole machine stood still murphy says that it could not look in time: once more then. */
+/*
+ * Where the whole machine stood still murphy says that it could not look in time: once more then.
+ */
 static int ask_during(
 	const struct lab *lab, const char *murphy, unsigned seconds, struct answer *ret_answer)
 {
@@ -259,21 +261,16 @@ bool lab_find_murphy(char *path, size_t size)
 
 static int finish(const struct row *rows, size_t n)
 {
-	size_t passed = 0, skipped = 0;
+	struct tally t = { 0 };
 
-	for (size_t i = 0; i < n; i++) {
-		passed += rows[i].judged.outcome == OUTCOME_PASSED;
-		skipped += rows[i].judged.outcome == OUTCOME_SKIPPED;
-	}
+	for (size_t i = 0; i < n; i++)
+		tally_add(&t, rows[i].judged.outcome);
 	/* Of a guest murphy-lab on the host reads the rows, and sums up. */
 	if (!guest_inside()) {
 		print_matrix(rows, n);
-		printf("%zu passed, %zu failed, %zu skipped\n", passed, n - passed - skipped,
-			skipped);
+		tally_print(&t);
 	}
-	if (passed + skipped < n)
-		return 1;
-	return skipped == n ? LAB_SKIPPED : 0;
+	return tally_code(&t);
 }
 
 /*

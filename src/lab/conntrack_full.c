@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The limit is of the whole machine, its entries count in each namespace: so the lab lowers the limit
- * only where the machine itself tracks next to nothing, and fills its own namespace.
+ * The limit is of the whole machine, its entries count in each namespace: so the lab lowers the
+ * limit only where the machine itself tracks next to nothing, and fills its own namespace.
  */
 #include "lab/lab.h"
 

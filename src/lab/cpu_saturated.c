@@ -43,8 +43,9 @@ static int run(struct scene *s)
 	if (n < PER_CPU || n > THREADS_MAX)
 		return scene_skip(s, "%ld threads would be needed; at most %d", n, THREADS_MAX);
 	/*
-	 * One group for both, as two services in one container: where each session is a group of its
-	 * own (sched_autogroup_enabled) the kernel would give the victim as much as all who burn.
+	 * One group for both, as two services in one container: where each session is a group of
+	 * its own (sched_autogroup_enabled) the kernel would give the victim as much as all who
+	 * burn.
 	 */
 	struct cgroup g = { 0 };
 	int err = cgroup_new(s, "cpu", &g);

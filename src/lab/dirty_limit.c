@@ -1,36 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/guest.h"
-#include "lab/undo.h"
+#include "lab/limit.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 
 #define MIB UINT64_C(1048576)
-#define BYTES_PER_S "4194304"
 #define DIRTY_BYTES "16777216"
+
+static const struct io_limit slow = { "blkio.throttle.write_bps_device", "wbps", 4 * MIB };
 
 /*
  * Make the device slow. Version 1 throttles writeback as what it is, the flusher's, so in the root
- * group, and this device only; version 2 knows whose pages they are.
+ * group; version 2 knows whose pages they are, where it counts memory too.
  */
 static int slow_down(struct scene *s, const struct disk *d, struct cgroup *g)
 {
-	char file[256], text[48];
 	struct cgroup memory;
-	int err = cgroup_new(s, "blkio", g);
+	int err = limit_root(s, d, &slow, g);
 
-	if (err == 0 && g->version == 1) {
-		snprintf(file, sizeof(file), "%s/../blkio.throttle.write_bps_device", g->dir);
-		snprintf(text, sizeof(text), "%u:%u 0", d->major, d->minor);
-		err = undo_add(s->undo, UNDO_WRITE, file, text);
-		snprintf(text, sizeof(text), "%u:%u " BYTES_PER_S, d->major, d->minor);
-		return err < 0 ? err : scene_write(file, text);
-	}
-	if (err == 0)
-		err = cgroup_new(s, "memory", &memory);
-	snprintf(text, sizeof(text), "%u:%u wbps=" BYTES_PER_S, d->major, d->minor);
-	return err < 0 ? err : cgroup_set(g, NULL, "io.max", text);
+	return err < 0 || g->version == 1 ? err : cgroup_new(s, "memory", &memory);
 }
 
 /* Its own small limit of dirty memory, so that nobody else on this machine is throttled. */
@@ -54,23 +43,13 @@ static int limit_dirty(struct scene *s, const struct disk *d)
 	return err == -ENOENT ? scene_skip(s, "%s: this kernel does not have it", file) : err;
 }
 
-static int open_in(const struct disk *d, const char *name)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", d->target, name);
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		_exit(1);
-	return fd;
-}
-
 static void pour(const struct disk *d, const struct cgroup *g)
 {
 	static const char block[65536];
-	int fd = open_in(d, "stream");
+	int fd = disk_open(d, "stream");
 
+	if (fd < 0)
+		_exit(1);
 	if (g->version == 2 && cgroup_enter(g) < 0)
 		_exit(1);
 	for (off_t at = 0;; at = (at + (off_t)sizeof(block)) % (off_t)(192 * MIB)) {
@@ -81,8 +60,10 @@ static void pour(const struct disk *d, const struct cgroup *g)
 
 static void commit(const struct disk *d)
 {
-	int fd = open_in(d, "journal");
+	int fd = disk_open(d, "journal");
 
+	if (fd < 0)
+		_exit(1);
 	for (;;) {
 		if (pwrite(fd, "commit\n", 7, 0) < 0 || fsync(fd) < 0)
 			_exit(1);
@@ -121,14 +102,18 @@ static int run(struct scene *s)
 	scene_culprit(s, "device", 0, d.device);
 	scene_culprit(s, "mount", 0, d.target);
 	scene_culprit(s, "process", pid, "lab-pour");
-	return scene_hold(s);
+	/* Version 1 throttles the flusher: a steady limit would be the cause, io.ceiling. */
+	if (g.version == 2)
+		return scene_hold(s);
+	scene_ready(s);
+	return limit_waver(&g, &d, &slow);
 }
 
 const struct lab lab_dirty_limit = {
 	.name = "dirty-limit",
 	.story = "A slow disk has more dirty pages than it may: writers are stopped, commits wait",
 	.want = "io.writeback",
-	.bounds = "16 MiB of dirty memory, 256 MiB of disk, a loop device at 4 MiB/s",
+	.bounds = "16 MiB of dirty memory, 256 MiB of disk, a loop device at 1 to 8 MiB/s",
 	.root = true,
 	.settle_s = 6,
 	.run = run,

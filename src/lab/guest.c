@@ -112,17 +112,12 @@ static void check_in_one(const struct guest_place *place, const struct guest_opt
 
 static int sum_up(const struct rows *rows)
 {
-	size_t passed = 0, skipped = 0;
+	struct tally t = { 0 };
 
-	for (size_t i = 0; i < rows->n; i++) {
-		passed += rows->at[i].outcome == OUTCOME_PASSED;
-		skipped += rows->at[i].outcome == OUTCOME_SKIPPED;
-	}
-	printf("%zu passed, %zu failed, %zu skipped\n", passed, rows->n - passed - skipped,
-		skipped);
-	if (passed + skipped < rows->n)
-		return 1;
-	return skipped == rows->n ? LAB_SKIPPED : 0;
+	for (size_t i = 0; i < rows->n; i++)
+		tally_add(&t, rows->at[i].outcome);
+	tally_print(&t);
+	return tally_code(&t);
 }
 
 int guest_check(const char *const names[], size_t n, const struct guest_options *o)

@@ -18,12 +18,14 @@
 enum { LOG_TAIL = 3000 };
 
 /*
- * What each guest has: a disk; loop and veth devices and tracked connections for labs, sock_diag and
- * FUSE for murphy too.
+ * What each guest has: a disk; loop and veth devices and tracked connections for labs, sock_diag
+ * and FUSE for murphy too.
  */
 static const char *const modules[] = { "virtio_pci", "virtio_blk", "ext4", "loop", "tcp_diag",
 	"fuse", "veth", "nf_conntrack", "nf_tables", "nft_ct" };
-/* coreutils for labs that copy; ext4 for its disk and for labs; ip, nft for those with a network. */
+/*
+ * coreutils for labs that copy; ext4 for its disk and for labs; ip, nft for those with a network.
+ */
 static const char *const programs[] = { "/bin/cp", "/bin/rm", "/sbin/mkfs.ext4", "/sbin/debugfs",
 	"/sbin/ip", "/usr/sbin/nft" };
 static const char users[] = "root:x:0:0:root:/root:/bin/sh\n"
@@ -148,12 +150,25 @@ static void become_qemu(const struct guest_boot *b, int image, int disk, int log
 	snprintf(serial, sizeof(serial), "file:/proc/self/fd/%d", log);
 	snprintf(append, sizeof(append), "console=ttyS1 quiet panic=-1 psi=1 " GUEST_MARK " %s",
 		b->wish && b->wish->append ? b->wish->append : "");
-	const char *argv[] = { b->place->qemu, "-nodefaults", "-no-user-config", "-no-reboot",
-		"-display", "none", "-accel", "tcg,tb-size=256", "-cpu", "max", "-smp", "2", "-m",
-		memory, "-kernel", b->place->kernel, "-initrd", initrd, "-append", append,
-		"-chardev", "stdio,id=out,signal=off", "-serial", "chardev:out", "-serial", serial,
-		disk < 0 ? NULL : "-drive", drive, NULL };
+	const char *const always[] = { b->place->qemu, "-nodefaults", "-no-user-config",
+		"-no-reboot", "-display", "none", "-accel", "tcg,tb-size=256", "-cpu", "max",
+		"-smp", "2", "-m", memory, "-kernel", b->place->kernel, "-initrd", initrd,
+		"-append", append, "-chardev", "stdio,id=out,signal=off", "-serial", "chardev:out",
+		"-serial", serial };
+	const char *argv[ARRAY_SIZE(always) + 7] = { 0 };
+	size_t n = ARRAY_SIZE(always);
 
+	memcpy(argv, always, sizeof(always));
+	if (disk >= 0) {
+		argv[n++] = "-drive";
+		argv[n++] = drive;
+	}
+	if (b->wish && b->wish->device) {
+		argv[n++] = "-machine";
+		argv[n++] = "q35";
+		argv[n++] = "-device";
+		argv[n++] = b->wish->device;
+	}
 	fcntl(image, F_SETFD, 0);
 	fcntl(log, F_SETFD, 0);
 	if (disk >= 0)
@@ -161,7 +176,7 @@ static void become_qemu(const struct guest_boot *b, int image, int disk, int log
 	dup2(null, STDIN_FILENO);
 	/* What it says matters only when the guest fails. */
 	dup2(log, STDERR_FILENO);
-	execv(argv[0], (char *const *)(uintptr_t)argv);
+	execv(b->place->qemu, (char *const *)(uintptr_t)argv);
 	_exit(127);
 }
 

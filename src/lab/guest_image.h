@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The guest's first root file system: a cpio archive in memory (Linux:
- * Documentation/driver-api/early-userspace/buffer-format.rst), so that nothing is left behind however
- * we end.
+ * Documentation/driver-api/early-userspace/buffer-format.rst), so that nothing is left behind
+ * however we end.
  */
 #ifndef MURPHY_LAB_GUEST_IMAGE_H
 #define MURPHY_LAB_GUEST_IMAGE_H

@@ -8,21 +8,6 @@
 
 enum { GROUPS = 2, STEP_MS = 120 };
 
-/* What lies below is slow, and unsteady as a disk is: its limit changes all the time. */
-static int change_limit(const struct slow_disk *d)
-{
-	int err = 0;
-
-	for (unsigned i = 0; err == 0; i = i * 1103515245 + 12345) {
-		struct io_limit now = { "blkio.throttle.read_bps_device", "rbps",
-			MIB + i / 65536 % 8 * MIB };
-
-		err = limit_set(&d->group, &d->below, &now);
-		scene_nap(STEP_MS);
-	}
-	return err;
-}
-
 static int make_groups(struct scene *s, const struct slow_disk *d, struct cgroup groups[GROUPS])
 {
 	int err = 0;
@@ -38,8 +23,8 @@ static int make_groups(struct scene *s, const struct slow_disk *d, struct cgroup
 }
 
 /*
- * Version 2: a limit that changes under load counts no more before Linux 6.6 (what was read too much
- * is carried over as a number without a sign). So the limits stay, and the readers move.
+ * Version 2: a limit that changes under load counts no more before Linux 6.6 (what was read too
+ * much is carried over as a number without a sign). So the limits stay, and the readers move.
  */
 static int move_readers(const struct cgroup groups[GROUPS], struct cgroup now)
 {
@@ -66,7 +51,8 @@ static int run(struct scene *s)
 	if (err < 0)
 		return err;
 	scene_ready(s);
-	return d.group.version == 2 ? move_readers(groups, d.group) : change_limit(&d);
+	return d.group.version == 2 ? move_readers(groups, d.group)
+				    : limit_waver(&d.group, &d.below, d.limit);
 }
 
 const struct lab lab_io_saturated = {

@@ -379,3 +379,23 @@ const char *outcome_name(enum outcome o)
 
 	return names[o];
 }
+
+void tally_add(struct tally *t, enum outcome o)
+{
+	t->n++;
+	t->passed += o == OUTCOME_PASSED;
+	t->skipped += o == OUTCOME_SKIPPED;
+}
+
+void tally_print(const struct tally *t)
+{
+	printf("%zu passed, %zu failed, %zu skipped\n", t->passed, t->n - t->passed - t->skipped,
+		t->skipped);
+}
+
+int tally_code(const struct tally *t)
+{
+	if (t->passed + t->skipped < t->n)
+		return 1;
+	return t->skipped == t->n ? LAB_SKIPPED : 0;
+}

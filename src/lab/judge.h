@@ -96,4 +96,17 @@ bool judge_why(const char *json, size_t len, const char *announced, char *ret_wh
 
 const char *outcome_name(enum outcome o);
 
+/* Outcomes, counted. */
+struct tally {
+	size_t n, passed, skipped;
+};
+
+void tally_add(struct tally *t, enum outcome o);
+
+/* "N passed, N failed, N skipped". */
+void tally_print(const struct tally *t);
+
+/* The exit code: 0 when all that could run passed, LAB_SKIPPED when none could, else 1. */
+int tally_code(const struct tally *t);
+
 #endif

@@ -48,6 +48,7 @@ struct lab_guest {
 	const char *append; /* words for the kernel's command line, or NULL */
 	const char *modules[LAB_WISHES_MAX];  /* of that kernel, loaded with what they need */
 	const char *programs[LAB_WISHES_MAX]; /* of this machine, by their paths; with libraries */
+	const char *device;  /* one more, as qemu's -device takes it, on a PCIe machine; or NULL */
 	unsigned memory_mib; /* 0: GUEST_MEMORY_MIB; at most GUEST_MEMORY_MAX_MIB */
 };
 
@@ -113,8 +114,9 @@ void scene_ready(struct scene *s);
 /* Fork a process named comm that dies with the lab. As fork(): 0 in the child; -errno. */
 pid_t scene_child(struct scene *s, const char *comm);
 
-/* The same, once body has written a byte to done: its pid, or -errno. */
-pid_t scene_child_done(struct scene *s, const char *comm, void (*body)(int done));
+/* The same, once body, which gets that context, has written a byte to done: its pid, or -errno. */
+pid_t scene_child_done(struct scene *s, const char *comm,
+	void (*body)(int done, const void *context), const void *context);
 
 /*
  * Fork, change into s->dir, become user (NULL: stay), and run argv with its output thrown away.
@@ -164,7 +166,9 @@ struct cgroup {
 	int version;   /* 1 or 2 */
 };
 
-/* "blkio" is version 2's io too. 0, -EOPNOTSUPP when no hierarchy has that controller, or -errno. */
+/*
+ * "blkio" is version 2's io too. 0, -EOPNOTSUPP when no hierarchy has that controller, or -errno.
+ */
 int cgroup_new(struct scene *s, const char *controller, struct cgroup *ret_cgroup);
 
 /* Write a control file: its name in version 1 and in version 2 (NULL: not in this version). */
@@ -199,7 +203,9 @@ int disk_data(const struct disk *d, uint64_t bytes);
 /* Read parts of that file at random, past the cache, for ever. */
 void disk_read(const struct disk *d, uint64_t bytes, size_t part) __attribute__((noreturn));
 
-/* Write to fd until at least bytes were written, or nothing fits any more: then -ENOSPC. 0, -errno. */
+/*
+ * Write to fd until at least bytes were written, or nothing fits any more: then -ENOSPC. 0, -errno.
+ */
 int disk_fill(int fd, uint64_t bytes);
 
 /* Open a new file of that name on the disk; its descriptor or -errno. */
@@ -208,7 +214,9 @@ int disk_open(const struct disk *d, const char *name);
 /* Freeze its file system, as for a snapshot; it is thawed at the end. 0 or -errno. */
 int disk_freeze(struct scene *s, const struct disk *d);
 
-/* The same of a file that holds ext4 already, with mount options; scene_dir() must have gone well. */
+/*
+ * The same of a file that holds ext4 already, with mount options; scene_dir() must have gone well.
+ */
 int disk_mount(struct scene *s, const char *image, const char *options, struct disk *ret_disk);
 
 /* "lab-writer" writes to a file on it 100 times a second. Its pid or -errno. */
@@ -229,12 +237,13 @@ int net_listen_at(uint16_t host, uint16_t port, int backlog);
 int net_connect_at(uint16_t host, uint16_t port, bool nonblock);
 
 /*
- * The two path labs: a client talks to three servers; of what reaches the last of them loss_percent
- * is lost.
+ * The two path labs: clients talk to three servers; lossy: of what goes to the last 25 % is lost.
  */
-int net_path(struct scene *s, unsigned loss_percent);
+int net_path(struct scene *s, bool lossy);
 
-/* The two port labs: connections that stay open, spread over so many servers, with 100 local ports. */
+/*
+ * The two port labs: connections that stay open, spread over so many servers, with 100 local ports.
+ */
 int net_ports(struct scene *s, unsigned connections, unsigned servers);
 
 /* The two UDP labs: 2,000 datagrams a second for a process that reads them, or does not. */
@@ -247,9 +256,9 @@ void burn(unsigned ms);
 int tmpfs_new(struct scene *s, uint64_t bytes, uint64_t used, char ret_target[112]);
 
 /*
- * An interface "lab-flap" without addresses, whose other end lives in a network namespace of its own
- * and takes the link away every ms milliseconds; once: only one time, a second from now, and the name
- * is "lab-once", since the log remembers names.
+ * An interface "lab-flap" without addresses, whose other end lives in a network namespace of its
+ * own and takes the link away every ms milliseconds; once: only one time, a second from now, and
+ * the name is "lab-once", since the log remembers names.
  */
 int net_flaps(struct scene *s, unsigned ms, bool once);
 

@@ -23,6 +23,18 @@ int limit_set(const struct cgroup *g, const struct disk *d, const struct io_limi
 	return cgroup_set(g, l->v1, "io.max", text);
 }
 
+pid_t limit_reader(struct scene *s, const char *comm, const struct cgroup *g, const struct disk *d,
+	uint64_t bytes, size_t part)
+{
+	pid_t pid = scene_child(s, comm);
+
+	if (pid != 0)
+		return pid;
+	if (cgroup_enter(g) < 0)
+		_exit(1);
+	disk_read(d, bytes, part);
+}
+
 int limit_readers(struct scene *s, const struct io_limit *l, size_t part)
 {
 	struct cgroup g = { 0 };
@@ -36,15 +48,9 @@ int limit_readers(struct scene *s, const struct io_limit *l, size_t part)
 	if (err == 0)
 		err = limit_set(&g, &d, l);
 	for (int i = 0; i < READERS && err == 0; i++) {
-		pid_t pid = scene_child(s, "lab-reader");
+		pid_t pid = limit_reader(s, "lab-reader", &g, &d, 64 * MIB, part);
 
-		if (pid < 0)
-			err = pid;
-		if (pid != 0)
-			continue;
-		if (cgroup_enter(&g) < 0)
-			_exit(1);
-		disk_read(&d, 64 * MIB, part);
+		err = pid < 0 ? pid : 0;
 	}
 	if (err < 0)
 		return err;
@@ -56,21 +62,31 @@ int limit_readers(struct scene *s, const struct io_limit *l, size_t part)
 
 static const struct io_limit slow = { "blkio.throttle.read_bps_device", "rbps", 4194304 };
 
-/*
- * What lies below the disk is slow, and unsteady as a disk is: its own limit changes all the time.
- * Version 1 knows whose I/O on a loop device it was only as the root's; version 2 as the reader's.
- */
-static int slow_down(struct scene *s, const struct disk *below, struct cgroup *g)
+int limit_root(struct scene *s, const struct disk *d, const struct io_limit *l, struct cgroup *g)
 {
 	char file[256], text[48];
 	int err = cgroup_new(s, "blkio", g);
 
-	if (err < 0 || g->version == 2)
-		return err;
-	snprintf(g->dir + strlen(g->dir), sizeof(g->dir) - strlen(g->dir), "/..");
-	snprintf(file, sizeof(file), "%s/%s", g->dir, slow.v1);
-	snprintf(text, sizeof(text), "%u:%u 0", below->major, below->minor);
-	return undo_add(s->undo, UNDO_WRITE, file, text);
+	if (err == 0 && g->version == 1) {
+		snprintf(g->dir + strlen(g->dir), sizeof(g->dir) - strlen(g->dir), "/..");
+		snprintf(file, sizeof(file), "%s/%s", g->dir, l->v1);
+		snprintf(text, sizeof(text), "%u:%u 0", d->major, d->minor);
+		err = undo_add(s->undo, UNDO_WRITE, file, text);
+	}
+	return err < 0 ? err : limit_set(g, d, l);
+}
+
+int limit_waver(const struct cgroup *g, const struct disk *d, const struct io_limit *l)
+{
+	int err = 0;
+
+	for (unsigned i = 0; err == 0; i = i * 1103515245 + 12345) {
+		struct io_limit now = { l->v1, l->v2, MIB + i / 65536 % 8 * MIB };
+
+		err = limit_set(g, d, &now);
+		scene_nap(120);
+	}
+	return err;
 }
 
 static pid_t reader(struct scene *s, const struct disk *d, const struct cgroup *g, const char *comm,
@@ -98,10 +114,10 @@ int limit_crowd(struct scene *s, struct slow_disk *ret)
 	if (err == 0)
 		err = disk_data(&ret->disk, 64 * MIB);
 	if (err == 0)
-		err = slow_down(s, &below, &ret->group);
+		/* What lies below is slow. */
+		err = limit_root(s, &below, &slow, &ret->group);
 	ret->below = below;
-	if (err == 0)
-		err = limit_set(&ret->group, &below, &slow);
+	ret->limit = &slow;
 	for (int i = 0; i < SCANNERS && err == 0; i++) {
 		pid_t pid = reader(s, &ret->disk, &ret->group, "lab-scan", 65536);
 

@@ -3,7 +3,7 @@
 
 static int run(struct scene *s)
 {
-	int err = net_path(s, 0);
+	int err = net_path(s, false);
 
 	return err < 0 ? err : scene_hold(s);
 }

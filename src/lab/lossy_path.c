@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/lab.h"
 
-enum { LOSS_PERCENT = 25 };
-
 static int run(struct scene *s)
 {
-	int err = net_path(s, LOSS_PERCENT);
+	int err = net_path(s, true);
 
 	if (err < 0)
 		return err;

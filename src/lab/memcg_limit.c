@@ -49,7 +49,10 @@ static int run(struct scene *s)
 		(int)pid, g.path);
 	scene_culprit(s, "cgroup", 0, g.path);
 	scene_culprit(s, "process", pid, "lab-thrash");
-	/* Where the disk is fast for the CPU (a guest's) the kernel's work for each page takes longer. */
+	/*
+	 * Where the disk is fast for the CPU (a guest's)
+	 * the kernel's work for each page takes longer.
+	 */
 	scene_why(s, pid, "memory|system", g.path);
 	scene_nap(1000);
 	return scene_hold(s);

@@ -115,35 +115,40 @@ static int serve_and_forget(int listener, uint16_t port, bool read_end)
 	return 0; /* server stays open: that is the leak */
 }
 
+struct forgetful {
+	int listener;
+	uint16_t port;
+	unsigned n;
+	bool read_end;
+};
+
+static void forget(int done, const void *context) __attribute__((noreturn));
+static void forget(int done, const void *context)
+{
+	const struct forgetful *f = context;
+
+	for (unsigned i = 0; i < f->n; i++) {
+		if (serve_and_forget(f->listener, f->port, f->read_end) < 0)
+			_exit(1);
+	}
+	if (write(done, "d", 1) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
 int net_close_wait(struct scene *s, const char *comm, unsigned n, bool read_end)
 {
-	int done[2];
-	uint16_t port = 0;
+	struct forgetful f = { .n = n, .read_end = read_end };
 
-	if (pipe(done) < 0)
-		return -errno;
-	int listener = net_listen(64, &port);
+	f.listener = net_listen(64, &f.port);
+	if (f.listener < 0)
+		return f.listener;
+	pid_t pid = scene_child_done(s, comm, forget, &f);
 
-	if (listener < 0)
-		return listener;
-	pid_t pid = scene_child(s, comm);
-
-	if (pid == 0) {
-		for (unsigned i = 0; i < n; i++) {
-			if (serve_and_forget(listener, port, read_end) < 0)
-				_exit(1);
-		}
-		if (write(done[1], "d", 1) != 1)
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	char c;
-
-	close(done[1]);
-	close(listener);
-	if (pid < 0 || read(done[0], &c, 1) != 1)
-		return pid < 0 ? pid : -EIO;
+	close(f.listener);
+	if (pid < 0)
+		return pid;
 	scene_say(s, "%u clients of %s (pid %d) have closed; it %s and never closes its side", n,
 		comm, (int)pid, read_end ? "has read the end" : "does not read the end");
 	scene_culprit(s, "process", pid, comm);

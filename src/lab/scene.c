@@ -100,7 +100,8 @@ pid_t scene_child(struct scene *s, const char *comm)
 	return pid;
 }
 
-pid_t scene_child_done(struct scene *s, const char *comm, void (*body)(int done))
+pid_t scene_child_done(struct scene *s, const char *comm,
+	void (*body)(int done, const void *context), const void *context)
 {
 	int done[2];
 	char c;
@@ -111,7 +112,7 @@ pid_t scene_child_done(struct scene *s, const char *comm, void (*body)(int done)
 
 	if (pid == 0) {
 		close(done[0]);
-		body(done[1]);
+		body(done[1], context);
 		_exit(0);
 	}
 	close(done[1]);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A pair of veth in a namespace of its own; what arrives at the far end is steered to one CPU (RPS),
- * where captures with long filters make each packet dear. The flood comes in bursts from another CPU.
+ * A pair of veth in a namespace of its own; what arrives at the far end is steered to one CPU
+ * (RPS), where captures with long filters make each packet dear. The flood comes in bursts from
+ * another CPU.
  */
 #include "lab/lab.h"
 
@@ -82,7 +83,9 @@ static void flood(int fd)
 	static const char frame[FRAME] = {
 		[0] = (char)0xff, [6] = 2, [12] = (char)0x88, [13] = (char)0xb5
 	};
-	/* What waits in the backlog still counts as the sender's: room for more than fits in there. */
+	/*
+	 * What waits in the backlog still counts as the sender's: room for more than fits in there.
+	 */
 	int room = BURST * 4096;
 	cpu_set_t first;
 

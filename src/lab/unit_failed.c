@@ -78,8 +78,8 @@ static int enter_group(struct scene *s)
 }
 
 /*
- * The world of the first process of a namespace: its own /run, processes and groups. Settings of the
- * kernel are the whole machine's, and it would change some.
+ * The world of the first process of a namespace: its own /run, processes and groups. Settings of
+ * the kernel are the whole machine's, and it would change some.
  */
 static void become_init(struct scene *s)
 {

@@ -20,8 +20,8 @@ static void *wait_for_ever(void *arg)
 	return NULL;
 }
 
-static void crowd(int done) __attribute__((noreturn));
-static void crowd(int done)
+static void crowd(int done, const void *context UNUSED) __attribute__((noreturn));
+static void crowd(int done, const void *context UNUSED)
 {
 	struct rlimit r = { LIMIT, LIMIT };
 	pthread_attr_t small;
@@ -46,7 +46,7 @@ static void crowd(int done)
 
 static int run(struct scene *s)
 {
-	pid_t pid = scene_child_done(s, "lab-threads", crowd);
+	pid_t pid = scene_child_done(s, "lab-threads", crowd, NULL);
 
 	if (pid < 0)
 		return pid;

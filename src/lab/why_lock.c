@@ -5,7 +5,8 @@
 #include <poll.h>
 #include <pthread.h>
 
-enum { WAITERS = 4 };
+/* Short for murphy's 3 s, so that the share is the same whatever part of a round they begin in. */
+enum { WAITERS = 4, HOLD_MS = 200 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -26,7 +27,7 @@ static void *holds(void *arg UNUSED)
 	pthread_setname_np(pthread_self(), "lab-holder");
 	for (;;) {
 		pthread_mutex_lock(&lock);
-		scene_nap(900);
+		scene_nap(HOLD_MS);
 		pthread_mutex_unlock(&lock);
 		scene_nap(1);
 	}

@@ -7,8 +7,8 @@
 /* The keeper ends the parent, and with it all of them: init waits for orphans. */
 enum { AT_ONCE = 200, AT_MOST = 2000, EACH_MS = 50 };
 
-static void breed(int done) __attribute__((noreturn));
-static void breed(int done)
+static void breed(int done, const void *context UNUSED) __attribute__((noreturn));
+static void breed(int done, const void *context UNUSED)
 {
 	for (unsigned n = 0; n < AT_MOST; n++) {
 		pid_t pid = fork();
@@ -28,7 +28,7 @@ static void breed(int done)
 
 static int run(struct scene *s)
 {
-	pid_t pid = scene_child_done(s, "lab-parent", breed);
+	pid_t pid = scene_child_done(s, "lab-parent", breed, NULL);
 
 	if (pid < 0)
 		return pid;

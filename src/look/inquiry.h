@@ -21,9 +21,9 @@ struct inquiry;
 /*
  * Watch the processes of t for for_ns; of a root what its frames tell. 0; -ESRCH: there is no such
  * process, unit or listener; -ETIME: none was found, and what would tell was not read whole (see
- * inquiry_lacks()); -EACCES: there is a listener, and no process was seen to have it (see inquiry_lacks()); -ECHILD: the processes ended
- * meanwhile; -ENOMEM, or why a frame of a root cannot be entered. *ret_inquiry is the caller's in any
- * case but -ENOMEM.
+ * inquiry_lacks()); -EACCES: there is a listener, and no process was seen to have it (see
+ * inquiry_lacks()); -ECHILD: the processes ended meanwhile; -ENOMEM, or why a frame of a root
+ * cannot be entered. *ret_inquiry is the caller's in any case but -ENOMEM.
  */
 int inquiry_new(
 	struct host *h, const struct target *t, uint64_t for_ns, struct inquiry **ret_inquiry);

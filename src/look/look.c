@@ -65,19 +65,19 @@ static bool one_knows(const struct check *const *list, size_t n, const char *nam
 	return false;
 }
 
-bool look_knows(const struct look_options *o, const char *name, size_t len)
+const char *look_unknown(const struct look_options *o, const char *list, size_t *ret_len)
 {
-	return one_knows(checks, n_checks, name, len) ||
-	       (o->house && one_knows(o->house->check, o->house->n_rules, name, len));
-}
+	for (const char *at = list; at;) {
+		size_t len = strcspn(at, ",");
 
-static bool list_known(const struct look_options *o, const char *list)
-{
-	for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
-		if (!look_knows(o, at, strcspn(at, ",")))
-			return false;
+		if (!one_knows(checks, n_checks, at, len) &&
+			!(o->house && one_knows(o->house->check, o->house->n_rules, at, len))) {
+			*ret_len = len;
+			return at;
+		}
+		at = at[len] ? at + len + 1 : NULL;
 	}
-	return true;
+	return NULL;
 }
 
 static void add_need(struct look *l, const struct need *n)
@@ -125,7 +125,9 @@ static void choose(
 int look_new(struct host *h, const struct look_options *o, const struct look_watch *watch,
 	struct look **ret_look)
 {
-	if ((o->only && !list_known(o, o->only)) || (o->skip && !list_known(o, o->skip)))
+	size_t len;
+
+	if (look_unknown(o, o->only, &len) || look_unknown(o, o->skip, &len))
 		return -EINVAL;
 	struct look *l = mem_new(1, sizeof(*l));
 
@@ -357,7 +359,9 @@ static bool any_rate(const struct look *l)
 	return false;
 }
 
-/* The frames of one look: of a root all that it has, live the interval's end and, once, its start. */
+/*
+ * The frames of one look: of a root all that it has, live the interval's end and, once, its start.
+ */
 static int read_frames(struct look *l, uint64_t start_ns)
 {
 	unsigned int have = host_frames(l->host);

@@ -44,8 +44,11 @@ void look_free(struct look *l);
  */
 int look_next(struct look *l, struct report *ret_report);
 
-/* Is name, of length len, a family or an id of a check, rules of the house included? */
-bool look_knows(const struct look_options *o, const char *name, size_t len);
+/*
+ * The first word of list ("mem,tcp.close-wait"; NULL: no words) that is neither a family nor an id
+ * of a check, rules of the house included: *ret_len bytes there. NULL: there is none.
+ */
+const char *look_unknown(const struct look_options *o, const char *list, size_t *ret_len);
 
 /* Nest what is explained below what explains it, then rank. Pure; called by look_next(). */
 void rank_findings(struct finding **finding, size_t n);

@@ -62,7 +62,8 @@ const char *wait_kind_text(enum wait_kind k);
 
 /*
  * Classify by kernel stack and wait channel, either may be "". Pure.
- * Source: symbols of fs/, mm/, block/, kernel/fork.c; names that moved between kernels are all there.
+ * Source: symbols of fs/, mm/, block/, kernel/fork.c; names that moved between kernels are all
+ *         there.
  */
 enum wait_kind wait_kind_of(const char *wchan, const char *stack);
 

@@ -34,6 +34,18 @@ struct reading cpu_part(const struct model *m, const struct cpu *row, unsigned i
 	return ratio_of(grown(m, row, column), total_of(m, row));
 }
 
+bool cpu_clock_slow(const char *name)
+{
+	static const char *const slow[] = { "hpet", "acpi_pm", "pit", "jiffies",
+		"refined-jiffies" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(slow); i++) {
+		if (strcmp(name, slow[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 static struct reading busy_of(const struct model *m, const struct cpu *row)
 {
 	double total = total_of(m, row);

@@ -30,4 +30,10 @@ struct cpu_model {
  */
 struct reading cpu_part(const struct model *m, const struct cpu *row, unsigned int column);
 
+/*
+ * A clock source that is a device behind a bus, in a guest an emulated one, or that only counts
+ * ticks. Xen's is none: read by a system call on some kernels, yet the best that there is.
+ */
+bool cpu_clock_slow(const char *name);
+
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/crowd.h"
 
+#include "base/few.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,11 +19,8 @@ static void offer(const struct crowd *one, struct crowd *ret, size_t max, size_t
 
 	while (at > 0 && ret[at - 1].threads < one->threads)
 		at--;
-	if (at == max)
-		return;
-	*n += *n < max;
-	memmove(&ret[at + 1], &ret[at], (*n - at - 1) * sizeof(*ret));
-	ret[at] = *one;
+	if (few_open(ret, sizeof(*ret), n, max, at))
+		ret[at] = *one;
 }
 
 size_t crowd_top(const struct process_model *pm,

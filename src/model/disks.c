@@ -5,6 +5,7 @@
 #include "sample/disk_name.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct disk_load *disks_find(const struct disks_model *dm, uint64_t dev)
@@ -16,36 +17,49 @@ const struct disk_load *disks_find(const struct disks_model *dm, uint64_t dev)
 	return NULL;
 }
 
+static int by_name(const void *a, const void *b)
+{
+	const struct disk_load *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+static int is_name(const void *key, const void *item)
+{
+	const struct span *name = key;
+	const struct disk_load *const *d = item;
+	int order = strncmp(name->at, (*d)->name, name->len);
+
+	return order ? order : -((*d)->name[name->len] != '\0');
+}
+
+static const struct disk_load *find(const struct disks_model *dm, struct span name)
+{
+	const struct disk_load **d =
+		dm && dm->n ? bsearch(&name, dm->by_name, dm->n, sizeof(*dm->by_name), is_name)
+			    : NULL;
+
+	return d ? *d : NULL;
+}
+
 const struct disk_load *disks_named(const struct disks_model *dm, const char *name)
 {
 	static const char dev[] = "/dev/";
 
 	if (strncmp(name, dev, sizeof(dev) - 1) == 0)
 		name += sizeof(dev) - 1;
-	for (size_t i = 0; dm && i < dm->n; i++) {
-		if (strcmp(dm->disk[i].name, name) == 0)
-			return &dm->disk[i];
-	}
-	return NULL;
+	return find(dm, span_of(name));
 }
 
 const struct disk_load *disks_whole(const struct disks_model *dm, const struct disk_load *d)
 {
-	const struct disk_load *best = d;
-	size_t longest = 0;
+	for (size_t len = strlen(d->name); d->partition && len > 0; len--) {
+		const struct disk_load *w = find(dm, (struct span){ d->name, len });
 
-	if (!d->partition)
-		return d;
-	for (size_t i = 0; i < dm->n; i++) {
-		const struct disk_load *w = &dm->disk[i];
-		size_t len = strlen(w->name);
-
-		if (w->partition || len <= longest || strncmp(d->name, w->name, len) != 0)
-			continue;
-		longest = len;
-		best = w;
+		if (w && !w->partition)
+			return w;
 	}
-	return best;
+	return d;
 }
 
 const struct disk_load *disks_mounted(
@@ -78,11 +92,45 @@ static bool has_paths(const struct disk_load *d)
 	return n > 1;
 }
 
-/* It goes on without one of those below it. */
-static bool can_lose(const struct disk_load *d)
+uint64_t disks_may_lose(const char *level, uint64_t members)
 {
-	return has_paths(d) ||
-	       (strncmp(d->made_by, "raid", 4) == 0 && strcmp(d->made_by, "raid0") != 0);
+	if (strcmp(level, "raid1") == 0)
+		return members > 0 ? members - 1 : 0;
+	if (strcmp(level, "raid4") == 0 || strcmp(level, "raid5") == 0)
+		return 1;
+	if (strcmp(level, "raid6") == 0)
+		return 2;
+	/* raid10: one for sure, more when they are of different pairs. */
+	return strcmp(level, "raid10") == 0 ? members / 2 : 0;
+}
+
+/* Does d need each of those below it, if it loses one of them? */
+static enum disks_rest without_one(const struct disk_load *d)
+{
+	const struct md *a = d->array;
+
+	if (has_paths(d))
+		return REST_OUTLIVES;
+	if (!a || !row_has(a->has, MD_members) || !row_has(a->has, MD_working))
+		return disks_may_lose(d->made_by, 2) > 0 ? REST_OUTLIVES : REST_NEEDS;
+	uint64_t missing = a->members > a->working ? a->members - a->working : 0;
+
+	if (missing >= disks_may_lose(d->made_by, a->members))
+		return REST_NEEDS;
+	/* Which of those that are left has no copy any more is not known. */
+	return missing > 0 && strcmp(d->made_by, "raid10") == 0 ? REST_MAY_NEED : REST_OUTLIVES;
+}
+
+static bool lists(const char *names, struct span name)
+{
+	struct cursor c = cursor_span(span_of(names));
+	struct span word;
+
+	while (cursor_word(&c, &word)) {
+		if (word.len == name.len && memcmp(word.at, name.at, name.len) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* A leg of a volume of LVM's own RAID: lvmraid(7). */
@@ -91,50 +139,70 @@ static bool is_leg(const struct disk_load *d)
 	return strstr(d->map, "_rimage_") || strstr(d->map, "_mimage_");
 }
 
-/* Stacks are a few high; what a stranger's capture claims is looked at for a bounded time. */
-enum { REST_DEEP = 8, REST_STEPS = 512 };
+/* Stacks are a few high; a stranger's capture may claim that one has no end. */
+enum { REST_DEEP = 32, REST_OPEN = UINT8_MAX };
 
 static enum disks_rest rest_at(const struct disks_model *dm, const struct disk_load *d,
-	struct span disk, unsigned int deep, unsigned int *steps)
+	struct span disk, unsigned int deep, uint8_t *rest);
+
+static enum disks_rest rest_below(const struct disks_model *dm, const struct disk_load *d,
+	struct span disk, unsigned int deep, uint8_t *rest)
 {
 	enum disks_rest best = REST_NOT;
-
-	if (disk_name_within(span_of(d->name), disk))
-		return REST_NEEDS;
-	d = disks_whole(dm, d);
 	struct cursor c = cursor_span(span_of(d->below));
 	struct span word;
 
-	while (deep > 0 && best != REST_NEEDS && cursor_word(&c, &word) && *steps > 0) {
-		enum disks_rest one = disk_name_within(word, disk) ? REST_NEEDS : REST_NOT;
+	while (best != REST_NEEDS && cursor_word(&c, &word)) {
+		const struct disk_load *below = find(dm, word);
+		enum disks_rest one = REST_NOT;
 
-		--*steps;
-		for (size_t i = 0; i < dm->n && one == REST_NOT; i++) {
-			if (span_eq(word, dm->disk[i].name))
-				one = rest_at(dm, &dm->disk[i], disk, deep - 1, steps);
-		}
+		if (disk_name_within(word, disk))
+			one = REST_NEEDS;
+		else if (below)
+			one = rest_at(dm, below, disk, deep - 1, rest);
+		if (one > REST_OUTLIVES && lists(d->failed, word))
+			one = REST_OUTLIVES;
 		best = one > best ? one : best;
 	}
-	if (best >= REST_MAY_NEED && can_lose(d))
-		return REST_OUTLIVES;
+	if (best > REST_OUTLIVES && without_one(d) < best)
+		best = without_one(d);
 	return best == REST_NEEDS && is_leg(d) ? REST_MAY_NEED : best;
 }
 
-enum disks_rest disks_rest(
-	const struct disks_model *dm, const struct disk_load *d, const char *name)
+/* Each device is looked at once, so that a thousand paths below as many maps take no time. */
+static enum disks_rest rest_at(const struct disks_model *dm, const struct disk_load *d,
+	struct span disk, unsigned int deep, uint8_t *rest)
 {
-	unsigned int steps = REST_STEPS;
+	const struct disk_load *whole = disks_whole(dm, d);
+	uint8_t *known = &rest[d - dm->disk];
+	enum disks_rest found;
 
-	return rest_at(dm, d, span_of(name), REST_DEEP, &steps);
+	if (*known != REST_OPEN || deep == 0)
+		return *known == REST_OPEN ? REST_NOT : (enum disks_rest)(*known);
+	*known = REST_NOT; /* while it is looked at: what lies on itself adds nothing */
+	if (disk_name_within(span_of(d->name), disk))
+		found = REST_NEEDS;
+	else if (whole != d)
+		found = rest_at(dm, whole, disk, deep, rest);
+	else
+		found = rest_below(dm, d, disk, deep, rest);
+	*known = (uint8_t)found;
+	return found;
 }
 
-bool disks_is_path(const struct disks_model *dm, const char *name)
+void disks_rest(const struct disks_model *dm, const char *name, uint8_t *rest)
 {
-	for (size_t i = 0; dm && i < dm->n; i++) {
+	memset(rest, REST_OPEN, dm->n);
+	for (size_t i = 0; i < dm->n; i++)
+		rest_at(dm, &dm->disk[i], span_of(name), REST_DEEP, rest);
+}
+
+bool disks_is_path(const struct disks_model *dm, const char *name, const uint8_t *rest)
+{
+	for (size_t i = 0; i < dm->n; i++) {
 		const struct disk_load *d = &dm->disk[i];
 
-		if (has_paths(d) && strcmp(d->name, name) != 0 &&
-			disks_rest(dm, d, name) != REST_NOT)
+		if (rest[i] != REST_NOT && strcmp(d->name, name) != 0 && has_paths(d))
 			return true;
 	}
 	return false;
@@ -185,6 +253,7 @@ static struct disk_load load_of(const struct model *m, const struct table *t, co
 		.below = table_text(t, d->below),
 		.made_by = table_text(t, d->made_by),
 		.map = table_text(t, d->map),
+		.failed = "",
 		.reads_per_s = model_rate(m, TABLE_disk, d, DISK_reads),
 		.writes_per_s = model_rate(m, TABLE_disk, d, DISK_writes),
 		.read_bytes_per_s = model_rate(m, TABLE_disk, d, DISK_read_bytes),
@@ -240,6 +309,18 @@ static void fold_whole(struct disks_model *dm, const struct disk_load *l)
 		dm->busiest = l;
 }
 
+static void find_array(struct disk_load *l, const struct table *arrays)
+{
+	if (!l->made_by[0] || !table_usable(arrays))
+		return;
+	for (table_each(const struct md, a, arrays)) {
+		if (strcmp(table_text(arrays, a->name), l->name) != 0)
+			continue;
+		l->array = a;
+		l->failed = table_text(arrays, a->failed_devices);
+	}
+}
+
 static int step(void *self, const struct model *m, struct arena *a)
 {
 	struct disks_model *dm = self;
@@ -249,18 +330,25 @@ static int step(void *self, const struct model *m, struct arena *a)
 	if (!table_usable(t) || t->n == 0)
 		return 0;
 	dm->disk = arena_new(a, t->n * sizeof(*dm->disk));
-	if (!dm->disk)
+	dm->by_name = arena_new(a, t->n * sizeof(*dm->by_name));
+	if (!dm->disk || !dm->by_name)
 		return -ENOMEM;
-	for (table_each(const struct disk, d, t))
+	for (table_each(const struct disk, d, t)) {
+		dm->by_name[dm->n] = &dm->disk[dm->n];
 		dm->disk[dm->n++] = load_of(m, t, d);
-	for (size_t i = 0; i < dm->n; i++)
+	}
+	qsort(dm->by_name, dm->n, sizeof(*dm->by_name), by_name);
+	for (size_t i = 0; i < dm->n; i++) {
+		find_array(&dm->disk[i], frame_table(m->now, TABLE_md));
 		fold_whole(dm, &dm->disk[i]);
+	}
 	return 0;
 }
 
 const struct model_row model_disks = {
 	.name = "disks",
-	.needs = { { .table = TABLE_disk, .rate = true, .optional = true } },
+	.needs = { { .table = TABLE_disk, .rate = true, .optional = true },
+		{ .table = TABLE_md, .optional = true } },
 	.size = sizeof(struct disks_model),
 	.step = step,
 };

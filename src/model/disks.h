@@ -5,11 +5,16 @@
 
 #include "model/model.h"
 
+/* Members that the data outlives: all copies but one, one of raid4 and 5, two of raid6. */
+uint64_t disks_may_lose(const char *level, uint64_t members);
+
 struct disk_load {
 	const struct disk *row; /* of the frame's disk table */
 	const char *name;
 	bool partition;
 	const char *below, *made_by, *map; /* of maps and arrays, as the table has them; "" */
+	const struct md *array;            /* as /proc/mdstat has it; NULL */
+	const char *failed;       /* its members that are marked so, joined by a blank; "" */
 	bool quiet;               /* nothing completed over the look and nothing in flight */
 	struct reading completed; /* requests over the look, reads and writes */
 	struct reading reads_per_s, writes_per_s;
@@ -22,7 +27,8 @@ struct disk_load {
 };
 
 struct disks_model {
-	struct disk_load *disk; /* in the order of the table */
+	struct disk_load *disk;           /* in the order of the table */
+	const struct disk_load **by_name; /* the same, sorted */
 	size_t n;
 	enum state state;
 	/* Whole devices, loops and maps left out: their bytes are those of what lies below. */
@@ -51,11 +57,13 @@ enum disks_rest {
 	REST_NEEDS,
 };
 
-/* Does d lie on the disk of that name, which may be gone, through maps, arrays and partitions? */
-enum disks_rest disks_rest(
-	const struct disks_model *dm, const struct disk_load *d, const char *name);
+/*
+ * Which devices lie on the disk of that name, which may be gone, through maps, arrays and
+ * partitions: of each in rest, dm->n of enum disks_rest, in the order of dm->disk.
+ */
+void disks_rest(const struct disks_model *dm, const char *name, uint8_t *rest);
 
-/* Is the disk of that name one of several paths of a multipath map? */
-bool disks_is_path(const struct disks_model *dm, const char *name);
+/* Is the disk of that name, which rest is about, one of several paths of a multipath map? */
+bool disks_is_path(const struct disks_model *dm, const char *name, const uint8_t *rest);
 
 #endif

@@ -117,7 +117,9 @@ static void fold_host(struct limits_model *lm, const struct model *m)
 static void fold_cgroup_memory(struct limits_model *lm, const struct table *t,
 	const struct cgroup *g, const struct cgroup_mem *what)
 {
-	/* A file cache that fills its group up to the limit is healthy: without it we cannot tell. */
+	/*
+	 * A file cache that fills its group up to the limit is healthy: without it we cannot tell.
+	 */
 	if (!what || !row_has(what->has, CGROUP_MEM_inactive_file_bytes) ||
 		!row_has(what->has, CGROUP_MEM_active_file_bytes) ||
 		!row_has(g->has, CGROUP_memory_bytes) ||

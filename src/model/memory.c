@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/memory.h"
 
+#include "base/few.h"
+
 const char *memory_shortage_text(enum memory_shortage s)
 {
 	static const char *const text[] = { "available memory is unknown", "memory is available",
@@ -42,7 +44,9 @@ static void fold_meminfo(struct memory_model *mm, const struct meminfo *i)
 	mm->swap_used_ratio = ratio_of((double)mm->swap_used_bytes, (double)i->swap_total_bytes);
 	mm->mlocked_bytes = i->mlocked_bytes;
 	mm->dirty_bytes = i->dirty_bytes + i->writeback_bytes;
-	/* Not the swap cache: it lies on the lists of anonymous pages, and free(1) leaves it out. */
+	/*
+	 * Not the swap cache: it lies on the lists of anonymous pages, and free(1) leaves it out.
+	 */
 	mm->cached_bytes = files;
 	mm->reclaimable_bytes =
 		minus(i->active_file_bytes + i->inactive_file_bytes, mm->dirty_bytes);
@@ -90,13 +94,8 @@ static void insert(struct memory_holder *top, size_t *n, const struct memory_hol
 
 	while (at > 0 && amount(&top[at - 1]) < amount(h))
 		at--;
-	if (at == MEMORY_HOLDERS || amount(h) == 0)
-		return;
-	size_t last = *n < MEMORY_HOLDERS ? (*n)++ : MEMORY_HOLDERS - 1;
-
-	for (size_t i = last; i > at; i--)
-		top[i] = top[i - 1];
-	top[at] = *h;
+	if (amount(h) > 0 && few_open(top, sizeof(*top), n, MEMORY_HOLDERS, at))
+		top[at] = *h;
 }
 
 static uint64_t by_private(const struct memory_holder *h)

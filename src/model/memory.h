@@ -31,7 +31,9 @@ enum memory_shortage {
 #define MEMORY_LOW_RATIO 0.10
 /* Below this share a stall for memory may come from the host; above, something narrower is full. */
 #define MEMORY_AMPLE_RATIO 0.20
-/* Waiting 5 % of the time for memory is what a person feels as slow (PSI's own alarms start here). */
+/*
+ * Waiting 5 % of the time for memory is what a person feels as slow (PSI's own alarms start here).
+ */
 #define MEMORY_STALL_RATIO 0.05
 
 struct memory_model {

@@ -34,7 +34,9 @@ struct spaces_model {
 /* The file system with that device number, NULL when it is not there. sm may be NULL. */
 const struct space *spaces_find(const struct spaces_model *sm, uint64_t dev);
 
-/* The mount that path lies on: the one with the longest target that is a part of it. May be NULL. */
+/*
+ * The mount that path lies on: the one with the longest target that is a part of it. May be NULL.
+ */
 const struct mount *mount_of_path(const struct table *mounts, const char *path);
 
 #endif

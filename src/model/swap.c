@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/swap.h"
 
+#include "base/few.h"
 #include "model/process.h"
 #include "model/spaces.h"
 
@@ -43,12 +44,8 @@ static void offer_owner(struct swap_model *sm, struct swap_owner o)
 
 	while (at > 0 && sm->owner[at - 1].swap_bytes < o.swap_bytes)
 		at--;
-	if (at == SWAP_OWNERS)
-		return;
-	if (sm->n_owners < SWAP_OWNERS)
-		sm->n_owners++;
-	memmove(&sm->owner[at + 1], &sm->owner[at], (sm->n_owners - 1 - at) * sizeof(o));
-	sm->owner[at] = o;
+	if (few_open(sm->owner, sizeof(o), &sm->n_owners, SWAP_OWNERS, at))
+		sm->owner[at] = o;
 }
 
 static double wait_of(const struct swap_reader *r)
@@ -62,12 +59,8 @@ static void offer_reader(struct swap_model *sm, struct swap_reader r)
 
 	while (at > 0 && wait_of(&sm->reader[at - 1]) < wait_of(&r))
 		at--;
-	if (at == SWAP_READERS)
-		return;
-	if (sm->n_readers < SWAP_READERS)
-		sm->n_readers++;
-	memmove(&sm->reader[at + 1], &sm->reader[at], (sm->n_readers - 1 - at) * sizeof(r));
-	sm->reader[at] = r;
+	if (few_open(sm->reader, sizeof(r), &sm->n_readers, SWAP_READERS, at))
+		sm->reader[at] = r;
 }
 
 static struct reading wait_ratio(const struct swap_model *sm, const struct process_facts *p)

@@ -25,7 +25,8 @@ struct swap_reader {
 	double faults_per_s; /* major ones: a file's page counts too */
 	/*
 	 * Share of the look in which its threads together waited for them: as the kernel counted,
-	 * else faults times what a read of the device takes; may exceed 1. Absent: neither is known.
+	 * else faults times what a read of the device takes; may exceed 1. Absent: neither is
+	 * known.
 	 */
 	struct reading wait_ratio;
 };

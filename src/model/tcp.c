@@ -51,7 +51,9 @@ struct port_use tcp_ports(const struct model *m, const struct tcp_flow *flow)
 	use.total = set->port_high - set->port_low + 1;
 	if (row_has(set->has, NETNS_SETTING_ports_reserved) && set->ports_reserved < use.total)
 		use.total -= set->ports_reserved;
-	/* net/ipv4/tcp_ipv4.c, tcp_twsk_unique(): after a second, when both sides have timestamps. */
+	/*
+	 * net/ipv4/tcp_ipv4.c, tcp_twsk_unique(): after a second, when both sides have timestamps.
+	 */
 	use.reuses =
 		row_has(set->has, NETNS_SETTING_time_wait_reuse) &&
 		(set->time_wait_reuse == 1 || (set->time_wait_reuse == 2 && loops_back(m, flow)));

@@ -39,9 +39,9 @@ const struct socket_owner *tcp_owner(const struct model *m, uint64_t inode);
 const struct tcp_socket *tcp_before(const struct model *m, const struct tcp_socket *s);
 
 /*
- * Local ports that connect() may choose from there, and those that connections to that peer hold: no
- * two connections to one address and port can have the same. TIME_WAIT counts unless the kernel may
- * take such a port again (net.ipv4.tcp_tw_reuse). total 0: unknown.
+ * Local ports that connect() may choose from there, and those that connections to that peer hold:
+ * no two connections to one address and port can have the same. TIME_WAIT counts unless the kernel
+ * may take such a port again (net.ipv4.tcp_tw_reuse). total 0: unknown.
  */
 struct port_use {
 	uint64_t used, total;

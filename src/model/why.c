@@ -159,6 +159,39 @@ static void fold_processes(struct fold *f)
 		faults && (swaps || (seconds > 0 && y->memory.amount >= THRASH_PER_S * seconds));
 }
 
+static const char *name_of(const struct fold *f, const struct table *t, uint64_t pid)
+{
+	const struct process *p = table_find(t, pid);
+
+	return arena_printf(f->arena, "%s (pid %llu)", p ? table_text(t, p->comm) : "?",
+		(unsigned long long)pid);
+}
+
+/*
+ * Who is a zombie by now (other threads may outlive the main one: then it
+ * is none), and who is gone: of these what was seen is of the time before.
+ */
+static void fold_ends(struct fold *f)
+{
+	const struct table *now = frame_table(f->m->now, TABLE_process);
+	const struct table *was = frame_table(f->m->was, TABLE_process);
+	struct why *y = f->why;
+
+	if (!now || now->state != STATE_OK || !was)
+		return;
+	for (size_t i = 0; i < f->n_pids; i++) {
+		const struct process *p = table_find(now, f->pid[i]);
+		const struct process *before = table_find(was, f->pid[i]);
+
+		if (!p || (before && before->start_ns != p->start_ns))
+			y->ended++;
+		else if (p->state == 'Z' && p->threads <= 1 && y->zombies++ == 0) {
+			y->reaper_pid = p->ppid;
+			y->reaper = name_of(f, now, p->ppid);
+		}
+	}
+}
+
 static double least(double a, double b)
 {
 	return a < b ? a : b;
@@ -467,6 +500,7 @@ int why_fold(const struct model *m, const uint64_t *pids, size_t n_pids, struct 
 	f.scene.arena = a;
 	fold_limits(&f);
 	fold_processes(&f);
+	fold_ends(&f);
 	if (ret_why->sampled)
 		err = fold_samples(&f, times);
 	else

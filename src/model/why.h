@@ -67,7 +67,11 @@ struct why {
 	uint64_t watched_ns;    /* of the thread that was watched longest */
 	double all_ns, busy_ns; /* of all threads; of it not idle */
 	size_t tasks, processes;
-	uint64_t samples;                 /* of the thread that was looked at most often */
+	size_t ended;   /* of the processes, while they were watched */
+	size_t zombies; /* ended, and their parent has not asked how */
+	uint64_t reaper_pid;
+	const char *reaper; /* that parent of the first of them, "cron (pid 12)"; NULL: none */
+	uint64_t samples;   /* of the thread that was looked at most often */
 	struct why_part part[WHY_STATES]; /* not idle ones first, longest first; those with time */
 	size_t n_parts;
 	enum why_state leading; /* first of them; idle when less than WHY_BUSY_RATIO is not */
@@ -76,7 +80,10 @@ struct why {
 	struct why_limit throttled, memory; /* CPU quota; memory limit */
 	struct why_limit stall; /* ns in which a task of the group waited for memory (PSI) */
 	struct reading read_bytes_per_s, major_faults_per_s; /* of the processes together */
-	/* Those that wait for the processes: requests in hand, the oldest, connections not accepted. */
+	/*
+	 * Those that wait for the processes: requests in
+	 * hand, the oldest, connections not accepted.
+	 */
 	size_t clients, not_accepted;
 	uint64_t client_oldest_ns;
 	bool thrashes; /* pages that a limit or want of memory pushed out are read again, often */

@@ -12,16 +12,6 @@
 /* Of those that weigh little so many are shown; what weighs more is shown in any case. */
 enum { SHOWN = 25, SCORE_LOW = 40, NAME_COLUMNS = 40, VALUE_COLUMNS = 24, INDENT = 4 };
 
-#define BOLD "\033[1m"
-#define DIM "\033[2m"
-#define PLAIN "\033[0m"
-
-static void paint(struct strbuf *out, const struct text_style *style, const char *colour)
-{
-	if (style->colour)
-		strbuf_puts(out, colour);
-}
-
 static bool is_blind(enum state state)
 {
 	return state == STATE_DENIED || state == STATE_LATE || state == STATE_BROKEN;
@@ -111,9 +101,9 @@ static void put_difference(
 	bool fits = columns <= NAME_COLUMNS && left <= VALUE_COLUMNS &&
 		    NAME_COLUMNS + VALUE_COLUMNS + 4 + right <= style->width;
 
-	paint(out, style, BOLD);
+	text_paint(TEXT_BOLD, style, out);
 	strbuf_puts(out, strbuf_text(&plain));
-	paint(out, style, PLAIN);
+	text_paint(TEXT_PLAIN, style, out);
 	if (fits) {
 		words_pad(out, NAME_COLUMNS + 2 - columns);
 		strbuf_add_printable(out, strbuf_text(&a), a.len);
@@ -125,9 +115,9 @@ static void put_difference(
 		labelled(out, "B", &b, style);
 	}
 	words_pad(out, INDENT);
-	paint(out, style, DIM);
+	text_paint(TEXT_DIM, style, out);
 	words_wrap(out, d->why, INDENT, INDENT, style->width);
-	paint(out, style, PLAIN);
+	text_paint(TEXT_PLAIN, style, out);
 }
 
 static void gap_side(char letter, enum state state, const char *why, struct strbuf *out)

@@ -10,24 +10,20 @@
 
 enum { LABEL = TEXT_LABEL, VALUE = 9, METRIC_MAX = 44, NOTE_MIN = 36, CHECK_COLUMNS = 23 };
 
-#define BOLD "\033[1m"
-#define DIM "\033[2m"
-#define PLAIN "\033[0m"
-
 static const char *const severity_colour[] = { "\033[1;34m", "\033[1;33m", "\033[1;31m" };
 static const char *const severity_word[] = { "INFO", "WARNING", "CRITICAL" };
 
-static void paint(struct strbuf *out, const struct text_style *style, const char *colour)
+void text_paint(const char *code, const struct text_style *style, struct strbuf *out)
 {
 	if (style->colour)
-		strbuf_puts(out, colour);
+		strbuf_puts(out, code);
 }
 
 static void label(struct strbuf *out, const struct text_style *style, const char *name, int columns)
 {
-	paint(out, style, DIM);
+	text_paint(TEXT_DIM, style, out);
 	strbuf_printf(out, "  %-*s", columns - 2, name);
-	paint(out, style, PLAIN);
+	text_paint(TEXT_PLAIN, style, out);
 }
 
 static void paragraph(
@@ -104,10 +100,10 @@ static void put_evidence(
 		bool fired = evidence_fired(e);
 
 		label(out, style, i == 0 ? "evidence" : "", LABEL - 2);
-		paint(out, style, fired ? BOLD : "");
+		text_paint(fired ? TEXT_BOLD : "", style, out);
 		strbuf_puts(out, fired ? "! " : "  ");
 		strbuf_add_printable(out, e->metric, strlen(e->metric));
-		paint(out, style, fired ? PLAIN : "");
+		text_paint(fired ? TEXT_PLAIN : "", style, out);
 		words_pad(out, gap);
 		put_value(out, style, e, LABEL + name + gap);
 	}
@@ -172,7 +168,7 @@ static void put_title(
 	size_t width = style->width, id = words_columns(f->id);
 	auto_strbuf title = { 0 };
 
-	paint(out, style, BOLD);
+	text_paint(TEXT_BOLD, style, out);
 	words_wrap(&title, f->title, at, at, width);
 	if (title.len > 0)
 		title.bytes[--title.len] = '\0';
@@ -181,7 +177,7 @@ static void put_title(
 
 	out->failed |= title.failed;
 	strbuf_add(out, strbuf_text(&title), title.len);
-	paint(out, style, PLAIN);
+	text_paint(TEXT_PLAIN, style, out);
 	if (end + 2 + id > width) {
 		strbuf_putc(out, '\n');
 		end = 0;
@@ -192,9 +188,9 @@ static void put_title(
 
 void text_finding(const struct finding *f, const struct text_style *style, struct strbuf *out)
 {
-	paint(out, style, severity_colour[f->severity]);
+	text_paint(severity_colour[f->severity], style, out);
 	strbuf_printf(out, "%-8s  ", severity_word[f->severity]);
-	paint(out, style, PLAIN);
+	text_paint(TEXT_PLAIN, style, out);
 	put_title(out, style, f, 10);
 	put_evidence(out, style, f);
 	put_cause(out, style, f);
@@ -248,17 +244,23 @@ static void put_header(const struct report *r, const struct text_style *style, s
 }
 
 /* What changed in the last day: a line each, none when nothing did. */
+/* A line about the machine: what it is of stands in the first column. */
+static void put_named(
+	struct strbuf *out, const struct text_style *style, const char *name, const char *text)
+{
+	text_paint(TEXT_DIM, style, out);
+	strbuf_printf(out, "%-*s", LABEL, name);
+	text_paint(TEXT_PLAIN, style, out);
+	words_wrap(out, text, LABEL, LABEL, style->width);
+}
+
 static void put_recent(const struct report *r, const struct text_style *style, struct strbuf *out)
 {
 	struct recent v = { 0 };
 
 	recent_make(r->model, &v);
-	for (size_t i = 0; i < v.n; i++) {
-		paint(out, style, DIM);
-		strbuf_printf(out, "%-*s", LABEL, i == 0 ? "changed" : "");
-		paint(out, style, PLAIN);
-		words_wrap(out, v.line[i], LABEL, LABEL, style->width);
-	}
+	for (size_t i = 0; i < v.n; i++)
+		put_named(out, style, i == 0 ? "changed" : "", v.line[i]);
 	if (v.n > 0)
 		strbuf_putc(out, '\n');
 	arena_release(&v.arena);
@@ -269,12 +271,8 @@ static void put_vitals(const struct report *r, const struct text_style *style, s
 	struct vitals v = { 0 };
 
 	vitals_make(r->model, &v);
-	for (size_t i = 0; i < v.n; i++) {
-		paint(out, style, DIM);
-		strbuf_printf(out, "%-*s", LABEL, v.line[i].name);
-		paint(out, style, PLAIN);
-		words_wrap(out, v.line[i].text, LABEL, LABEL, style->width);
-	}
+	for (size_t i = 0; i < v.n; i++)
+		put_named(out, style, v.line[i].name, v.line[i].text);
 	arena_release(&v.arena);
 	strbuf_putc(out, '\n');
 }
@@ -381,7 +379,7 @@ void text_report(const struct report *r, const struct text_style *style, struct 
 	put_recent(r, style, out);
 	put_findings(r, style, out);
 	if (code == 0 || code == 3) {
-		bool blind = report_count(r, VERDICT_UNKNOWN) == r->n_results;
+		bool blind = report_is_blind(r);
 
 		strbuf_printf(out, "Nothing%s %s%s.\n\n", r->n_known ? " else" : "",
 			blind ? "could be looked at" : "wrong",

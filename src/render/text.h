@@ -13,6 +13,13 @@ struct text_style {
 	bool verbose; /* nested findings whole, every source, every check */
 };
 
+#define TEXT_BOLD "\033[1m"
+#define TEXT_DIM "\033[2m"
+#define TEXT_PLAIN "\033[0m"
+
+/* From here on text looks as code says, where the style has colours. */
+void text_paint(const char *code, const struct text_style *style, struct strbuf *out);
+
 /* Of a report: the known findings that are silenced, and what is wrong with rules of the house. */
 void text_house(const struct report *r, const struct text_style *style, struct strbuf *out);
 

@@ -173,6 +173,8 @@ void why_json(const struct why_report *r, struct strbuf *out)
 		json_u64(&j, r->pid[i]);
 	json_end_array(&j);
 	json_member_u64(&j, "threads", y->tasks);
+	json_member_u64(&j, "ended", y->ended);
+	json_member_u64(&j, "zombies", y->zombies);
 	json_member_u64(&j, "watched_ns", y->watched_ns);
 	json_member_u64(&j, "samples", y->samples);
 	member_ratio(&j, "busy_ratio", y->busy_ns, y->all_ns);

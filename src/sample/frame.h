@@ -36,8 +36,8 @@ static inline const struct table *frame_table(const struct frame *f, enum table_
 uint64_t frame_elapsed_ns(const struct frame *now, const struct frame *was, enum table_id id);
 
 /*
- * How much a COUNTER column of row, which is a row of now's table id, has grown since was. The row of
- * the frame before is found by its keys; what was not there then, or went back, is absent.
+ * How much a COUNTER column of row, which is a row of now's table id, has grown since was. The row
+ * of the frame before is found by its keys; what was not there then, or went back, is absent.
  */
 struct reading frame_delta(const struct frame *now, const struct frame *was, enum table_id id,
 	const void *row, unsigned int column);

@@ -17,6 +17,7 @@
 #define KLOG_WORKQUEUE "workqueue"     /* a CPU's work queue did not move */
 #define KLOG_CORRECTED "corrected"     /* a hardware error that was put right */
 #define KLOG_UNCORRECTED "uncorrected" /* one that was not */
+#define KLOG_NONFATAL "nonfatal"       /* of a PCIe link: a request was lost, the link works */
 #define KLOG_SEGFAULT "segfault"       /* a program died of a fault */
 #define KLOG_LINK_DOWN "link_down"     /* a network interface lost its link */
 

@@ -63,7 +63,9 @@ static int parse_flat(
 	return seen ? 0 : -ENODATA;
 }
 
-/* kernel/cgroup/rstat.c, cgroup_base_stat_cputime_show(); kernel/sched/core.c, cpu_cfs_stat_show() */
+/*
+ * kernel/cgroup/rstat.c, cgroup_base_stat_cputime_show(); kernel/sched/core.c, cpu_cfs_stat_show()
+ */
 static int parse_cpu_stat(const char *buf, size_t len, struct cgroup *row)
 {
 	static const struct key keys[] = {

@@ -2,7 +2,6 @@
 /* What limits a control group's I/O, by device: asked by the id of the group. */
 #include "base/cursor.h"
 #include "source/cgroup_tree.h"
-#include "source/proc.h"
 
 #include <errno.h>
 #include <string.h>
@@ -136,17 +135,12 @@ int cgroup_throttle_parse(const char *buf, size_t len, struct table *t)
 	return err;
 }
 
-struct asked {
-	struct probe *p;
-	const struct table *groups;
-	struct table *t, *hierarchies;
-};
-
 /* The limits of a group in a hierarchy that may have them. 0 or -errno. */
-static int read_hierarchy(struct asked *a, const struct cgroup_hierarchy *h, const char *path)
+static int read_hierarchy(
+	struct cgroup_asked *a, struct table *t, const struct cgroup_hierarchy *h, const char *path)
 {
 	char name[PATH_BYTES_MAX], buf[FILE_BYTES_MAX];
-	size_t first = a->t->n;
+	size_t first = t->n;
 	int err = -ENOENT;
 
 	for (size_t i = 0; i < (h->version == 2 ? 1 : ARRAY_SIZE(limits)); i++) {
@@ -159,8 +153,8 @@ static int read_hierarchy(struct asked *a, const struct cgroup_hierarchy *h, con
 		if (len < 0)
 			return (int)len;
 		err = h->version == 2
-			      ? cgroup_io_max_parse(buf, (size_t)len, a->t)
-			      : parse_throttle(buf, (size_t)len, a->t, first, limits[i].column);
+			      ? cgroup_io_max_parse(buf, (size_t)len, t)
+			      : parse_throttle(buf, (size_t)len, t, first, limits[i].column);
 		if (err < 0)
 			return err;
 	}
@@ -168,67 +162,34 @@ static int read_hierarchy(struct asked *a, const struct cgroup_hierarchy *h, con
 }
 
 /* The root of version 2 has no limits, and many hosts have no controller: no file is no limit. */
-static int read_group(struct asked *a, uint64_t id, const char *path)
+static int read_group(struct cgroup_asked *a, struct table *t, const char *path, uint64_t id)
 {
 	int err = -ENOENT;
 
 	for (table_each(struct cgroup_hierarchy, h, a->hierarchies)) {
-		size_t first = a->t->n;
+		size_t first = t->n;
 
 		if (!(cgroup_hierarchy_has(a->hierarchies, h) & (CGROUP_IO | CGROUP_CORE)))
 			continue;
-		err = read_hierarchy(a, h, path);
+		err = read_hierarchy(a, t, h, path);
 		if (err < 0) {
-			table_cut(a->t, first);
+			table_cut(t, first);
 			continue;
 		}
-		for (size_t i = first; i < a->t->n; i++)
-			row_put(a->t->schema, table_at(a->t, i), CGROUP_IO_id, id);
+		for (size_t i = first; i < t->n; i++)
+			row_put(t->schema, table_at(t, i), CGROUP_IO_id, id);
 	}
 	return err == -ENOENT ? 0 : err;
 }
 
-static int read_all(struct asked *a)
-{
-	struct tally tally = { 0 };
-
-	for (size_t i = 0; i < a->p->n_asked[TABLE_cgroup_io]; i++) {
-		uint64_t id = a->p->asked[TABLE_cgroup_io][i];
-		const struct cgroup *g = table_find(a->groups, id);
-
-		if (!g)
-			continue;
-		if (probe_late(a->p)) {
-			table_fail(a->t, STATE_LATE, "%zu of %zu control groups in time", i,
-				a->p->n_asked[TABLE_cgroup_io]);
-			return 0;
-		}
-		int err = read_group(a, id, table_text(a->groups, g->path));
-
-		if (err == -ENOMEM)
-			return err;
-		tally_count(&tally, err);
-	}
-	tally_close(&tally, a->t, "needs root");
-	return 0;
-}
-
 static int read_cgroup_io(struct probe *p)
 {
-	struct asked a = { p, probe_used(p, TABLE_cgroup), probe_table(p, TABLE_cgroup_io), NULL };
-
-	if (!a.t)
-		return 0;
-	if (!a.groups)
-		return -ENODATA;
-	a.hierarchies = table_new(schemas[TABLE_cgroup_hierarchy]);
-	if (!a.hierarchies)
-		return -ENOMEM;
-	int err = cgroup_hierarchies(p->host, a.hierarchies);
+	struct cgroup_asked a;
+	int err = cgroup_asked_init(&a, p);
 
 	if (err == 0)
-		err = read_all(&a);
-	table_unref(a.hierarchies);
+		err = cgroup_asked_read(&a, TABLE_cgroup_io, read_group);
+	cgroup_asked_release(&a);
 	return err;
 }
 

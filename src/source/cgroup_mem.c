@@ -3,7 +3,6 @@
 #include "base/cursor.h"
 #include "source/cgroup_tree.h"
 #include "source/keys.h"
-#include "source/proc.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -85,13 +84,6 @@ int cgroup_mem_parse(const char *buf, size_t len, struct table *t)
 	return 0;
 }
 
-struct asked {
-	struct probe *p;
-	const struct table *groups;
-	struct table *hierarchies;
-	char path[PATH_BYTES_MAX];
-};
-
 static bool whole_number(const char *buf, ssize_t len, uint64_t *ret_value)
 {
 	struct cursor c = cursor_of(buf, len < 0 ? 0 : (size_t)len);
@@ -100,9 +92,9 @@ static bool whole_number(const char *buf, ssize_t len, uint64_t *ret_value)
 }
 
 /* The group's row of memory from the first hierarchy that has it. 0 or -errno. */
-static int read_mem(struct asked *a, struct table *t, const char *path, uint64_t id)
+static int read_mem(struct cgroup_asked *a, struct table *t, const char *path, uint64_t id)
 {
-	char buf[STAT_BYTES_MAX];
+	char buf[STAT_BYTES_MAX], file[PATH_BYTES_MAX];
 	int err = -ENOENT;
 
 	for (table_each(struct cgroup_hierarchy, h, a->hierarchies)) {
@@ -110,10 +102,9 @@ static int read_mem(struct asked *a, struct table *t, const char *path, uint64_t
 		uint64_t kernel;
 
 		if (!(has & (CGROUP_MEMORY | CGROUP_CORE)) ||
-			!cgroup_path(
-				a->hierarchies, h, path, "memory.stat", a->path, sizeof(a->path)))
+			!cgroup_path(a->hierarchies, h, path, "memory.stat", file, sizeof(file)))
 			continue;
-		ssize_t len = host_read(a->p->host, a->path, buf, sizeof(buf));
+		ssize_t len = host_read(a->p->host, file, buf, sizeof(buf));
 
 		err = len < 0 ? (int)len : cgroup_mem_parse(buf, (size_t)len, t);
 		if (err < 0)
@@ -121,11 +112,10 @@ static int read_mem(struct asked *a, struct table *t, const char *path, uint64_t
 		struct cgroup_mem *row = table_at(t, t->n - 1);
 
 		row_put(t->schema, row, CGROUP_MEM_id, id);
-		if (h->version == 2 ||
-			!cgroup_path(a->hierarchies, h, path, "memory.kmem.usage_in_bytes", a->path,
-				sizeof(a->path)))
+		if (h->version == 2 || !cgroup_path(a->hierarchies, h, path,
+					       "memory.kmem.usage_in_bytes", file, sizeof(file)))
 			return 0;
-		len = host_read(a->p->host, a->path, buf, sizeof(buf));
+		len = host_read(a->p->host, file, buf, sizeof(buf));
 		if (whole_number(buf, len, &kernel))
 			row_put(t->schema, row, CGROUP_MEM_kernel_bytes, kernel);
 		return 0;
@@ -162,18 +152,20 @@ static int rank_of(const struct table *hierarchies, const struct cgroup_hierarch
 }
 
 /* Processes that are in this very group. 0 or -errno. */
-static int read_procs(struct asked *a, struct table *t, const char *path, uint64_t id, size_t *n)
+static int read_procs(
+	struct cgroup_asked *a, struct table *t, const char *path, uint64_t id, size_t *n)
 {
+	char file[PATH_BYTES_MAX];
 	auto_strbuf text = { 0 };
 	int err = -ENOENT;
 
 	for (int rank = 0; rank <= 2; rank++) {
 		for (table_each(struct cgroup_hierarchy, h, a->hierarchies)) {
 			if (rank_of(a->hierarchies, h) != rank ||
-				!cgroup_path(a->hierarchies, h, path, "cgroup.procs", a->path,
-					sizeof(a->path)))
+				!cgroup_path(a->hierarchies, h, path, "cgroup.procs", file,
+					sizeof(file)))
 				continue;
-			err = host_read_all(a->p->host, a->path, PROCS_BYTES_MAX, &text);
+			err = host_read_all(a->p->host, file, PROCS_BYTES_MAX, &text);
 			if (err == 0)
 				return add_members(t, &text, id, n);
 		}
@@ -182,7 +174,7 @@ static int read_procs(struct asked *a, struct table *t, const char *path, uint64
 }
 
 /* The group and, as its memory is theirs too, all groups below it. */
-static int read_members(struct asked *a, struct table *t, const char *path, uint64_t id)
+static int read_members(struct cgroup_asked *a, struct table *t, const char *path, uint64_t id)
 {
 	size_t n = 0, below = 0, len = strlen(path);
 	int err = read_procs(a, t, path, id, &n);
@@ -205,50 +197,16 @@ static int read_members(struct asked *a, struct table *t, const char *path, uint
 	return 0;
 }
 
-static int read_asked(struct asked *a, enum table_id table,
-	int (*read)(struct asked *a, struct table *t, const char *path, uint64_t id))
-{
-	struct table *t = probe_table(a->p, table);
-	struct tally tally = { 0 };
-
-	for (size_t i = 0; t && i < a->p->n_asked[table]; i++) {
-		uint64_t id = a->p->asked[table][i];
-		const struct cgroup *g = table_find(a->groups, id);
-
-		if (!g)
-			continue;
-		if (probe_late(a->p)) {
-			table_fail(t, STATE_LATE, "%zu of %zu control groups in time", i,
-				a->p->n_asked[table]);
-			return 0;
-		}
-		int err = read(a, t, table_text(a->groups, g->path), id);
-
-		if (err == -ENOMEM)
-			return err;
-		tally_count(&tally, err);
-	}
-	if (t)
-		tally_close(&tally, t, "needs root");
-	return 0;
-}
-
 static int read_cgroup_mem(struct probe *p)
 {
-	struct asked a = { .p = p, .groups = probe_used(p, TABLE_cgroup) };
-
-	if (!a.groups)
-		return -ENODATA;
-	a.hierarchies = table_new(schemas[TABLE_cgroup_hierarchy]);
-	if (!a.hierarchies)
-		return -ENOMEM;
-	int err = cgroup_hierarchies(p->host, a.hierarchies);
+	struct cgroup_asked a;
+	int err = cgroup_asked_init(&a, p);
 
 	if (err == 0)
-		err = read_asked(&a, TABLE_cgroup_mem, read_mem);
+		err = cgroup_asked_read(&a, TABLE_cgroup_mem, read_mem);
 	if (err == 0)
-		err = read_asked(&a, TABLE_cgroup_member, read_members);
-	table_unref(a.hierarchies);
+		err = cgroup_asked_read(&a, TABLE_cgroup_member, read_members);
+	cgroup_asked_release(&a);
 	return err;
 }
 

@@ -2,6 +2,7 @@
 #include "source/cgroup_tree.h"
 
 #include "base/cursor.h"
+#include "source/proc.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -190,4 +191,47 @@ bool cgroup_is_file(const char *name)
 			return true;
 	}
 	return false;
+}
+
+int cgroup_asked_init(struct cgroup_asked *a, struct probe *p)
+{
+	*a = (struct cgroup_asked){ .p = p, .groups = probe_used(p, TABLE_cgroup) };
+	if (!a->groups)
+		return -ENODATA;
+	a->hierarchies = table_new(schemas[TABLE_cgroup_hierarchy]);
+	return a->hierarchies ? cgroup_hierarchies(p->host, a->hierarchies) : -ENOMEM;
+}
+
+void cgroup_asked_release(struct cgroup_asked *a)
+{
+	table_unref(a->hierarchies);
+}
+
+int cgroup_asked_read(struct cgroup_asked *a, enum table_id table,
+	int (*read)(struct cgroup_asked *a, struct table *t, const char *path, uint64_t id))
+{
+	struct table *t = probe_table(a->p, table);
+	struct tally tally = { .of = "control groups" };
+
+	if (!t)
+		return 0;
+	for (size_t i = 0; i < a->p->n_asked[table]; i++) {
+		uint64_t id = a->p->asked[table][i];
+		const struct cgroup *g = table_find(a->groups, id);
+
+		if (!g)
+			continue;
+		if (probe_late(a->p)) {
+			table_fail(t, STATE_LATE, "%zu of %zu control groups in time", i,
+				a->p->n_asked[table]);
+			return 0;
+		}
+		int err = read(a, t, table_text(a->groups, g->path), id);
+
+		if (err == -ENOMEM)
+			return err;
+		tally_count(&tally, err);
+	}
+	tally_close(&tally, t, "needs root");
+	return 0;
 }

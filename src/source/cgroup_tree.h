@@ -25,4 +25,22 @@ bool cgroup_path(const struct table *t, const struct cgroup_hierarchy *h, const 
  */
 bool cgroup_is_file(const char *name);
 
+/* Groups that are asked for by their id. */
+struct cgroup_asked {
+	struct probe *p;
+	const struct table *groups; /* table cgroup */
+	struct table *hierarchies;  /* owned, table cgroup_hierarchy: cgroup_asked_release() */
+};
+
+/* 0, -ENODATA: the groups were not read, or -errno. */
+int cgroup_asked_init(struct cgroup_asked *a, struct probe *p);
+void cgroup_asked_release(struct cgroup_asked *a);
+
+/*
+ * Have each group that table is asked for read into t, unless the table is not wanted. read: 0 or
+ * -errno, of which -ENOMEM ends it. State, why and lost of t are set. 0 or -ENOMEM.
+ */
+int cgroup_asked_read(struct cgroup_asked *a, enum table_id table,
+	int (*read)(struct cgroup_asked *a, struct table *t, const char *path, uint64_t id));
+
 #endif

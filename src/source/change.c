@@ -34,8 +34,8 @@ static const struct {
 };
 
 /*
- * Settings whose default is the same on every machine, by include/, mm/, net/; where it changed both
- * are told, and the first is the newer. Those that depend on memory, CPUs or the kernel's
+ * Settings whose default is the same on every machine, by include/, mm/, net/; where it changed
+ * both are told, and the first is the newer. Those that depend on memory, CPUs or the kernel's
  * configuration cannot be told from what somebody set.
  */
 static const struct {
@@ -175,7 +175,10 @@ static bool keep_last_day(struct probe *p, struct table *t, size_t from, int64_t
 	return older;
 }
 
-/* 0 or -ENOMEM. *ret_whole: it has all of the last day; *ret_cut: of what it had only the end was read. */
+/*
+ * 0 or -ENOMEM. *ret_whole: it has all of the last day;
+ * *ret_cut: of what it had only the end was read.
+ */
 static int read_log(struct probe *p, struct table *t, const char *path, int64_t offset_s,
 	bool *ret_whole, bool *ret_cut)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "source/source.h"
+#include "source/netns.h"
 #include "source/stat_table.h"
 
 #include <errno.h>
@@ -49,21 +49,15 @@ static int read_namespace(struct probe *p, struct table *t, const char *path)
 static int read_conntrack(struct probe *p)
 {
 	struct table *t = probe_table(p, TABLE_conntrack);
-	size_t n = 0;
+	const struct netns *ns = NULL;
 	int err = t ? read_namespace(p, t, "proc/net/stat/nf_conntrack") : 0;
 
 	if (!t || err < 0)
 		return err;
 	t->state = STATE_OK;
-	for (table_each(const struct netns, ns, probe_used(p, TABLE_netns))) {
+	while ((ns = netns_next(p, ns, NETNS_READ_MAX, &t->lost))) {
 		char path[64];
 
-		if (ns->netns == 0)
-			continue;
-		if (++n >= NETNS_READ_MAX || probe_late(p)) {
-			t->lost++;
-			continue;
-		}
 		snprintf(path, sizeof(path), "proc/%llu/net/stat/nf_conntrack",
 			(unsigned long long)ns->pid);
 		err = read_namespace(p, t, path);

@@ -65,7 +65,9 @@ static int read_one(struct probe *p, struct table *t, uint64_t cpu)
 	return 0;
 }
 
-/* arch/x86/kernel/cpu/mce/therm_throt.c, drivers/thermal/intel/therm_throt.c: Intel, not in guests. */
+/*
+ * arch/x86/kernel/cpu/mce/therm_throt.c, drivers/thermal/intel/therm_throt.c: Intel, not in guests.
+ */
 static int read_cpu_throttle(struct probe *p)
 {
 	struct table *t = probe_table(p, TABLE_cpu_throttle);

@@ -4,7 +4,7 @@
  * From /proc/net/udp, which every kernel has and no right is needed for; of other network
  * namespaces from /proc/PID/net/udp of a process in them.
  */
-#include "source/source.h"
+#include "source/netns.h"
 #include "source/tcp_diag.h"
 #include "source/udp_line.h"
 
@@ -96,8 +96,7 @@ static int read_files(struct probe *p, struct table *t, uint64_t netns, uint64_t
 static int read_dns_socket(struct probe *p)
 {
 	struct table *t = probe_table(p, TABLE_dns_socket);
-	const struct table *spaces = probe_used(p, TABLE_netns);
-	size_t n = 1;
+	const struct netns *ns = NULL;
 
 	if (!t)
 		return 0;
@@ -106,16 +105,9 @@ static int read_dns_socket(struct probe *p)
 	if (err < 0)
 		return err;
 	t->state = STATE_OK;
-	for (table_each(const struct netns, ns, spaces)) {
-		if (ns->netns == 0 || !row_has(ns->has, NETNS_pid))
-			continue;
-		if (n == NAMESPACES_MAX || probe_late(p)) {
-			t->lost++;
-			continue;
-		}
-		n++;
+	while ((ns = netns_next(p, ns, NAMESPACES_MAX, &t->lost))) {
 		/* Its last process may be gone by now. */
-		if (read_files(p, t, ns->netns, ns->pid) == -ENOMEM)
+		if (row_has(ns->has, NETNS_pid) && read_files(p, t, ns->netns, ns->pid) == -ENOMEM)
 			return -ENOMEM;
 	}
 	return 0;

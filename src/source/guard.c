@@ -19,7 +19,9 @@
 /* Virtual: only what is written becomes memory. 100,000 command lines are 6 MiB. */
 enum { SHARED_MAX = 64 << 20, LOOK_MS = 10 };
 
-/* What the helper has read so far. No message per file: waking the parent costs more than a read. */
+/*
+ * What the helper has read so far. No message per file: waking the parent costs more than a read.
+ */
 struct shared {
 	_Atomic uint64_t items; /* files before it are done */
 	uint64_t len;

@@ -27,7 +27,7 @@ struct walk {
 	struct table
 		*theirs;    /* mounts of the process at hand, when it lives in another namespace */
 	uint64_t theirs_of; /* its pid */
-	struct strbuf names, text;
+	struct strbuf text;
 	struct tally tally;
 };
 
@@ -172,15 +172,21 @@ static bool may_be_on(const struct walk *w, const char *path)
 	return false;
 }
 
-/* One descriptor. 0 or -ENOMEM: that it is gone, or may not be seen, is no error. */
-static int look_at(struct walk *w, uint64_t pid, uint64_t fd)
+/*
+ * One descriptor. 0, -ENOMEM, or -ETIME: there is room for no more. That it is gone, or may not be
+ * seen, is no error.
+ */
+static int look_at(void *arg, uint64_t pid, uint64_t fd)
 {
+	struct walk *w = arg;
 	char path[PROC_PATH_MAX], file[40], target[PATH_MAX];
 	size_t mark = sizeof(deleted_mark) - 1;
 	struct host_fd_stat st;
 	struct open_file o;
 	uint64_t dev;
 
+	if (w->t->n >= ROWS_MAX)
+		return -ETIME;
 	snprintf(file, sizeof(file), "fd/%llu", (unsigned long long)fd);
 	ssize_t n = host_link(w->probe->host, proc_path(path, pid, file), target, sizeof(target));
 
@@ -200,40 +206,17 @@ static int look_at(struct walk *w, uint64_t pid, uint64_t fd)
 	return o.writable && !deleted ? add_row(w, pid, fd, name, dev, &o, NULL) : 0;
 }
 
-/* 0, -ETIME when it became late, else -errno of the directory: most often the process is gone. */
-static int walk_process(struct walk *w, uint64_t pid)
-{
-	char path[PROC_PATH_MAX];
-	int err = host_list(w->probe->host, proc_path(path, pid, "fd"), &w->names);
-
-	if (err < 0)
-		return err;
-	for (const char *name = NULL; (name = host_next_name(&w->names, name));) {
-		struct cursor c = cursor_of(name, strlen(name));
-		uint64_t fd;
-
-		if (probe_late(w->probe) || w->t->n >= ROWS_MAX)
-			return -ETIME;
-		if (!cursor_u64(&c, &fd) || !cursor_end(&c))
-			continue;
-		err = look_at(w, pid, fd);
-		if (err < 0)
-			return err;
-	}
-	return 0;
-}
-
 static int walk_all(struct walk *w, const struct table *processes)
 {
 	uint64_t start_ns = proc_now_ns(), done = 0;
 
 	for (table_each(const struct process, proc, processes)) {
-		int err = proc->kthread ? 0 : walk_process(w, proc->pid);
+		int err = proc->kthread ? 0 : proc_fds(w->probe, proc->pid, look_at, w);
 
 		if (err == -ENOMEM)
 			return err;
 		if (err == -ETIME) {
-			proc_late(w->t, done, processes->n, start_ns);
+			tally_late(&w->tally, w->t, done, processes->n, start_ns);
 			return 0;
 		}
 		if (!proc->kthread)
@@ -260,7 +243,6 @@ static int read_held_file(struct probe *p)
 	int err = walk_all(&w, processes);
 
 	table_unref(w.theirs);
-	strbuf_release(&w.names);
 	strbuf_release(&w.text);
 	return err;
 }

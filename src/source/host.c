@@ -43,7 +43,9 @@ static bool split_field(struct cursor *line, struct span *ret_name)
 	return true;
 }
 
-/* The next field of /proc/cpuinfo's first CPU; a line that the end of the buffer cuts is not read. */
+/*
+ * The next field of /proc/cpuinfo's first CPU; a line that the end of the buffer cuts is not read.
+ */
 static bool next_field(struct cursor *c, struct span *ret_name, struct cursor *ret_value)
 {
 	while (cursor_line(c, ret_value) && c->at[-1] == '\n' && !cursor_end(ret_value)) {

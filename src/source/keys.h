@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Which column a name in a kernel file fills. Names that are in no list are skipped: kernels add. */
+/*
+ * Which column a name in a kernel file fills. Names that are in no list are skipped: kernels add.
+ */
 #ifndef MURPHY_SOURCE_KEYS_H
 #define MURPHY_SOURCE_KEYS_H
 

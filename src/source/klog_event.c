@@ -29,6 +29,7 @@ struct event_log {
 	struct klog_line stall_line;
 	struct klog_found stall;
 	bool reads_or_writes; /* the last SCSI command that failed */
+	struct span command_disk;
 	uint64_t command_ns;
 };
 
@@ -194,10 +195,10 @@ static bool is_news(
 	const struct event_log *log, const struct klog_line *l, const struct klog_found *f)
 {
 	struct table *t = log->t;
-	text_t failed = table_intern(t, KLOG_READ_ONLY, sizeof(KLOG_READ_ONLY) - 1);
 
 	if (strcmp(f->kind, KLOG_MOUNTED) != 0)
 		return true;
+	text_t failed = table_intern(t, KLOG_READ_ONLY, sizeof(KLOG_READ_ONLY) - 1);
 	text_t device = klog_intern(t, l, span_upto(f->device, DEVICE_MAX));
 
 	for (table_each(const struct klog_event, e, t)) {
@@ -238,8 +239,11 @@ static void forget_other_disk(struct table *t, struct span s)
 static bool is_refused(
 	const struct event_log *log, const struct klog_line *l, const struct klog_found *f)
 {
+	bool its = log->command_disk.len == 0 || span_starts(f->device, "dm-") ||
+		   disk_name_within(f->device, log->command_disk);
+
 	return f->refused &&
-	       !(log->reads_or_writes && l->at_ns - log->command_ns <= SAME_REQUEST_NS);
+	       !(its && log->reads_or_writes && l->at_ns - log->command_ns <= SAME_REQUEST_NS);
 }
 
 static int take_line(struct event_log *log, const struct klog_line *l)
@@ -255,7 +259,7 @@ static int take_line(struct event_log *log, const struct klog_line *l)
 	if (err < 0)
 		return err;
 	if (!find(l->text, &f)) {
-		if (klog_command(l->text, &log->reads_or_writes))
+		if (klog_command(l->text, &log->command_disk, &log->reads_or_writes))
 			log->command_ns = l->at_ns;
 		else
 			forget_other_disk(log->t, l->text);

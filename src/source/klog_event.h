@@ -29,13 +29,14 @@ bool klog_find_crash(struct span s, struct klog_found *ret);   /* faults of prog
 bool klog_find_link(struct span s, struct klog_found *ret);    /* network interfaces */
 
 /*
- * The line before a failed request that tells its SCSI command; *ret_data: it reads or writes.
+ * The line before a failed request that tells its SCSI command; *ret_data: it reads or writes;
+ * disk: whose it is, empty when it is not told, left as it is by a line that goes on.
  *
  *   sd 0:0:0:101: [sdj] tag#0 CDB: Write same(16) 93 08 00 ...
  *   sd 0:0:0:0: [sda] CDB:                                     and, a line of its own until 3.18,
  *   Read(10): 28 00 00 ...                                     drivers/scsi/constants.c
  */
-bool klog_command(struct span s, bool *ret_data);
+bool klog_command(struct span s, struct span *disk, bool *ret_data);
 
 /* The CPU of the line after a stall: "rcu: \t1-....: (5249 ticks", "\t3-...: (0 ticks". */
 bool klog_stalled_cpu(struct span s, uint64_t *ret_cpu);

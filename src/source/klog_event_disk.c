@@ -148,16 +148,19 @@ static bool find_ata(struct span s, struct klog_found *ret)
 	return true;
 }
 
-bool klog_command(struct span s, bool *ret_data)
+bool klog_command(struct span s, struct span *disk, bool *ret_data)
 {
 	static const char mark[] = " CDB: ";
 	size_t at;
 
-	if (span_find(s, mark, &at))
+	if (span_find(s, mark, &at)) {
+		if (!klog_between(span_upto(s, at), " [", "]", disk))
+			*disk = (struct span){ 0 };
 		s = span_from(s, at + sizeof(mark) - 1);
-	else if (!span_starts(s, "Read(") && !span_starts(s, "Write(") &&
-		 !span_starts(s, "Write same(") && !span_starts(s, "Unmap"))
+	} else if (!span_starts(s, "Read(") && !span_starts(s, "Write(") &&
+		   !span_starts(s, "Write same(") && !span_starts(s, "Unmap")) {
 		return false;
+	}
 	*ret_data = span_starts(s, "Read(") || span_starts(s, "Write(");
 	return true;
 }

@@ -216,9 +216,9 @@ static bool find_severity(struct span s, struct klog_found *ret)
 
 	ret->device = span_find_last(who, " ", &blank) ? span_from(who, blank + 1) : who;
 	s = span_from(s, at + sizeof(aer) - 1);
-	ret->kind = is_corrected(s) ? KLOG_CORRECTED : KLOG_UNCORRECTED;
-	if (klog_has(s, "(Fatal)"))
-		ret->what = span_of("fatal");
+	ret->kind = is_corrected(s)          ? KLOG_CORRECTED
+		    : klog_has(s, "(Fatal)") ? KLOG_UNCORRECTED
+					     : KLOG_NONFATAL;
 	return true;
 }
 

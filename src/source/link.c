@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Interfaces and their queueing disciplines by rtnetlink. */
 #include "source/netlink.h"
-#include "source/source.h"
+#include "source/netns.h"
 
 #include <errno.h>
 #include <linux/gen_stats.h>
@@ -254,8 +254,7 @@ static int read_all(struct dump *d, enum host_route what)
 		if (ns->netns == 0)
 			continue;
 		err = ++n < NETNS_READ_MAX ? dump_netns(d, what, ns->netns, ns->pid) : -ENOSPC;
-		/* Its last process may have gone; so did the namespace. */
-		if (err < 0 && err != -ENOENT && err != -ESRCH)
+		if (err < 0 && !netns_is_gone(err))
 			t->lost++;
 		if (err == -ETIME || err == -EIO) {
 			table_fail(t, STATE_LATE, "not all network namespaces were read");

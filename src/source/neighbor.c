@@ -6,8 +6,8 @@
 #include <sys/socket.h>
 
 /*
- * Parse /proc/net/stat/arp_cache or ndisc_cache into a row whose family is AF_INET: of the other the
- * caller changes it.
+ * Parse /proc/net/stat/arp_cache or ndisc_cache into a row whose family is AF_INET: of the other
+ * the caller changes it.
  *
  * Shape:  a line of names, a line of hexadecimal numbers for each CPU; entries is the same in each.
  * Errors: -EINVAL malformed, -ENODATA no CPU or no column "entries".

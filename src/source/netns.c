@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include "source/netns.h"
+
 #include "base/cursor.h"
-#include "source/source.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -91,6 +92,29 @@ static int look_at_processes(struct probe *p, struct table *t, uint64_t own, siz
 	return 0;
 }
 
+const struct netns *netns_next(
+	const struct probe *p, const struct netns *at, size_t most, uint64_t *lost)
+{
+	const struct table *t = probe_used(p, TABLE_netns);
+	const struct netns *rows = t ? t->row : NULL;
+	size_t i = at ? (size_t)(at - rows) + 1 : 0;
+
+	/* Sorted by number: our own, which is 0, is the first. */
+	if (i == 0 && t && t->n > 0 && rows->netns == 0)
+		i = 1;
+	if (!t || i >= t->n)
+		return NULL;
+	if (i < most && !probe_late(p))
+		return &rows[i];
+	*lost += t->n - i;
+	return NULL;
+}
+
+bool netns_is_gone(int err)
+{
+	return err == -ENOENT || err == -ESRCH;
+}
+
 static int read_netns(struct probe *p)
 {
 	struct table *t = probe_table(p, TABLE_netns);
@@ -107,7 +131,9 @@ static int read_netns(struct probe *p)
 	row_set(&self->has, NETNS_processes);
 	uint64_t own = inode_of(p->host, "proc/self/ns/net", &err);
 
-	/* Without its own inode every process would seem to be elsewhere: then there is only own. */
+	/*
+	 * Without its own inode every process would seem to be elsewhere: then there is only own.
+	 */
 	t->state = STATE_OK;
 	if (own == 0)
 		return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/cursor.h"
-#include "source/source.h"
+#include "source/netns.h"
 
 #include <errno.h>
 #include <string.h>
@@ -106,25 +106,21 @@ static int visit(struct probe *p, struct table *t, uint64_t netns, uint64_t pid)
 static int read_settings(struct probe *p)
 {
 	struct table *t = probe_table(p, TABLE_netns_setting);
-	size_t n = 0;
+	const struct netns *ns = NULL;
 	int err = t ? visit(p, t, 0, 0) : 0;
 
 	if (!t || err < 0)
 		return err;
 	t->state = STATE_OK;
-	for (table_each(const struct netns, ns, probe_used(p, TABLE_netns))) {
-		if (ns->netns == 0)
-			continue;
-		err = ++n >= NETNS_READ_MAX || probe_late(p) ? -ETIME
-							     : visit(p, t, ns->netns, ns->pid);
+	while ((ns = netns_next(p, ns, NETNS_READ_MAX, &t->lost))) {
+		err = visit(p, t, ns->netns, ns->pid);
 		if (err == -ENOMEM)
 			return err;
 		if (err == -EIO) { /* stuck in there: what is read from now on is not ours */
 			table_fail(t, STATE_BROKEN, "the way back to the own namespace is barred");
 			return 0;
 		}
-		/* Its last process may have gone; so did the namespace. */
-		if (err < 0 && err != -ENOENT && err != -ESRCH)
+		if (err < 0 && !netns_is_gone(err))
 			t->lost++;
 		if (err == -EPERM || err == -EACCES)
 			table_fail(t, STATE_OK,

@@ -61,11 +61,40 @@ int proc_group(struct host *h, uint64_t tid, uint64_t *ret_pid)
 	return -ENODATA;
 }
 
+int proc_fds(
+	struct probe *p, uint64_t pid, int (*each)(void *arg, uint64_t pid, uint64_t fd), void *arg)
+{
+	char path[PROC_PATH_MAX];
+	auto_strbuf names = { 0 };
+	int err = host_list(p->host, proc_path(path, pid, "fd"), &names);
+
+	for (const char *s = NULL; err == 0 && (s = host_next_name(&names, s));) {
+		struct cursor c = cursor_of(s, strlen(s));
+		uint64_t fd;
+
+		if (probe_late(p))
+			err = -ETIME;
+		else if (cursor_u64(&c, &fd) && cursor_end(&c))
+			err = each(arg, pid, fd);
+	}
+	return err;
+}
+
 bool proc_socket_inode(const char *target, size_t len, uint64_t *ret_inode)
 {
 	struct cursor c = cursor_of(target, len);
 
 	return cursor_lit(&c, "socket:[") && cursor_u64(&c, ret_inode) && cursor_lit(&c, "]");
+}
+
+bool proc_socket(struct host *h, uint64_t pid, uint64_t fd, uint64_t *ret_inode)
+{
+	char path[PROC_PATH_MAX], file[40], target[64];
+
+	snprintf(file, sizeof(file), "fd/%llu", (unsigned long long)fd);
+	ssize_t n = host_link(h, proc_path(path, pid, file), target, sizeof(target));
+
+	return n > 0 && proc_socket_inode(target, (size_t)n, ret_inode);
 }
 
 uint64_t proc_now_ns(void)
@@ -115,15 +144,21 @@ static const char *grouped(char *buf, uint64_t n)
 	return at;
 }
 
+static const char *what_of(const struct tally *a)
+{
+	return a->of ? a->of : "processes";
+}
+
 void tally_close(const struct tally *a, struct table *t, const char *denied)
 {
 	char bad[32], all[32];
+	const char *of = what_of(a);
 	uint64_t lost = a->denied + a->failed;
 
 	t->lost += lost;
 	if (a->tried == 0 && a->gone > 0 && t->n == 0)
-		table_fail(t, STATE_ABSENT, "not there for any of %s processes",
-			grouped(all, a->gone));
+		table_fail(
+			t, STATE_ABSENT, "not there for any of %s %s", grouped(all, a->gone), of);
 	else if (lost == 0)
 		t->state = STATE_OK;
 	else if (a->denied == a->tried)
@@ -131,18 +166,19 @@ void tally_close(const struct tally *a, struct table *t, const char *denied)
 	else if (a->failed == a->tried)
 		table_fail(t, STATE_BROKEN, "%s", wrong(a->err));
 	else if (a->failed == 0)
-		table_fail(t, STATE_OK, "%s of %s processes denied: %s", grouped(bad, a->denied),
-			grouped(all, a->tried), denied);
+		table_fail(t, STATE_OK, "%s of %s %s denied: %s", grouped(bad, a->denied),
+			grouped(all, a->tried), of, denied);
 	else
-		table_fail(t, STATE_OK, "%s of %s processes could not be read: %s",
-			grouped(bad, lost), grouped(all, a->tried), wrong(a->err));
+		table_fail(t, STATE_OK, "%s of %s %s could not be read: %s", grouped(bad, lost),
+			grouped(all, a->tried), of, wrong(a->err));
 }
 
-void proc_late(struct table *t, uint64_t done, uint64_t all, uint64_t since_ns)
+void tally_late(
+	const struct tally *a, struct table *t, uint64_t done, uint64_t all, uint64_t since_ns)
 {
 	char part[32], whole[32];
 
 	t->lost += all - done;
-	table_fail(t, STATE_LATE, "%s of %s processes in %.1f s", grouped(part, done),
-		grouped(whole, all), (double)(proc_now_ns() - since_ns) / 1e9);
+	table_fail(t, STATE_LATE, "%s of %s %s in %.1f s", grouped(part, done), grouped(whole, all),
+		what_of(a), (double)(proc_now_ns() - since_ns) / 1e9);
 }

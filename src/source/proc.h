@@ -21,14 +21,25 @@ bool proc_is_pid(const char *name, uint64_t *ret_pid);
 /* Process of a task that may be a thread: the same for a main thread. 0 or -errno. */
 int proc_group(struct host *h, uint64_t tid, uint64_t *ret_pid);
 
+/*
+ * Each open descriptor of a process, by /proc/PID/fd. each: 0 or -errno, which ends the walk. 0,
+ * -ETIME: p became late, else -errno of each or of the directory: most often the process is gone.
+ */
+int proc_fds(struct probe *p, uint64_t pid, int (*each)(void *arg, uint64_t pid, uint64_t fd),
+	void *arg);
+
 /* Inode of "socket:[12345]", a link of /proc/PID/fd. */
 bool proc_socket_inode(const char *target, size_t len, uint64_t *ret_inode);
+
+/* Is the descriptor a socket, and of which inode? */
+bool proc_socket(struct host *h, uint64_t pid, uint64_t fd, uint64_t *ret_inode);
 
 /*
  * How the reads of one table went. Processes die between two reads: that is no error, their rows
  * are simply not there. All other failures are rows known to be missing.
  */
 struct tally {
+	const char *of; /* "threads"; NULL: processes */
 	uint64_t tried, denied, failed;
 	uint64_t gone; /* not there: died, or of a tree that never had the file */
 	int err;       /* of the last that failed, not denied */
@@ -48,8 +59,8 @@ bool tally_count(struct tally *a, int err);
 
 /*
  * State, why and lost of t after the walk: OK when anything could be read; DENIED when everything
- * was; BROKEN when everything failed; ABSENT when not one file was there, as in sosreports, which have
- * some of each process. denied says what would help.
+ * was; BROKEN when everything failed; ABSENT when not one file was there, as in sosreports, which
+ * have some of each process. denied says what would help.
  */
 void tally_close(const struct tally *a, struct table *t, const char *denied);
 
@@ -57,7 +68,8 @@ void tally_close(const struct tally *a, struct table *t, const char *denied);
  * Mark t LATE: "40,312 of 100,000 processes in 1.0 s". since_ns is CLOCK_MONOTONIC. Keeps rows and
  * counts the rest as lost.
  */
-void proc_late(struct table *t, uint64_t done, uint64_t all, uint64_t since_ns);
+void tally_late(
+	const struct tally *a, struct table *t, uint64_t done, uint64_t all, uint64_t since_ns);
 
 uint64_t proc_now_ns(void);
 

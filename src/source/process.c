@@ -210,7 +210,7 @@ static int read_process(struct probe *p)
 		if (!proc_is_pid(s, &pid))
 			continue;
 		if (probe_late(p)) {
-			proc_late(t, done, all, start_ns);
+			tally_late(&tally, t, done, all, start_ns);
 			return 0;
 		}
 		err = read_one(p, t, pid, delays);

@@ -101,7 +101,7 @@ static int read_process_cmd(struct probe *p)
 		return err;
 	tally_close(&w.tally, t, "needs root");
 	if (done < n)
-		proc_late(t, done, n, start_ns);
+		tally_late(&w.tally, t, done, n, start_ns);
 	else if (w.hung)
 		table_fail(t, STATE_OK,
 			"the command line of %llu processes, pid %llu first, hangs: mmap_lock held",

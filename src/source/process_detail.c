@@ -4,6 +4,7 @@
  * together is read together and a late pass loses the same processes in every table.
  */
 #include "base/cursor.h"
+#include "base/few.h"
 #include "source/proc.h"
 
 #include <errno.h>
@@ -350,11 +351,8 @@ static struct worth weigh(const struct probe *p, const struct table *processes)
 
 		while (at > 0 && top[at - 1] < proc->resident_bytes)
 			at--;
-		if (at == LARGEST)
-			continue;
-		n += n < LARGEST;
-		memmove(&top[at + 1], &top[at], (n - 1 - at) * sizeof(top[0]));
-		top[at] = proc->resident_bytes;
+		if (few_open(top, sizeof(top[0]), &n, LARGEST, at))
+			top[at] = proc->resident_bytes;
 	}
 	if (n < LARGEST)
 		return w;
@@ -488,7 +486,7 @@ static int read_details(struct probe *p, struct table *const *to, struct tally *
 			if (!to[i])
 				continue;
 			if (late) {
-				proc_late(to[i], done, processes->n, start_ns);
+				tally_late(&tally[i], to[i], done, processes->n, start_ns);
 				continue;
 			}
 			if (!applies(p, &details[i], proc, &w))
@@ -543,7 +541,10 @@ const struct source source_process_detail = {
 	.fills = { TABLE_process_status, TABLE_process_io, TABLE_process_sched,
 		TABLE_process_cgroup, TABLE_process_limits, TABLE_process_fd },
 	.uses = { TABLE_process },
-	/* Counting descriptors makes inodes of its own; meminfo tells whether anybody is swapped out. */
+	/*
+	 * Counting descriptors makes inodes of its own;
+	 * meminfo tells whether anybody is swapped out.
+	 */
 	.after = { TABLE_slab, TABLE_meminfo },
 	.deadline_ns = 500000000,
 	.denied = "needs root with CAP_SYS_PTRACE over them",

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The sockets of the processes that were asked for: the links of /proc/PID/fd. */
-#include "base/cursor.h"
 #include "source/proc.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 enum { SOCKETS_MAX = 65536 };
 
@@ -21,29 +18,15 @@ static int add_socket(struct table *t, uint64_t inode, uint64_t pid, uint64_t fd
 	return 0;
 }
 
-/* 0 or -errno; -ETIME: not all in time. */
-static int read_process(struct probe *p, struct table *t, uint64_t pid)
+static int look_at(void *arg, uint64_t pid, uint64_t fd)
 {
-	char path[PROC_PATH_MAX], target[64];
-	auto_strbuf names = { 0 };
-	int err = host_list(p->host, proc_path(path, pid, "fd"), &names);
+	struct probe *p = arg;
+	struct table *t = probe_table(p, TABLE_process_socket);
+	uint64_t inode;
 
-	for (const char *s = NULL; err == 0 && (s = host_next_name(&names, s));) {
-		struct cursor c = cursor_of(s, strlen(s));
-		uint64_t fd, inode;
-
-		if (probe_late(p) || t->n >= SOCKETS_MAX)
-			return -ETIME;
-		if (!cursor_u64(&c, &fd) || !cursor_end(&c))
-			continue;
-		snprintf(path, sizeof(path), "proc/%llu/fd/%llu", (unsigned long long)pid,
-			(unsigned long long)fd);
-		ssize_t n = host_link(p->host, path, target, sizeof(target));
-
-		if (n > 0 && proc_socket_inode(target, (size_t)n, &inode))
-			err = add_socket(t, inode, pid, fd);
-	}
-	return err;
+	if (t->n >= SOCKETS_MAX)
+		return -ETIME;
+	return proc_socket(p->host, pid, fd, &inode) ? add_socket(t, inode, pid, fd) : 0;
 }
 
 static int read_sockets(struct probe *p)
@@ -55,7 +38,7 @@ static int read_sockets(struct probe *p)
 	if (!t)
 		return 0;
 	for (size_t i = 0; i < p->n_asked[TABLE_process_socket] && !late; i++) {
-		int err = read_process(p, t, p->asked[TABLE_process_socket][i]);
+		int err = proc_fds(p, p->asked[TABLE_process_socket][i], look_at, p);
 
 		if (err == -ENOMEM)
 			return err;

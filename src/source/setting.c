@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* How a machine is set up, for murphy diff: what two machines may differ in before either is sick. */
+/*
+ * How a machine is set up, for murphy diff: what two machines may differ in before either is sick.
+ */
 #include "source/setting.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "source/keys.h"
-#include "source/source.h"
+#include "source/netns.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -215,17 +215,11 @@ static int read_namespace(struct host *h, const char *net, struct table *t)
 /* /proc/PID/net is the namespace of the process: no need to go there. */
 static int read_others(struct probe *p, struct table *t)
 {
-	size_t n = 0;
+	const struct netns *ns = NULL;
 
-	for (table_each(const struct netns, ns, probe_used(p, TABLE_netns))) {
+	while ((ns = netns_next(p, ns, NETNS_READ_MAX, &t->lost))) {
 		char net[48];
 
-		if (ns->netns == 0)
-			continue;
-		if (++n >= NETNS_READ_MAX || probe_late(p)) {
-			t->lost++;
-			continue;
-		}
 		snprintf(net, sizeof(net), "proc/%llu/net", (unsigned long long)ns->pid);
 		int err = read_namespace(p->host, net, t);
 
@@ -233,8 +227,7 @@ static int read_others(struct probe *p, struct table *t)
 			return err;
 		if (err == 0)
 			row_put(t->schema, table_at(t, t->n - 1), SNMP_netns, ns->netns);
-		/* Its last process may have gone; so did the namespace. */
-		else if (err != -ENOENT && err != -ESRCH)
+		else if (!netns_is_gone(err))
 			t->lost++;
 	}
 	return 0;

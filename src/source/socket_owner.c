@@ -1,44 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* Who holds a socket, by reading all links of /proc/PID/fd. */
-#include "base/cursor.h"
 #include "source/owners.h"
 #include "source/proc.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 struct walk {
 	struct probe *probe;
 	struct owners owners;
-	struct strbuf names;
 	size_t denied; /* processes that did not let us look */
 };
 
-/* 0, -ETIME when it became late, else -errno of the directory: most often the process is gone. */
-static int walk_process(struct walk *w, uint64_t pid)
+static int look_at(void *arg, uint64_t pid, uint64_t fd)
 {
-	struct host *h = w->probe->host;
-	char path[96], target[64];
-	int len = snprintf(path, sizeof(path), "proc/%llu/fd", (unsigned long long)pid);
-	int err = host_list(h, path, &w->names);
+	struct walk *w = arg;
+	uint64_t inode;
 
-	if (err < 0)
-		return err;
-	for (const char *name = NULL; (name = host_next_name(&w->names, name));) {
-		uint64_t inode, fd;
-		struct cursor c = cursor_of(name, strlen(name));
-
-		if (probe_late(w->probe))
-			return -ETIME;
-		if (!cursor_u64(&c, &fd) || !cursor_end(&c))
-			continue;
-		snprintf(path + len, sizeof(path) - (size_t)len, "/%llu", (unsigned long long)fd);
-		ssize_t n = host_link(h, path, target, sizeof(target));
-
-		if (n > 0 && proc_socket_inode(target, (size_t)n, &inode))
-			owners_add(&w->owners, inode, pid, fd);
-	}
+	if (proc_socket(w->probe->host, pid, fd, &inode))
+		owners_add(&w->owners, inode, pid, fd);
 	return 0;
 }
 
@@ -51,7 +30,7 @@ static int walk_processes(struct walk *w)
 	for (table_each(const struct process, proc, probe_used(w->probe, TABLE_process))) {
 		if (proc->kthread)
 			continue;
-		int err = probe_late(w->probe) ? -ETIME : walk_process(w, proc->pid);
+		int err = probe_late(w->probe) ? -ETIME : proc_fds(w->probe, proc->pid, look_at, w);
 
 		if (err == -ETIME || err == -ENOMEM)
 			return err;
@@ -88,7 +67,6 @@ static int read_owners(struct probe *p)
 		err = added;
 	}
 	owners_release(&w.owners);
-	strbuf_release(&w.names);
 	return err;
 }
 

@@ -15,8 +15,8 @@
 #pragma GCC diagnostic pop
 
 /*
- * Reading the kernel's BTF costs 25 ms CPU and 12 MB, a link of /proc/PID/fd 4 us (Linux 6.18): below
- * this many descriptors walking them is cheaper.
+ * Reading the kernel's BTF costs 25 ms CPU and 12 MB, a link of /proc/PID/fd 4 us (Linux 6.18):
+ * below this many descriptors walking them is cheaper.
  */
 enum { WORTH_IT = 6000 };
 

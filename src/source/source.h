@@ -60,12 +60,6 @@ struct source {
 extern const struct source *const sources[];
 extern const size_t n_sources;
 
-/*
- * A source that reads network namespaces reads so many of them, its own with them; more are counted
- * as lost: a host of containers has thousands.
- */
-enum { NETNS_READ_MAX = 64 };
-
 /* False for a table that is only read row by row, for keys that a check asks for. */
 bool source_reads_whole(enum table_id id);
 

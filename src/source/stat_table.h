@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The tables in /proc/net/stat: a head of names, then a line of hexadecimal numbers for each CPU. */
+/*
+ * The tables in /proc/net/stat: a head of names, then a line of hexadecimal numbers for each CPU.
+ */
 #ifndef MURPHY_SOURCE_STAT_TABLE_H
 #define MURPHY_SOURCE_STAT_TABLE_H
 
@@ -8,8 +10,8 @@
 enum { STAT_COLUMNS_MAX = 32 };
 
 /*
- * Add the columns called as in keys up over all CPUs, into row; first: those whose every line says the
- * same number, the entries of the whole table, which are not added up.
+ * Add the columns called as in keys up over all CPUs, into row; first: those whose every line says
+ * the same number, the entries of the whole table, which are not added up.
  *
  * Errors: -EINVAL malformed or overflow, -ENODATA no head, or no line below it.
  */

@@ -269,7 +269,9 @@ static void sample(struct watch *w, struct task *t)
 	}
 }
 
-/* The kernel lists threads in the order in which they were listed before: *at is where the next is. */
+/*
+ * The kernel lists threads in the order in which they were listed before: *at is where the next is.
+ */
 static bool known(const struct watch *w, uint64_t tid, size_t *at)
 {
 	for (size_t i = 0; i < w->n; i++) {

@@ -258,7 +258,7 @@ static int read_task_wait(struct probe *p)
 {
 	struct table *t = probe_table(p, TABLE_task_wait);
 	struct walk w = { p, t };
-	struct tally tally = { 0 };
+	struct tally tally = { .of = "tasks" };
 	size_t done, all = p->n_asked[TABLE_task_wait], i;
 	uint64_t start_ns = proc_now_ns();
 
@@ -283,7 +283,7 @@ static int read_task_wait(struct probe *p)
 		return err;
 	tally_close(&tally, t, "needs root");
 	if (i < all)
-		proc_late(t, i, all, start_ns);
+		tally_late(&tally, t, i, all, start_ns);
 	else if (done < g.n)
 		table_fail(t, STATE_LATE, "stacks of %zu of %zu tasks in time",
 			done / ARRAY_SIZE(wait_files), t->n);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "source/source.h"
+#include "source/netns.h"
 #include "source/tcp_diag.h"
 #include "source/tcp_flows.h"
 
@@ -163,8 +163,7 @@ static int read_others(struct tcp_read *r)
 			say(r, STATE_OK, "more network namespaces than are read");
 			r->lost++;
 		}
-		/* Its last process may have gone; so did the namespace. */
-		if (err == 0 || err == -ENOENT || err == -ESRCH)
+		if (err == 0 || netns_is_gone(err))
 			continue;
 		if (err == -ENOMEM)
 			return err;

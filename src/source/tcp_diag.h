@@ -27,8 +27,8 @@ struct tcp_diag {
 int tcp_diag_next(struct cursor *c, struct tcp_diag *ret_diag);
 
 /*
- * An address of 4 or 16 bytes as text of t, 0 when memory is out. ::ffff:a.b.c.d is written a.b.c.d,
- * so that both ends of a connection read the same.
+ * An address of 4 or 16 bytes as text of t, 0 when memory is out. ::ffff:a.b.c.d is written
+ * a.b.c.d, so that both ends of a connection read the same.
  */
 text_t tcp_diag_address(struct table *t, uint32_t family, const uint8_t *bytes);
 

@@ -56,7 +56,9 @@ struct threads_plan threads_plan(const struct probe *p)
 		running += proc->state == 'R';
 		blocked += proc->state == 'D';
 	}
-	/* Twice as many as can run: from there somebody may get less than half of what he asks for. */
+	/*
+	 * Twice as many as can run: from there somebody may get less than half of what he asks for.
+	 */
 	plan.times = !stat || stat->running >= 2 * cpus;
 	plan.worth_bpf = plan.n >= WORTH_BPF;
 	if (plan.n <= FEW)
@@ -202,7 +204,7 @@ static int walk_all(struct walk *w, const struct table *processes)
 int threads_walk(struct probe *p, struct table *t, const struct threads_plan *plan, uint64_t most)
 {
 	const struct table *processes = probe_used(p, TABLE_process);
-	struct walk w = { .p = p, .t = t, .plan = plan, .most = most };
+	struct walk w = { .p = p, .t = t, .plan = plan, .most = most, .tally.of = "threads" };
 
 	if (!processes)
 		return 0;

@@ -42,8 +42,8 @@ static int parse_line(struct cursor line, struct table *t)
 }
 
 /*
- * Parse /proc/net/udp or udp6, only sockets that hold or have dropped something, into rows whose netns
- * is 0: of another namespace the caller changes it.
+ * Parse /proc/net/udp or udp6, only sockets that hold or have dropped something, into rows whose
+ * netns is 0: of another namespace the caller changes it.
  *
  * Shape:  a head, then a line a socket (source/udp_line.h).
  * Errors: -EINVAL malformed, -ENODATA no head.

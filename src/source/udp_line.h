@@ -18,14 +18,17 @@ struct udp_line {
 /* Take the line of names that c begins with. False: it is none. */
 bool udp_line_head(struct cursor *c);
 
-/* The next line of a socket. A line that the end of what was read cuts is none. False at the end. */
+/*
+ * The next line of a socket. A line that the end of what was read cuts is none. False at the end.
+ */
 bool udp_line_next(struct cursor *c, struct cursor *ret_line);
 
 /*
  * Slot, addresses and state of a line, which must outlive *ret_line. False: malformed.
  *
- * Shape:  "sl: local remote st tx:rx tr:when retrnsmt uid timeout inode ref pointer drops"; an address
- *         is "0100007F:0035" or 32 digits and a port: 32-bit words as this machine stores them.
+ * Shape:  "sl: local remote st tx:rx tr:when retrnsmt uid timeout inode ref pointer drops"; an
+ *         address is "0100007F:0035" or 32 digits and a port: 32-bit words as this machine stores
+ *         them.
  * Source: net/ipv4/udp.c, udp4_format_sock(); net/ipv6/datagram.c, __ip6_dgram_sock_seq_show().
  */
 bool udp_line_ends(struct cursor line, struct udp_line *ret_line);

@@ -103,7 +103,7 @@ static int count_all(struct probe *p, struct table *t, struct worth *worth)
 		if (proc->kthread)
 			continue;
 		if (probe_late(p)) {
-			proc_late(t, (uint64_t)(proc - (struct process *)processes->row),
+			tally_late(&tally, t, (uint64_t)(proc - (struct process *)processes->row),
 				processes->n, start_ns);
 			return 0;
 		}

@@ -4,7 +4,9 @@
 
 #include <errno.h>
 
-/* A counter that some kernels split by zone: 3.10 to 4.7 the scans and steals, 4.10 on the stalls. */
+/*
+ * A counter that some kernels split by zone: 3.10 to 4.7 the scans and steals, 4.10 on the stalls.
+ */
 #define PER_ZONE(name, column)                                                                     \
 	{ name, column }, { name "_dma", column }, { name "_dma32", column },                      \
 		{ name "_normal", column }, { name "_high", column }, { name "_movable", column }, \

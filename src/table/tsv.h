@@ -5,8 +5,10 @@
  *
  *   name  state  method  taken_ns  cost_ns  seen  lost  why      the note: how it was read
  *   pid:u64:none  comm:text:name  read_bytes:u64:bytes:denied    the columns: name:type:unit, and
- *                                                                why cells are missing, if not absent
- *   1     init   -                                               rows; "-": the row does not have it
+ *                                                                why cells are missing, if not
+ *                                                                absent
+ *   1     init   -                                               rows; "-": the row does not have
+ *   it
  *
  * A text that begins with '-' begins with \-. Not a number and infinity are missing cells.
  * Readers map columns by name, skip those they do not know and leave absent those that are not
@@ -37,14 +39,14 @@ int table_read_note(struct cursor line, struct table_note *ret_note);
 void table_write_tsv(const struct table *t, struct strbuf *out);
 
 /*
- * What a table that was read may need: a line of four bytes makes a row of hundreds, and captures come
- * from strangers. The largest of honest ones, 100,000 sockets, need a third of it.
+ * What a table that was read may need: a line of four bytes makes a row of hundreds, and captures
+ * come from strangers. The largest of honest ones, 100,000 sockets, need a third of it.
  */
 enum { TSV_TABLE_MAX = 64 << 20 };
 
 /*
- * A new table with one reference. One that would need more than TSV_TABLE_MAX is cut: LATE, with why and
- * how many rows were lost. Its method is NULL: method is static text, so the caller looks
+ * A new table with one reference. One that would need more than TSV_TABLE_MAX is cut: LATE, with
+ * why and how many rows were lost. Its method is NULL: method is static text, so the caller looks
  * note->method up. Pure: the fuzzer calls it directly.
  * Errors: -EINVAL malformed, or another table; -EPROTOTYPE a column's type or unit has changed;
  * -ENOMEM.

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Two machines, or one at two times: what differs, most important first, and what cannot be told. */
+/*
+ * Two machines, or one at two times: what differs, most important first, and what cannot be told.
+ */
 #ifndef MURPHY_VIEW_COMPARE_H
 #define MURPHY_VIEW_COMPARE_H
 

@@ -50,7 +50,9 @@ struct fact {
 	enum state unseen;   /* DENIED, LATE, BROKEN: it could not be looked at, and why says so */
 };
 
-/* Zero-initialised is none. Sorted by id and of, without repetition, once facts_sort() was called. */
+/*
+ * Zero-initialised is none. Sorted by id and of, without repetition, once facts_sort() was called.
+ */
 struct facts {
 	struct fact *fact;
 	size_t n, size;

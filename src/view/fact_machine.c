@@ -119,19 +119,6 @@ static void node_facts(const struct model *m, struct facts *f)
 		facts_number(f, FACT_nodes, "", reading_of((double)nodes));
 }
 
-/* Clock sources that programs read by a system call, and some of them a slow device by it. */
-static bool is_slow_clock(const char *name)
-{
-	static const char *const slow[] = { "hpet", "acpi_pm", "jiffies", "pit", "refined-jiffies",
-		"xen" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(slow); i++) {
-		if (strcmp(name, slow[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void clock_facts(const struct model *m, struct facts *f)
 {
 	const struct table *t = frame_table(m->now, TABLE_clock);
@@ -141,10 +128,10 @@ static void clock_facts(const struct model *m, struct facts *f)
 	if (!facts_from(f, FACT_clocksource, t) || !c)
 		return;
 	fact.text = table_text(t, c->current);
-	if (is_slow_clock(fact.text)) {
+	if (cpu_clock_slow(fact.text)) {
 		fact.weight = 92;
-		fact.why = "tsc and kvm-clock are read in user space; with hpet, acpi_pm or xen "
-			   "every gettimeofday() is a system call";
+		fact.why = "tsc and kvm-clock are read in user space; with a device such as hpet "
+			   "or acpi_pm every gettimeofday() is a system call";
 	}
 	facts_put(f, &fact);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "view/recent.h"
 
+#include "base/few.h"
 #include "base/human.h"
 
 #include <string.h>
@@ -56,30 +57,33 @@ static void add_boots(struct recent *v, const struct model *m, const struct tabl
 }
 
 struct names {
-	const char *name[NAMES_MAX];
-	size_t weight[NAMES_MAX];
+	struct weighed {
+		const char *name;
+		size_t weight;
+	} row[NAMES_MAX];
 	size_t n;
 };
 
-/* Weightiest first, of equals in the order of the log; a package is named once. */
+/* Weightiest first, of equals in the order of the log. */
 static void add_name(struct names *names, const char *name)
 {
-	size_t weight = weight_of(name), k = names->n;
+	size_t weight = weight_of(name), at = names->n;
 
-	for (size_t i = 0; i < names->n; i++) {
-		if (strcmp(names->name[i], name) == 0)
-			return;
+	while (at > 0 && names->row[at - 1].weight > weight)
+		at--;
+	if (few_open(names->row, sizeof(names->row[0]), &names->n, NAMES_MAX, at))
+		names->row[at] = (struct weighed){ name, weight };
+}
+
+/* Was the same done to that package before? Two upgrades in a day are one package. */
+static bool is_again(const struct table *t, const struct change *c)
+{
+	for (table_each(const struct change, e, t)) {
+		/* A text is in the pool once. */
+		if (e == c || (e->kind == c->kind && e->name == c->name))
+			return e != c;
 	}
-	if (k == NAMES_MAX && names->weight[k - 1] <= weight)
-		return;
-	k = k == NAMES_MAX ? k - 1 : k;
-	for (; k > 0 && names->weight[k - 1] > weight; k--) {
-		names->name[k] = names->name[k - 1];
-		names->weight[k] = names->weight[k - 1];
-	}
-	names->name[k] = name;
-	names->weight[k] = weight;
-	names->n += names->n < NAMES_MAX;
+	return false;
 }
 
 /* "22 packages upgraded, last 1 h ago: linux-image-amd64, openssl, ..." */
@@ -93,9 +97,11 @@ static void add_packages(struct recent *v, const struct model *m, const struct t
 	for (table_each(const struct change, c, t)) {
 		if (!is_kind(t, c, kind))
 			continue;
-		n++;
 		if (c->at_wall_ns > last)
 			last = c->at_wall_ns;
+		if (is_again(t, c))
+			continue;
+		n++;
 		add_name(&names, table_text(t, c->name));
 	}
 	if (n == 0)
@@ -103,7 +109,8 @@ static void add_packages(struct recent *v, const struct model *m, const struct t
 	line = arena_printf(&v->arena, "%llu package%s %s, %s%s:", (unsigned long long)n,
 		n == 1 ? "" : "s", word, n == 1 ? "" : "last ", ago(v, m, last));
 	for (size_t i = 0; i < names.n; i++)
-		line = arena_printf(&v->arena, "%s%s %s", line, i > 0 ? "," : "", names.name[i]);
+		line = arena_printf(
+			&v->arena, "%s%s %s", line, i > 0 ? "," : "", names.row[i].name);
 	v->line[v->n++] = arena_printf(&v->arena, "%s%s", line, n > names.n ? ", ..." : "");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What changed in the last day, in a line each of boots, of what was done to packages, and of kernel
- * settings: the first question of whoever comes to a sick machine.
+ * What changed in the last day, in a line each of boots, of what was done to packages, and of
+ * kernel settings: the first question of whoever comes to a sick machine.
  */
 #ifndef MURPHY_VIEW_RECENT_H
 #define MURPHY_VIEW_RECENT_H

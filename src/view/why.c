@@ -264,11 +264,40 @@ static void say_idle(struct words *w)
 	w->r->refuted_if = "requests wait for it now: its accept queue (ss -tln) or their own log";
 }
 
+static void say_zombie(struct words *w)
+{
+	const char *parent = w->y->reaper;
+
+	w->r->verdict = arena_printf(w->a,
+		"%s has ended and does nothing any more: it is a zombie, since its parent %s has "
+		"not asked for its exit status",
+		w->r->who, parent);
+	add_todo(w, arena_printf(w->a,
+			    "ask why the parent does not wait for its children:  murphy why %llu",
+			    (unsigned long long)w->y->reaper_pid));
+	add_todo(w, "see how many there are, and whose:  murphy --only proc.zombies");
+	w->r->refuted_if = "it is gone when asked again";
+}
+
+/* Nobody can be advised about who is gone; what was seen until then is told. */
+static void say_ended(struct words *w)
+{
+	w->r->verdict =
+		arena_printf(w->a, "%s ended while it was watched, after %s; until then: %s",
+			w->r->who, human_ns((double)w->y->watched_ns).s, w->r->verdict);
+	w->r->n_todo = 0;
+	add_todo(w, "see what its log says, and whether it ended on purpose:  journalctl -n 50");
+	w->r->refuted_if = "";
+}
+
 static void add_facts(struct words *w)
 {
 	const struct why *y = w->y;
 	const char *group = y->throttled.path;
 
+	if (y->ended + y->zombies > 0 && y->ended + y->zombies < w->r->n_pids)
+		add_fact(w, arena_printf(w->a, "process.state  %zu of %zu ended meanwhile",
+				    y->ended + y->zombies, w->r->n_pids));
 	if (w->r->lacks)
 		add_fact(w, arena_printf(w->a, "processes of it may be missing: %s", w->r->lacks));
 	if (y->throttled.amount > 0)
@@ -324,7 +353,9 @@ int why_explain(struct why_report *r, struct arena *a)
 	}
 	r->verdict = "nothing was seen of it";
 	r->refuted_if = "";
-	if (w.part && w.part->state <= WHY_SYSTEM)
+	if (r->n_pids > 0 && r->why->zombies == r->n_pids)
+		say_zombie(&w);
+	else if (w.part && w.part->state <= WHY_SYSTEM)
 		say_running(&w);
 	else if (w.part && w.part->state <= WHY_THROTTLED)
 		say_cpu(&w);
@@ -338,6 +369,8 @@ int why_explain(struct why_report *r, struct arena *a)
 		say_peer(&w);
 	else if (w.part)
 		say_idle(&w);
+	if (r->n_pids > 0 && r->why->ended == r->n_pids)
+		say_ended(&w);
 	r->refuted_if = with_number(&w, r->refuted_if);
 	add_facts(&w);
 	return a->failed ? -ENOMEM : 0;

@@ -7,7 +7,7 @@
 #include "model/why.h"
 
 /* As many as why_explain() may say at once. */
-enum { WHY_FACTS = 11, WHY_TODO = 4 };
+enum { WHY_FACTS = 12, WHY_TODO = 4 };
 
 struct why_report {
 	const struct why *why;

@@ -40,6 +40,8 @@ expect 64 "called '$long'; murphy" explain "$long"
 expect 64 "leave nothing to check" --only mem --skip mem
 expect 64 "--only is given twice" --only mem --only tcp
 expect 64 "'bogus' is not one of its commands" lab bogus
+expect 0 "" completion bash
+grep -q 'list run show check guest --guest' "$dir/out" || { echo 'FAIL completion: the words of lab'; failed=1; }
 expect 64 "leave nothing to check" capture "$dir/x.tar.zst" --only mem --skip mem
 expect 64 "--json=5: it takes no value" --json=5
 expect 64 "--help=5: it takes no value" --help=5

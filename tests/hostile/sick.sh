@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # On the sick host itself: murphy answers within 5 s with what it can get.
-# sick.sh MURPHY: no process may be started, memory is nearly used up, 200 tasks want the CPUs, /proc
+# sick.sh MURPHY: no process may be started, memory is nearly used up, 200 tasks want the CPUs, a quota, /proc
 # hides what is not ours, a neighbour is stopped, no disk space. Each in a group or namespace of its own.
 set -u
 [ "$(id -u)" -eq 0 ] || { echo "skipped: needs root for control groups"; exit 77; }
@@ -43,6 +43,16 @@ inside()
 {
 	# shellcheck disable=SC2016 # that shell's
 	exec sh -c 'echo $$ >"$0/cgroup.procs"; exec "$@"' "$@"
+}
+
+# quota GROUP: 30 ms of CPU in each second.
+quota()
+{
+	if [ -f "$1/cpu.max" ]; then
+		echo '30000 1000000' >"$1/cpu.max"
+	else
+		echo 1000000 >"$1/cpu.cfs_period_us" && echo 30000 >"$1/cpu.cfs_quota_us"
+	fi
 }
 
 # judged NAME CODES: the report in $dir/out came in time, whole, with one of these exit codes.
@@ -106,6 +116,18 @@ if group cpu; then
 	kill -KILL $(cat "$group/cgroup.procs")
 	wait
 	judged 'load 200' '0 1 2 3'
+	# A child of murphy that is given no CPU asked no file system: none hangs for that.
+	if grep -q __asan_init "$murphy"; then
+		echo 'little CPU: not tried, the address sanitizer alone takes more'
+	elif quota "$group"; then
+		i=0
+		while [ $i -lt 5 ]; do
+			(inside "$group" "$murphy" --json --only io.stuck --for 0.1) >"$dir/out" 2>"$dir/err"
+			code=$?
+			judged '30 ms of CPU a second' '0 3'
+			i=$((i + 1))
+		done
+	fi
 fi
 
 sleep 60 &

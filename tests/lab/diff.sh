@@ -3,7 +3,7 @@
 # diff.sh MURPHY: a healthy machine and the same with a lab on it: murphy diff says the lab's
 # sickness first. What else is found stands below it: the machine may have its own troubles.
 set -u
-murphy=$1 dir=$(mktemp -d) failed=0 lab=
+murphy=$1 dir=$(mktemp -d) failed=0 tried=0 lab=
 trap '[ -z "$lab" ] || kill -INT "$lab" 2>/dev/null; rm -rf "$dir"' EXIT
 if [ "$(id -u)" != 0 ]; then
 	echo 'needs root'
@@ -23,10 +23,12 @@ for pair in close-wait:tcp.close-wait memcg-limit:mem.cgroup cpu-throttled:cpu.t
 		i=$((i + 1))
 	done
 	if grep -q '^skipped' "$dir/log"; then
-		echo "skip  $name: $(grep '^skipped' "$dir/log")"
+		skipped="$name: $(sed -n 's/^skipped: *//p' "$dir/log")"
+		echo "skip  $skipped"
 		lab=
 		continue
 	fi
+	tried=1
 	# As long as these need to settle.
 	sleep 3
 	"$murphy" capture --force "$dir/sick.tar.zst" || exit 1
@@ -44,4 +46,8 @@ for pair in close-wait:tcp.close-wait memcg-limit:mem.cgroup cpu-throttled:cpu.t
 		failed=1
 	fi
 done
+if [ $tried = 0 ]; then
+	echo "no lab could run: ${skipped:-none}"
+	exit 77
+fi
 exit $failed

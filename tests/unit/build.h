@@ -125,7 +125,9 @@ static inline const struct finding *scene_only(const struct scene *s)
 	return scene_first(s);
 }
 
-/* Case i of a list: the verdict, and where it is SAD the only finding, of that severity; else NULL. */
+/*
+ * Case i of a list: the verdict, and where it is SAD the only finding, of that severity; else NULL.
+ */
 static inline const struct finding *scene_case(struct scene *s, const struct check *check, size_t i,
 	enum verdict want, enum severity severity)
 {

@@ -46,4 +46,14 @@ static inline struct disk *add_disk(struct scene *s, uint64_t dev, const char *n
 	return now;
 }
 
+/* A mount of a device by its name. */
+static inline struct mount *add_source(
+	struct scene *s, uint64_t dev, const char *target, const char *source)
+{
+	struct mount *m = build_mount(&s->now, s->now.at[TABLE_mount] ? 9 : 8, dev, target, "ext4");
+
+	m->source = build_text(&s->now, TABLE_mount, source);
+	return m;
+}
+
 #endif

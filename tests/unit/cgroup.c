@@ -207,7 +207,7 @@ static void live(void **state UNUSED)
 	const struct table *t = out[TABLE_cgroup];
 
 	if (!table_usable(t))
-		skip();
+		skip_because("no control groups here");
 	const struct cgroup *root = table_find(t, hash_fnv64("/", 1));
 
 	assert_non_null(root);

@@ -195,6 +195,40 @@ static void lines_for_people(void **state UNUSED)
 	frame_release(&f);
 }
 
+/* As dpkg writes it: many lines of each package, of which one tells what was done. */
+static void a_package_counts_once(void **state UNUSED)
+{
+	struct recent v = { 0 };
+	struct frame f = { .walltime_ns = NOON_S * NS_PER_S };
+	struct model m = { .now = &f };
+
+	put_machine();
+	put("var/log/dpkg.log", "2026-11-22 17:02:38 startup archives unpack\n"
+				"2026-11-22 17:02:39 upgrade curl:amd64 7-1 7-2\n"
+				"2026-11-22 17:02:39 status half-configured curl:amd64 7-1\n"
+				"2026-11-22 17:02:39 status unpacked curl:amd64 7-1\n"
+				"2026-11-22 17:02:39 status half-installed curl:amd64 7-1\n"
+				"2026-11-22 17:02:39 status unpacked curl:amd64 7-2\n"
+				"2026-11-22 17:02:40 install jq:amd64 <none> 1.6\n"
+				"2026-11-22 17:02:40 status half-installed jq:amd64 1.6\n"
+				"2026-11-22 17:02:40 startup packages configure\n"
+				"2026-11-22 17:02:40 configure curl:amd64 7-2 <none>\n"
+				"2026-11-22 17:02:40 status installed curl:amd64 7-2\n"
+				"2026-11-22 17:02:41 configure jq:amd64 1.6 <none>\n"
+				"2026-11-22 17:02:41 status installed jq:amd64 1.6\n"
+				"2026-11-22 17:02:41 trigproc man-db:amd64 2.11 <none>\n"
+				"2026-11-22 18:02:39 upgrade vim:amd64 9-1 9-2\n"
+				"2026-11-22 19:02:39 upgrade curl:amd64 7-2 7-3\n"
+				"2026-11-22 19:02:39 configure curl:amd64 7-3 <none>\n");
+	f.at[TABLE_change] = read_changes();
+	recent_make(&m, &v);
+	assert_int_equal(v.n, 3);
+	assert_string_equal(v.line[1], "2 packages upgraded, last 1 h ago: curl, vim");
+	assert_string_equal(v.line[2], "1 package installed, 3 h ago: jq");
+	arena_release(&v.arena);
+	frame_release(&f);
+}
+
 /* A log that begins within the day goes on in the one that was put aside; else that is not read. */
 static void a_log_that_was_put_aside(void **state UNUSED)
 {
@@ -279,6 +313,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nothing_changed, make_top, drop_top),
 		cmocka_unit_test_setup_teardown(a_boot_counts_once, make_top, drop_top),
 		cmocka_unit_test_setup_teardown(lines_for_people, make_top, drop_top),
+		cmocka_unit_test_setup_teardown(a_package_counts_once, make_top, drop_top),
 		cmocka_unit_test_setup_teardown(a_log_that_was_put_aside, make_top, drop_top),
 		cmocka_unit_test_setup_teardown(clocks_that_are_wrong, make_top, drop_top),
 		cmocka_unit_test_setup_teardown(the_end_of_a_log, make_top, drop_top),

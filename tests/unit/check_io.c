@@ -131,7 +131,9 @@ static void frozen_file_system(void **state UNUSED)
 	scene_end(&s);
 }
 
-/* Who ran in between, came into D just now, or is a vfork parent or a kernel thread is not stuck. */
+/*
+ * Who ran in between, came into D just now, or is a vfork parent or a kernel thread is not stuck.
+ */
 static void short_waits_are_normal(void **state UNUSED)
 {
 	struct scene s;

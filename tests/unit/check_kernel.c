@@ -188,31 +188,44 @@ static void hardware_errors(void **state UNUSED)
 	scene_sad(&s, &check_kernel_machine_check, SEVERITY_INFO);
 	e->n = 9;
 	assert_int_equal(scene_judge(&s, &check_kernel_machine_check), VERDICT_FINE);
-	e->kind = build_text(&s.now, TABLE_klog_event, KLOG_UNCORRECTED);
-	/* What a device does not support is "uncorrected" too. */
+	/* What a device does not support is such an error too. */
+	e->kind = build_text(&s.now, TABLE_klog_event, KLOG_NONFATAL);
 	scene_sad(&s, &check_kernel_machine_check, SEVERITY_WARNING);
 	e->n = 2;
 	scene_sad(&s, &check_kernel_machine_check, SEVERITY_INFO);
 	e->last_ns = UP - 25 * HOUR;
 	assert_int_equal(scene_judge(&s, &check_kernel_machine_check), VERDICT_FINE);
 	e->last_ns = UP;
-	e->what = build_text(&s.now, TABLE_klog_event, "fatal");
+	e->kind = build_text(&s.now, TABLE_klog_event, KLOG_UNCORRECTED);
 	scene_sad(&s, &check_kernel_machine_check, SEVERITY_CRITICAL);
-	/* That was last week; today's is harmless. */
-	e->first_ns = e->last_ns = UP - 30 * HOUR;
-	struct klog_event *today = add_event(&s, KLOG_UNCORRECTED, "0000:00:1c.0", 1, SECOND);
-
-	scene_sad(&s, &check_kernel_machine_check, SEVERITY_INFO);
-	today->kind = build_text(&s.now, TABLE_klog_event, KLOG_MOUNTED);
-	e = (struct klog_event *)table_at(s.now.at[TABLE_klog_event], 0);
-	e->last_ns = UP;
-	e->what = 0;
 	e->device = build_text(&s.now, TABLE_klog_event, "DIMM_A1");
 	scene_sad(&s, &check_kernel_machine_check, SEVERITY_CRITICAL);
 	e->last_ns = UP - 2 * HOUR;
 	scene_sad(&s, &check_kernel_machine_check, SEVERITY_WARNING);
 	e->last_ns = UP - 50 * HOUR;
 	scene_sad(&s, &check_kernel_machine_check, SEVERITY_INFO);
+	scene_end(&s);
+}
+
+/* A harmless error of this hour makes one of yesterday that was none no younger. */
+static void a_link_that_broke_yesterday(void **state UNUSED)
+{
+	static const char link[] = "0000:00:1c.0";
+	struct scene s;
+
+	begin(&s);
+	add_event(&s, KLOG_UNCORRECTED, link, 1, 20 * HOUR);
+	add_event(&s, KLOG_NONFATAL, link, 1, SECOND);
+	const struct finding *f = scene_sad(&s, &check_kernel_machine_check, SEVERITY_WARNING);
+
+	assert_string_equal(f->title,
+		"0000:00:1c.0: 1 hardware error that could not be corrected in a day, the last "
+		"20 h ago");
+	struct klog_event *e = s.now.at[TABLE_klog_event]->row;
+
+	e->first_ns = e->last_ns = UP - 30 * HOUR;
+	f = scene_sad(&s, &check_kernel_machine_check, SEVERITY_INFO);
+	assert_non_null(strstr(f->title, ": 1 hardware error, not fatal in a day"));
 	scene_end(&s);
 }
 
@@ -345,6 +358,7 @@ int main(void)
 		cmocka_unit_test(lockups),
 		cmocka_unit_test(hung_tasks),
 		cmocka_unit_test(hardware_errors),
+		cmocka_unit_test(a_link_that_broke_yesterday),
 		cmocka_unit_test(crashes),
 		cmocka_unit_test(links),
 		cmocka_unit_test(links_of_a_boot),

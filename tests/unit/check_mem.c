@@ -325,7 +325,9 @@ static void cgroup_asleep_in_memory_high(void **state UNUSED)
 		{ 101 * MIB, 100 * MIB, SECOND, VERDICT_SAD },
 		{ 101 * MIB, 100 * MIB, SECOND * 78 / 100, VERDICT_FINE },
 		{ 99 * MIB, 98 * MIB, SECOND, VERDICT_FINE },
-		/* What could be dropped: a reader of files is held up by reclaim, not put to sleep. */
+		/*
+		 * What could be dropped: a reader of files is held up by reclaim, not put to sleep.
+		 */
 		{ 101 * MIB, 60 * MIB, SECOND, VERDICT_FINE },
 	};
 

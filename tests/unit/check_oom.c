@@ -26,6 +26,30 @@ static void add_kill(struct scene *s, uint64_t ago_ns, const char *cgroup)
 		build_unset(k, KLOG_OOM_limit_bytes);
 }
 
+static void start_late(struct scene *s)
+{
+	scene_start(s);
+	s->was.boottime_ns = 200000 * SECOND;
+	s->now.boottime_ns = 200002 * SECOND;
+}
+
+/* A pod that was killed and started anew, each time with another name. */
+static void add_pod_kills(struct scene *s)
+{
+	add_kill(s, 300 * SECOND, "/pods/one/aaa");
+	add_kill(s, 200 * SECOND, "/pods/one/bbb");
+	add_kill(s, 100 * SECOND, "/pods/one/ccc");
+}
+
+static void add_group(struct scene *s, uint64_t id, const char *path)
+{
+	struct cgroup *c = build_row(&s->now, TABLE_cgroup);
+
+	c->id = id;
+	c->version = 2;
+	c->path = build_text(&s->now, TABLE_cgroup, path);
+}
+
 static void oom_kills_are_told_by_limit_and_age(void **state UNUSED)
 {
 	static const struct {
@@ -53,9 +77,7 @@ static void oom_kills_are_told_by_limit_and_age(void **state UNUSED)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct scene s;
 
-		scene_start(&s);
-		s.was.boottime_ns = 200000 * SECOND;
-		s.now.boottime_ns = 200002 * SECOND;
+		start_late(&s);
 		for (int k = 0; k < cases[i].times; k++)
 			add_kill(&s, cases[i].ago_s * SECOND, cases[i].cgroup);
 		assert_int_equal(scene_judge(&s, &check_mem_oom), VERDICT_SAD);
@@ -111,21 +133,14 @@ static void oom_kills_of_gone_groups_are_one_loop(void **state UNUSED)
 	for (int there = 0; there < 2; there++) {
 		struct scene s;
 
-		scene_start(&s);
-		s.was.boottime_ns = 200000 * SECOND;
-		s.now.boottime_ns = 200002 * SECOND;
-		add_kill(&s, 300 * SECOND, "/pods/one/aaa");
-		add_kill(&s, 200 * SECOND, "/pods/one/bbb");
-		add_kill(&s, 100 * SECOND, "/pods/one/ccc");
+		start_late(&s);
+		add_pod_kills(&s);
 		add_kill(&s, 100 * SECOND, "/pods/two/ccc");
 		for (int i = 0; i < 3; i++) {
 			static const char *const paths[] = { "/pods/one/aaa", "/pods/one/bbb",
 				"/pods/one/ccc" };
-			struct cgroup *c = build_row(&s.now, TABLE_cgroup);
 
-			c->id = (uint64_t)i + 1;
-			c->version = 2;
-			c->path = build_text(&s.now, TABLE_cgroup, there ? paths[i] : "/other");
+			add_group(&s, (uint64_t)i + 1, there ? paths[i] : "/other");
 		}
 		assert_int_equal(scene_judge(&s, &check_mem_oom), VERDICT_SAD);
 		const struct finding *f = s.judgement.finding[0];
@@ -143,17 +158,9 @@ static void victims_of_a_group_are_not_those_of_gone_ones(void **state UNUSED)
 {
 	struct scene s;
 
-	scene_start(&s);
-	s.was.boottime_ns = 200000 * SECOND;
-	s.now.boottime_ns = 200002 * SECOND;
-	add_kill(&s, 300 * SECOND, "/pods/one/aaa");
-	add_kill(&s, 200 * SECOND, "/pods/one/bbb");
-	add_kill(&s, 100 * SECOND, "/pods/one/ccc");
-	struct cgroup *c = build_row(&s.now, TABLE_cgroup);
-
-	c->id = 1;
-	c->version = 2;
-	c->path = build_text(&s.now, TABLE_cgroup, "/pods/one/ccc");
+	start_late(&s);
+	add_pod_kills(&s);
+	add_group(&s, 1, "/pods/one/ccc");
 	assert_int_equal(scene_judge(&s, &check_mem_oom), VERDICT_SAD);
 	assert_int_equal(s.judgement.n_findings, 2);
 	for (size_t i = 0; i < 2; i++) {
@@ -172,9 +179,7 @@ static void an_oom_kill_of_this_moment_is_told_beside_old_ones(void **state UNUS
 {
 	struct scene s;
 
-	scene_start(&s);
-	s.was.boottime_ns = 200000 * SECOND;
-	s.now.boottime_ns = 200002 * SECOND;
+	start_late(&s);
 	add_kill(&s, 90000 * SECOND, "/job");
 	struct vmstat *was = build_row(&s.was, TABLE_vmstat);
 	struct vmstat *v = build_row(&s.now, TABLE_vmstat);

@@ -405,7 +405,9 @@ static void requests_are_counted_by_the_device(void **state UNUSED)
 	}
 }
 
-/* Who waits for memory or a lock is not held back by a limit; and held-back writers are told once. */
+/*
+ * Who waits for memory or a lock is not held back by a limit; and held-back writers are told once.
+ */
 static void other_waits_are_not_the_limits(void **state UNUSED)
 {
 	struct scene s;

@@ -104,7 +104,9 @@ static void sixty_old_close_waits_are_a_leak(void **state UNUSED)
 	scene_end(&s);
 }
 
-/* One in each of twelve workers: nobody has many, the server has. Of twelve strangers it is info. */
+/*
+ * One in each of twelve workers: nobody has many, the server has. Of twelve strangers it is info.
+ */
 static void workers_of_one_server_leak_together(void **state UNUSED)
 {
 	for (int strangers = 0; strangers < 2; strangers++) {

@@ -263,7 +263,9 @@ static void uncounted_syns_are_no_loss(void **state UNUSED)
 	}
 }
 
-/* Without the number of all that was sent there is no share; without time-outs nobody stood still. */
+/*
+ * Without the number of all that was sent there is no share; without time-outs nobody stood still.
+ */
 static void counters_that_are_not_there(void **state UNUSED)
 {
 	for (int i = 0; i < 2; i++) {

@@ -245,7 +245,7 @@ static void who_may_not_look(void **state UNUSED)
 	static const int wants[] = { -EACCES, 0 };
 
 	if (geteuid() != 0)
-		skip();
+		skip_because("only root can become somebody else");
 	for (size_t i = 0; i < ARRAY_SIZE(wants); i++) {
 		int status, fd = listener();
 		pid_t pid = fork();

@@ -323,6 +323,28 @@ static void why_names_state_and_cause(void **state UNUSED)
 	}
 }
 
+static void what_ran_and_what_could_not_is_counted(void **state UNUSED)
+{
+	static const struct {
+		enum outcome outcome[3];
+		int code;
+	} cases[] = {
+		{ { OUTCOME_PASSED, OUTCOME_SKIPPED, OUTCOME_PASSED }, 0 },
+		{ { OUTCOME_SKIPPED, OUTCOME_SKIPPED, OUTCOME_SKIPPED }, LAB_SKIPPED },
+		{ { OUTCOME_PASSED, OUTCOME_MISSED, OUTCOME_SKIPPED }, 1 },
+		{ { OUTCOME_ALARM, OUTCOME_PASSED, OUTCOME_PASSED }, 1 },
+		{ { OUTCOME_SKIPPED, OUTCOME_SKIPPED, OUTCOME_BROKEN }, 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct tally t = { 0 };
+
+		for (size_t k = 0; k < ARRAY_SIZE(cases[i].outcome); k++)
+			tally_add(&t, cases[i].outcome[k]);
+		assert_int_equal(tally_code(&t), cases[i].code);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +368,7 @@ int main(void)
 		cmocka_unit_test(the_wanted_id_of_a_bystander_is_an_alarm),
 		cmocka_unit_test(the_reason_names_who_was_blamed),
 		cmocka_unit_test(why_names_state_and_cause),
+		cmocka_unit_test(what_ran_and_what_could_not_is_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,7 +125,9 @@ static void what_is_no_file_is_told(void **state UNUSED)
 	assert_int_equal(g.n, 0);
 }
 
-/* An entry of an access control list of a file: the owner, somebody, the group, the mask, others. */
+/*
+ * An entry of an access control list of a file: the owner, somebody, the group, the mask, others.
+ */
 static bool put_acl(const char *path, uint16_t tag, uint16_t perm, uint32_t id, uint16_t mask)
 {
 	struct {
@@ -158,7 +160,7 @@ static void access_control_lists_count(void **state UNUSED)
 
 	put("d/a.conf", "x");
 	if (!put_acl(path, 2, 6, 4711, 6))
-		skip(); /* not on this file system */
+		skip_because("no access control lists on this file system");
 	own_files_read(below("d"), 10, 100, take, &g);
 	assert_non_null(strstr(g.why, "lets user 4711 write"));
 	path = below("d/a.conf");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Parsers of interfaces, UDP sockets and the tables of the network stack; ports counted by peer. */
+#include "source/netns.h"
 #include "source/source.h"
 #include "source/tcp_flows.h"
 #include "tests/unit/parse.h"
@@ -227,9 +228,39 @@ static void ports_are_counted_by_peer(void **state UNUSED)
 	table_unref(t);
 }
 
+/* Of 70 and the own one 63 are read, in order; who is late reads none; the others are counted. */
+static void namespaces_one_after_another(void **state UNUSED)
+{
+	struct table *t = table_new(schemas[TABLE_netns]);
+	struct frame frame = { .at[TABLE_netns] = t };
+	struct table *out[TABLES] = { 0 };
+	struct probe p = { .frame = &frame, .out = out };
+	const struct netns *ns = NULL;
+	uint64_t lost = 0, n = 0;
+
+	assert_null(netns_next(&p, NULL, NETNS_READ_MAX, &lost));
+	for (uint64_t i = 0; i <= 70; i++)
+		((struct netns *)table_add(t))->netns = i;
+	t->state = STATE_OK;
+	while ((ns = netns_next(&p, ns, NETNS_READ_MAX, &lost)))
+		assert_int_equal(ns->netns, ++n);
+	assert_int_equal(n, 63);
+	assert_int_equal(lost, 7);
+	p.deadline_ns = 1;
+	lost = 0;
+	assert_null(netns_next(&p, NULL, NETNS_READ_MAX, &lost));
+	assert_int_equal(lost, 70);
+	t->n = 1;
+	lost = 0;
+	assert_null(netns_next(&p, NULL, NETNS_READ_MAX, &lost));
+	assert_int_equal(lost, 0);
+	table_unref(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(namespaces_one_after_another),
 		cmocka_unit_test(softirqs_by_cpu),
 		cmocka_unit_test(tables_of_all_cpus),
 		cmocka_unit_test(interfaces_and_their_queues),

@@ -97,7 +97,9 @@ static void mount_escapes(void **state UNUSED)
 	table_unref(t);
 }
 
-/* Whoever asks for "ro" gets it in both lists; an error sets the second only, or a word of its own. */
+/*
+ * Whoever asks for "ro" gets it in both lists; an error sets the second only, or a word of its own.
+ */
 static void file_systems_that_turned(void **state UNUSED)
 {
 	static const struct {

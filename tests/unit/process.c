@@ -232,13 +232,24 @@ static void tallies(void **state UNUSED)
 	tally_count(&a, -EIO);
 	tally_close(&a, t, "needs root");
 	assert_int_equal(t->state, STATE_BROKEN);
-	/* A sosreport has the limits of each process and the stat of none: that is not "no process". */
+	/*
+	 * A sosreport has the limits of each process and
+	 * the stat of none: that is not "no process".
+	 */
 	a = (struct tally){ 0 };
 	for (int i = 0; i < 3; i++)
 		tally_count(&a, -ENOENT);
 	tally_close(&a, t, "needs root");
 	assert_int_equal(t->state, STATE_ABSENT);
 	assert_string_equal(t->why, "not there for any of 3 processes");
+	a = (struct tally){ .of = "control groups" };
+	tally_count(&a, 0);
+	tally_count(&a, -EACCES);
+	tally_close(&a, t, "needs root");
+	assert_string_equal(t->why, "1 of 2 control groups denied: needs root");
+	tally_late(&a, t, 2, 1200, proc_now_ns());
+	assert_int_equal(t->state, STATE_LATE);
+	assert_string_equal(t->why, "2 of 1,200 control groups in 0.0 s");
 	table_unref(t);
 }
 

@@ -174,6 +174,26 @@ static void the_header_has_no_holes(void **state UNUSED)
 	frame_release(&frame);
 }
 
+/* An empty tree has no sick processes: that is no praise either. */
+static void a_tree_without_linux_is_blind(void **state UNUSED)
+{
+	struct frame frame = { 0 };
+	struct model m = { .now = &frame };
+	struct check_result result = { .check = checks[0], .verdict = VERDICT_FINE };
+	struct report r = { .model = &m, .result = &result, .n_results = 1 };
+	struct text_style style = { .width = 100 };
+	struct strbuf out = { 0 };
+
+	frame.at[TABLE_kernel_stat] = table_new(schemas[TABLE_kernel_stat]);
+	assert_int_equal(report_exit_code(&r), 0);
+	frame.at[TABLE_meminfo] = table_new(schemas[TABLE_meminfo]);
+	assert_int_equal(report_exit_code(&r), 3);
+	text_report(&r, &style, &out);
+	assert_non_null(strstr(out.bytes, "\nNothing could be looked at.\n"));
+	strbuf_release(&out);
+	frame_release(&frame);
+}
+
 /* A tree may not know the time of day: then "since" is not known either. */
 static void since_needs_the_time_of_day(void **state UNUSED)
 {
@@ -204,6 +224,7 @@ int main(void)
 		cmocka_unit_test(unknown_of_the_host_is_null),
 		cmocka_unit_test(since_needs_the_time_of_day),
 		cmocka_unit_test(the_header_has_no_holes),
+		cmocka_unit_test(a_tree_without_linux_is_blind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

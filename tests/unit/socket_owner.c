@@ -130,11 +130,14 @@ static void by_ebpf(void **state)
 
 	/* Not built in, no rights, no BTF: but then it says so. */
 	if (!t)
-		skip();
+		skip_because("built without eBPF");
 	if (t->state == STATE_DENIED || t->state == STATE_ABSENT) {
+		char reason[sizeof(t->why)];
+
 		assert_true(t->why[0] != '\0');
+		snprintf(reason, sizeof(reason), "%s", t->why);
 		table_unref(t);
-		skip();
+		skip_because(reason);
 	}
 	assert_found(*state, t);
 	table_unref(t);

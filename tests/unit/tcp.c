@@ -169,14 +169,14 @@ static void this_machine(void **state UNUSED)
 	auto_close fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&at, len) < 0 || listen(fd, 7) < 0)
-		skip();
+		skip_because("no TCP socket to be had");
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_int_equal(host_open_live(&h), 0);
 	int err = host_tcp_diag(h, 0, 0, collect, t);
 
 	if (err == -ENOENT || err == -EPROTONOSUPPORT)
-		skip();
+		skip_because("the kernel tells nobody of TCP sockets (inet_diag)");
 	assert_int_equal(err, 0);
 	for (table_each(const struct tcp_socket, s, t)) {
 		if (s->inode != st.st_ino)
@@ -207,13 +207,13 @@ static void both_families(void **state UNUSED)
 
 	if (one < 0 || listen(one, 1) < 0 || fd < 0 ||
 		bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 9) < 0)
-		skip();
+		skip_because("no IPv6 here");
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_int_equal(host_open_live(&h), 0);
 	int err = host_tcp_diag(h, 0, 0, collect, t);
 
 	if (err == -ENOENT || err == -EPROTONOSUPPORT)
-		skip();
+		skip_because("the kernel tells nobody of TCP sockets (inet_diag)");
 	assert_int_equal(err, 0);
 	for (table_each(const struct tcp_socket, s, t)) {
 		v4 += s->family == AF_INET;

@@ -21,6 +21,32 @@ static void add_process(struct scene *s, uint64_t pid)
 	now->state = 'S';
 }
 
+static void who_ended_meanwhile(void **state UNUSED)
+{
+	for (int threads = 0; threads < 3; threads++) {
+		const uint64_t pids[] = { PID, PID + 1 };
+		struct scene s = { 0 };
+		struct why y;
+
+		add_process(&s, PID);
+		add_process(&s, 12);
+		struct process *gone = build_row(&s.was, TABLE_process);
+		struct process *p = s.now.at[TABLE_process]->row;
+
+		gone->pid = PID + 1;
+		p->state = 'Z';
+		p->ppid = 12;
+		p->threads = (uint64_t)threads;
+		scene_step(&s);
+		assert_int_equal(why_fold(&s.model, pids, 2, &s.arena, &y), 0);
+		assert_int_equal(y.ended, 1);
+		assert_int_equal(y.zombies, threads < 2);
+		if (threads < 2)
+			assert_string_equal(y.reaper, "svc (pid 12)");
+		scene_end(&s);
+	}
+}
+
 /* A thread that ran and waited for so many hundredths of the time. */
 static struct task_time *add_task(
 	struct scene *s, uint64_t tid, const char *comm, unsigned run, unsigned wait)
@@ -418,7 +444,9 @@ static void clients_wait(void **state UNUSED)
 	scene_end(&s);
 }
 
-/* Each state has words, a command and what refutes it; a hostile group stays one word of a shell. */
+/*
+ * Each state has words, a command and what refutes it; a hostile group stays one word of a shell.
+ */
 static void words_for_all(void **state UNUSED)
 {
 	static const uint64_t pid = PID;
@@ -546,6 +574,7 @@ static void without_samples(void **state UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_ended_meanwhile),
 		cmocka_unit_test(a_pool_does_not_hide_the_busy_one),
 		cmocka_unit_test(four_in_a_hundred_is_idle),
 		cmocka_unit_test(a_starving_thread_waits),

@@ -66,9 +66,47 @@ static void commands_that_name_some(void **state UNUSED)
 	}
 }
 
+/* Who is gone gets no advice; a zombie's parent does. */
+static void ended_and_zombie(void **state UNUSED)
+{
+	const uint64_t pid = PID;
+	struct why y = { .sampled = true,
+		.all_ns = WATCHED,
+		.watched_ns = WATCHED,
+		.part = { { .state = WHY_STOPPED, .ns = WATCHED, .tasks = 1 } },
+		.n_parts = 1,
+		.leading = WHY_STOPPED,
+		.ended = 1 };
+	struct why_report r = { .why = &y, .who = "svc (pid 500)", .pid = &pid, .n_pids = 1 };
+	struct arena a = { 0 };
+
+	assert_int_equal(why_explain(&r, &a), 0);
+	assert_non_null(strstr(r.verdict, "svc (pid 500) ended while it was watched, after 3"));
+	assert_int_equal(r.n_todo, 1);
+	assert_null(strstr(r.todo[0], "kill"));
+	y.ended = 0;
+	y.zombies = 1;
+	y.reaper = "cron (pid 12)";
+	r.n_todo = 0;
+	assert_int_equal(why_explain(&r, &a), 0);
+	assert_non_null(strstr(r.verdict, "zombie, since its parent cron (pid 12) has not"));
+	assert_null(strstr(r.verdict, "nothing to do"));
+	/* One of two: the other's story is told, and this as a fact. */
+	const uint64_t two[] = { PID, PID + 1 };
+
+	r.pid = two;
+	r.n_pids = 2;
+	r.n_todo = r.n_facts = 0;
+	assert_int_equal(why_explain(&r, &a), 0);
+	assert_non_null(strstr(r.verdict, "is stopped"));
+	assert_non_null(strstr(r.fact[0], "1 of 2 ended"));
+	arena_release(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ended_and_zombie),
 		cmocka_unit_test(thrashing_where_the_disk_is_fast),
 		cmocka_unit_test(commands_that_name_some),
 	};
