@@ -204,7 +204,7 @@ void page_members_close(struct page_members *all, bool late, const char *denied)
 		struct table *t = probe_table(all->probe, tables[i]);
 
 		if (t && late)
-			proc_late(t, done, all->n, all->start_ns);
+			tally_late(&all->tally, t, done, all->n, all->start_ns);
 		else if (t)
 			tally_close(&all->tally, t, denied);
 		if (t) {

@@ -57,7 +57,7 @@ static int read_process_exe(struct probe *p)
 		return -ENODATA;
 	for (table_each(const struct process, proc, processes)) {
 		if (probe_late(p)) {
-			proc_late(t, done, processes->n, start_ns);
+			tally_late(&tally, t, done, processes->n, start_ns);
 			return 0;
 		}
 		done++;
