@@ -31,7 +31,9 @@ bool mem_ask_groups(struct judgement *j, const struct model *m, const struct mem
 /* What was asked and is known of group number which; NULL: nothing. */
 const struct group_share *mem_share_of(const struct model *m, size_t which);
 
-/* Of what was asked the object that is mapped most, by at least two processes; NULL: none is known. */
+/*
+ * Of what was asked the object that is mapped most, by at least two processes; NULL: none is known.
+ */
 const struct shared_object *mem_shared_most(const struct model *m);
 
 /* "/dev/shm/pool", and "shared memory without a name" of a row of shared_object. */

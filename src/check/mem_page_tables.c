@@ -15,8 +15,8 @@
 #define HOLDER_RATIO 0.2
 
 /*
- * What the tables of a group take. Best is what was asked; where that was denied, the processes with
- * most memory, whose status was read anyway, stand for the others of their name.
+ * What the tables of a group take. Best is what was asked; where that was denied, the processes
+ * with most memory, whose status was read anyway, stand for the others of their name.
  */
 static double tables_of(const struct model *m, const struct mem_groups *g, size_t which)
 {

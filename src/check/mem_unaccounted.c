@@ -7,8 +7,8 @@
 
 /*
  * What remains of MemTotal when everything that the kernel tells is taken off. Measured here 0.1 to
- * 0.4 %; rings of network cards, a graphics card or DRBD take some per cent more. A tenth is worth a
- * question; on small machines fixed costs come near it, hence the floor.
+ * 0.4 %; rings of network cards, a graphics card or DRBD take some per cent more. A tenth is worth
+ * a question; on small machines fixed costs come near it, hence the floor.
  */
 #define UNACCOUNTED_RATIO 0.10
 #define UNACCOUNTED_FLOOR_BYTES (512ull << 20)
