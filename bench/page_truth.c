@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How good the estimates of murphy mem are on this very machine: the tables are read again and again and
- * compared with smaps_rollup, which is read first. Nothing that is looked at may change meanwhile.
+ * How good the estimates of murphy mem are on this very machine: the tables are read again and
+ * again and compared with smaps_rollup, which is read first. Nothing that is looked at may change
+ * meanwhile.
  *
  *   page-truth [process] [TRIALS]
  *
- * One line per executable: processes, true PSS, RMS error, how often the 95 % interval held, its mean half
- * width; of each process alone with "process".
+ * One line per executable: processes, true PSS, RMS error, how often the 95 % interval held, its
+ * mean half width; of each process alone with "process".
  */
 #include "base/cursor.h"
 #include "base/mem.h"

@@ -44,3 +44,44 @@ void mem_culprit_holder(struct judgement *j, struct finding *f, const struct mod
 	e.detail = judge_text(j, "%s %s", human_bytes((double)bytes).s, what);
 	finding_culprit(f, e);
 }
+
+bool mem_ask_groups(struct judgement *j, const struct model *m, const struct mem_groups *g,
+	const size_t *which, size_t n)
+{
+	bool looked = true;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct mem_group *one = &g->group[which[i]];
+
+		for (size_t k = 0; !one->kernel && k < one->processes; k++) {
+			looked &= judge_ask(j, m, TABLE_group_share, g->key[one->first + k]);
+			looked &= judge_ask(j, m, TABLE_shared_object, g->key[one->first + k]);
+		}
+	}
+	return looked;
+}
+
+const struct group_share *mem_share_of(const struct model *m, size_t which)
+{
+	return table_find(frame_table(m->now, TABLE_group_share), which);
+}
+
+const struct shared_object *mem_shared_most(const struct model *m)
+{
+	const struct table *t = frame_table(m->now, TABLE_shared_object);
+	const struct shared_object *most = NULL;
+
+	for (table_each(const struct shared_object, o, table_usable(t) ? t : NULL)) {
+		if (o->processes > 1 && (!most || o->mapped_bytes > most->mapped_bytes))
+			most = o;
+	}
+	return most;
+}
+
+const char *mem_object_name(
+	struct judgement *j, const struct model *m, const struct shared_object *o)
+{
+	const char *path = table_text(frame_table(m->now, TABLE_shared_object), o->path);
+
+	return *path ? judge_text(j, "%s", path) : "shared memory without a name";
+}

@@ -14,7 +14,7 @@ enum { TOP_DEFAULT = 20, EVERY_DEFAULT_S = 2 };
 
 static const struct option_row options[] = {
 	{ "by", 'b', "WHAT",
-		"executable (default), cgroup, unit, user, session, parent or process" },
+		"executable (default), name, cgroup, unit, user, session, parent or process" },
 	{ "shared", 'S', NULL, "what processes share: files, memfds, System V segments" },
 	{ "exact", 'x', NULL, "count every page instead of estimating what is shared" },
 	{ "sort", 's', "COLUMN",
@@ -151,7 +151,8 @@ static int parse(const struct args *a, struct request *q)
 			args_get(a, "color"));
 	if (by && !mem_by_parse(by, &q->look.by))
 		return usage_error(a->command,
-			"--by takes executable, cgroup, unit, user, session, parent or process, "
+			"--by takes executable, name, cgroup, unit, user, session, parent or "
+			"process, "
 			"not '%s'",
 			by);
 	if (sort && !mem_sort_parse(sort, &q->sort))

@@ -7,8 +7,8 @@
 #include <string.h>
 
 /*
- * A leaf of fewer pages is kept as pairs of an index and a key: most are, those of shared libraries,
- * stacks, and what malloc() takes from the kernel.
+ * A leaf of fewer pages is kept as pairs of an index and a key: most are, those of shared
+ * libraries, stacks, and what malloc() takes from the kernel.
  */
 enum { DENSE_MIN = PAGE_LEAF / 2 };
 
@@ -321,7 +321,9 @@ static void count_refs(struct page_count *c)
 	}
 }
 
-/* What the leaf maps, *ret_n of them, some of which may be 0. buf is for those that are not kept. */
+/*
+ * What the leaf maps, *ret_n of them, some of which may be 0. buf is for those that are not kept.
+ */
 static const page_key *keys_of(const struct page_leaf *l, page_key buf[PAGE_LEAF], size_t *ret_n)
 {
 	*ret_n = l->index ? l->n : PAGE_LEAF;

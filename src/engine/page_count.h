@@ -4,9 +4,9 @@
  * memory among processes and groups of them. Pure and exact.
  *
  * Its unit is the *leaf*: what 512 entries of one page table map. Processes that map the same
- * object have mostly equal leaves, so each different one is kept once and processes only refer to it
- * (4 bytes): reading a process costs a hash and a comparison per leaf, and everything that looks at
- * single pages costs what the different leaves cost, however many processes map them.
+ * object have mostly equal leaves, so each different one is kept once and processes only refer to
+ * it (4 bytes): reading a process costs a hash and a comparison per leaf, and everything that looks
+ * at single pages costs what the different leaves cost, however many processes map them.
  *
  * Memory: at most 8 bytes for each page that a different leaf holds, 64 for each of them, 4 for
  * each page table, and 4 KiB for each 2 MiB of memory in which a page was seen: some 0.4 % of the
@@ -70,7 +70,9 @@ int page_count_leaf(struct page_count *c, const page_key key[PAGE_LEAF]);
  */
 int page_count_block(struct page_count *c, page_key first, int64_t *ret_new_leaf);
 
-/* A leaf that turned out to be no memory of processes (hugetlb, the huge zero page) counts nothing. */
+/*
+ * A leaf that turned out to be no memory of processes (hugetlb, the huge zero page) counts nothing.
+ */
 void page_count_ignore(struct page_count *c, int64_t leaf);
 
 /* The space was gone before it was read to its end: none of it counts. */

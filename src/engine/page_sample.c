@@ -89,8 +89,8 @@ void page_strata_add(struct page_strata *s, bool hit, double value)
 }
 
 /*
- * What n draws did not show may still be there, once in n: a page that is mapped by a third of those
- * that map the least shared one that was seen.
+ * What n draws did not show may still be there, once in n: a page that is mapped by a third of
+ * those that map the least shared one that was seen.
  */
 static double unseen(const struct page_strata *s, double mean)
 {

@@ -4,9 +4,9 @@
  * page that is mapped m times is worth 1/m.
  *
  * Intervals are of 95 % and meant to hold: 1/m is skewed (most pages of a library are mapped by
- * hundreds, the few that one process alone maps hold most of the sum), and a sample may show none of
- * what matters. So half widths have Student's quantile, a term for skewness, and one for what was
- * not seen. tests/unit/page_sample.c counts how often they hold.
+ * hundreds, the few that one process alone maps hold most of the sum), and a sample may show none
+ * of what matters. So half widths have Student's quantile, a term for skewness, and one for what
+ * was not seen. tests/unit/page_sample.c counts how often they hold.
  */
 #ifndef MURPHY_ENGINE_PAGE_SAMPLE_H
 #define MURPHY_ENGINE_PAGE_SAMPLE_H
@@ -58,11 +58,11 @@ void page_reservoir_add(struct page_reservoir *s, struct page_random *r, uint64_
 size_t page_reservoir_n(const struct page_reservoir *s);
 
 /*
- * Pages that were drawn in the order of their addresses, one of each of n equal parts. hit: the page
- * is there at all. How many there are in all is known from elsewhere, so what is estimated is the mean of
- * those that were hit. Neighbours resemble each other, so the variance is taken from differences between
- * neighbours (J. Wolter, Introduction to Variance Estimation, chapter 8): a mapping of which one half is
- * shared by twice as many is then no less exact than a uniform one.
+ * Pages that were drawn in the order of their addresses, one of each of n equal parts. hit: the
+ * page is there at all. How many there are in all is known from elsewhere, so what is estimated is
+ * the mean of those that were hit. Neighbours resemble each other, so the variance is taken from
+ * differences between neighbours (J. Wolter, Introduction to Variance Estimation, chapter 8): a
+ * mapping of which one half is shared by twice as many is then no less exact than a uniform one.
  */
 struct page_strata {
 	size_t n, hits;
@@ -90,12 +90,12 @@ void page_clusters_add(struct page_clusters *c, double x, double y);
 struct page_estimate page_clusters_total(const struct page_clusters *c, double all, double pages);
 
 /*
- * Some members of a group stand for all. What status tells of every member (sizes) carries over what
- * was measured of some (values), each part with a ratio of its own.
+ * Some members of a group stand for all. What status tells of every member (sizes) carries over
+ * what was measured of some (values), each part with a ratio of its own.
  *
- * Who is measured is drawn by size, so that one large process among hundreds of small ones is not missed;
- * one that is drawn twice counts twice (Hansen and Hurwitz; systematic, so the members' order is a
- * stratification).
+ * Who is measured is drawn by size, so that one large process among hundreds of small ones is not
+ * missed; one that is drawn twice counts twice (Hansen and Hurwitz; systematic, so the members'
+ * order is a stratification).
  */
 enum { PAGE_PARTS = 3 }; /* anonymous, files, shared memory */
 struct page_member {
@@ -114,17 +114,17 @@ size_t page_group_draw(struct page_random *r, const double *likely, size_t all, 
 	size_t *ret_picked, double *ret_stands);
 
 /*
- * The sum of all members' values, whose sizes add up to sizes: from n draws, with what each stands for
- * divided by the number of rounds when page_group_draw() was called several times; or, when whole, from
- * each member once. A part of which none was measured while others have some is taken for half of it,
- * give or take that half.
+ * The sum of all members' values, whose sizes add up to sizes: from n draws, with what each stands
+ * for divided by the number of rounds when page_group_draw() was called several times; or, when
+ * whole, from each member once. A part of which none was measured while others have some is taken
+ * for half of it, give or take that half.
  */
 struct page_estimate page_group_total(
 	const struct page_member *m, size_t n, bool whole, const double sizes[PAGE_PARTS]);
 
 /*
- * How many draws would give a standard error of goal (of the total), after n have been. That goes by what
- * was seen: what was not is for the interval.
+ * How many draws would give a standard error of goal (of the total), after n have been. That goes
+ * by what was seen: what was not is for the interval.
  */
 size_t page_group_enough(struct page_estimate e, size_t n, double goal);
 

@@ -152,9 +152,10 @@ struct host_run {
 };
 
 /*
- * What of [*start, end) is in memory, from /proc/PID/pagemap that is open: at most size runs, of which
- * HOST_RUNS_MAX are taken at once, with at most most_pages pages, so that no lock is held for long. no_file:
- * only what is neither of a file nor shared. *start: where it stopped. The number of runs, or -errno;
+ * What of [*start, end) is in memory, from /proc/PID/pagemap that is open: at most size runs, of
+ * which HOST_RUNS_MAX are taken at once, with at most most_pages pages, so that no lock is held for
+ * long. no_file: only what is neither of a file nor shared. *start: where it stopped. The number of
+ * runs, or -errno;
  * -ENOTTY: the kernel cannot (before 6.7). Documentation/admin-guide/mm/pagemap.rst, PAGEMAP_SCAN.
  */
 enum { HOST_RUNS_MAX = 256 };
@@ -162,12 +163,14 @@ int host_present_runs(int pagemap, struct host_run *runs, size_t size, bool no_f
 	uint64_t most_pages, uint64_t *start);
 
 /*
- * The device, major << 20 | minor, of what lives in memory and has no mount: memfds, System V segments.
- * 0 or -errno, of a root -ENOENT.
+ * The device, major << 20 | minor, of what lives in memory and has no mount: memfds, System V
+ * segments. 0 or -errno, of a root -ENOENT.
  */
 int host_shmem_dev(const struct host *h, uint64_t *ret_dev);
 
-/* Of an object in memory that is open (proc/PID/map_files/X): its length, its pages. 0 or -errno. */
+/*
+ * Of an object in memory that is open (proc/PID/map_files/X): its length, its pages. 0 or -errno.
+ */
 int host_object_size(int fd, uint64_t *ret_size, uint64_t *ret_resident);
 
 /* The first byte at or after from that it has. 0; -ENXIO: there is none, or -errno. */

@@ -21,8 +21,8 @@ void mem_look_free(struct mem_look *l);
 
 /*
  * Look now; what was made before is gone. Of a root: its last frame. 0; -ESRCH: there is no such
- * process; -EACCES: processes cannot be listed, see mem_look_frame(); -ENOMEM, or why the frame of a
- * root cannot be entered.
+ * process; -EACCES: processes cannot be listed, see mem_look_frame(); -ENOMEM, or why the frame of
+ * a root cannot be entered.
  */
 int mem_look_next(struct mem_look *l);
 
@@ -33,7 +33,10 @@ const struct mem_groups *mem_look_groups(const struct mem_look *l);
 /* Boottime when it ended: what the tables' ages are told by. */
 uint64_t mem_look_now_ns(const struct mem_look *l);
 
-/* CPU time of murphy and its readers, wall time, and memory of the largest reader, of the last look. */
+/*
+ * CPU time of murphy and its readers, wall time, and memory of the largest reader, of the last
+ * look.
+ */
 uint64_t mem_look_cpu_ns(const struct mem_look *l);
 uint64_t mem_look_wall_ns(const struct mem_look *l);
 uint64_t mem_look_peak_bytes(const struct mem_look *l);

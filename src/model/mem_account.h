@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who has the machine's memory, each physical page once: what processes map, what the kernel has for
- * itself, what is free. The rows add up to MemTotal but for what nobody tells.
+ * Who has the machine's memory, each physical page once: what processes map, what the kernel has
+ * for itself, what is free. The rows add up to MemTotal but for what nobody tells.
  */
 #ifndef MURPHY_MODEL_MEM_ACCOUNT_H
 #define MURPHY_MODEL_MEM_ACCOUNT_H
@@ -48,9 +48,9 @@ const char *mem_row_name(enum mem_row row);
 const char *mem_row_text(enum mem_row row);
 
 /*
- * Fold meminfo, zone and vmstat of f. pss: of all groups, absent: not measured, then what the kernel
- * says that is mapped stands for it; all: of every process there is. shmem: what of tmpfs and shared
- * memory is mapped; absent: not known.
+ * Fold meminfo, zone and vmstat of f. pss: of all groups, absent: not measured, then what the
+ * kernel says that is mapped stands for it; all: of every process there is. shmem: what of tmpfs
+ * and shared memory is mapped; absent: not known.
  */
 void mem_account_fold(const struct frame *f, struct reading pss, bool all, struct reading shmem,
 	struct mem_account *ret);

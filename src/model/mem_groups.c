@@ -13,6 +13,7 @@ static const struct {
 	enum table_id tables[2];
 } bys[MEM_BYS] = {
 	[MEM_BY_EXECUTABLE] = { "executable", { TABLE_process_exe } },
+	[MEM_BY_NAME] = { "name", { TABLE_none } },
 	[MEM_BY_CGROUP] = { "cgroup", { TABLE_process_cgroup } },
 	[MEM_BY_UNIT] = { "unit", { TABLE_process_cgroup } },
 	[MEM_BY_USER] = { "user", { TABLE_process_status } },
@@ -121,6 +122,9 @@ static bool mark(const struct frame *f, enum mem_by by, const struct process *p,
 		return true;
 	}
 	switch (by) {
+	case MEM_BY_NAME:
+		m->text = table_text(frame_table(f, TABLE_process), p->comm);
+		return true;
 	case MEM_BY_CGROUP:
 		mark_cgroup(f, m);
 		return true;
@@ -191,6 +195,8 @@ static void name_group(const struct frame *f, enum mem_by by, const struct membe
 	} else if (by == MEM_BY_EXECUTABLE) {
 		g->name = base_of(m->text);
 		g->path = m->text[0] == '/' ? m->text : NULL;
+	} else if (by == MEM_BY_NAME) {
+		g->name = m->text;
 	} else if (by == MEM_BY_CGROUP) {
 		g->name = g->path = m->text;
 	} else if (by == MEM_BY_UNIT) {

@@ -11,6 +11,7 @@
 
 enum mem_by {
 	MEM_BY_EXECUTABLE,
+	MEM_BY_NAME, /* what a process calls itself: of the cheapest table */
 	MEM_BY_CGROUP,
 	MEM_BY_UNIT,
 	MEM_BY_USER,

@@ -8,7 +8,9 @@
 
 void mem_text(const struct mem_report *r, const struct text_style *style, struct strbuf *out);
 
-/* An object per line: kinds group, process, shared, mapping, and memory, the last (docs/json.md). */
+/*
+ * An object per line: kinds group, process, shared, mapping, and memory, the last (docs/json.md).
+ */
 void mem_json(const struct mem_report *r, int exit_code, struct strbuf *out);
 
 /* "memfd". Static; "?" for a kind that this murphy does not know. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How often pages are mapped: /proc/kpagecount, remembered. Pages of libraries and what forks still
- * share come again with each process. Groups are looked at one after the other, so that a page knows
- * whether one of them alone has it.
+ * share come again with each process. Groups are looked at one after the other, so that a page
+ * knows whether one of them alone has it.
  */
 #ifndef MURPHY_SOURCE_PAGE_COUNTS_H
 #define MURPHY_SOURCE_PAGE_COUNTS_H

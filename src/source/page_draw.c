@@ -159,8 +159,8 @@ static int draw_part(struct page_meter *m, struct draw *d, uint64_t bytes, struc
 }
 
 /*
- * Pages that it wrote to in private mappings of objects: looked for, a little at a time, until all that
- * status tells of are found. How many were not.
+ * Pages that it wrote to in private mappings of objects: looked for, a little at a time, until all
+ * that status tells of are found. How many were not.
  */
 static double find_own(struct page_meter *m, double missing, struct page_result *r)
 {
@@ -196,7 +196,10 @@ static double find_own(struct page_meter *m, double missing, struct page_result 
 	return missing - (r->rss[PART_ANON] - found);
 }
 
-/* Those that were not found are worth what the others were that were drawn, or else what its heap is. */
+/*
+ * Those that were not found are worth what the others were that were drawn, or else what its heap
+ * is.
+ */
 static void count_own(
 	struct page_meter *m, const struct page_strata *own, double missing, struct page_result *r)
 {

@@ -61,8 +61,8 @@ static int by_pid(const void *a, const void *b)
 }
 
 /*
- * A child of vfork(2), or of clone(2) with CLONE_VM, has its parent's address space until it runs another
- * program: then all of its figures are its parent's, and once is enough.
+ * A child of vfork(2), or of clone(2) with CLONE_VM, has its parent's address space until it runs
+ * another program: then all of its figures are its parent's, and once is enough.
  */
 static int find_twins(struct page_members *all)
 {
@@ -86,7 +86,9 @@ static int find_twins(struct page_members *all)
 	return 0;
 }
 
-/* Each of its pages, once, however many map it: with the sum of RSS, what a shared page is worth. */
+/*
+ * Each of its pages, once, however many map it: with the sum of RSS, what a shared page is worth.
+ */
 static uint64_t mapped_bytes(struct probe *p)
 {
 	char buf[4096];

@@ -117,7 +117,10 @@ static enum page_object_kind kind_of_device(struct page_objects *o, uint64_t pid
 	return kind;
 }
 
-/* What has no name in any file system lies in two that nobody has mounted: one of them is hugetlbfs. */
+/*
+ * What has no name in any file system lies in two that nobody has mounted: one of them is
+ * hugetlbfs.
+ */
 static enum page_object_kind kind_of(
 	struct page_objects *o, uint64_t pid, const struct page_vma *vma)
 {
@@ -181,8 +184,8 @@ int page_objects_of(struct page_objects *o, uint64_t pid, const struct page_vma 
 }
 
 /*
- * Where x has pages, in steps that are larger the more there are, so that a segment of 100 GiB costs no
- * more than one of 2. A step that has a page is taken whole.
+ * Where x has pages, in steps that are larger the more there are, so that a segment of 100 GiB
+ * costs no more than one of 2. A step that has a page is taken whole.
  */
 static int find_extents(const struct page_objects *o, struct page_object *x, int fd)
 {

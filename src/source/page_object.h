@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What several processes map together: each file, memfd, System V segment once, by device and inode.
- * Where those that live in memory have pages is asked once for all processes.
+ * What several processes map together: each file, memfd, System V segment once, by device and
+ * inode. Where those that live in memory have pages is asked once for all processes.
  */
 #ifndef MURPHY_SOURCE_PAGE_OBJECT_H
 #define MURPHY_SOURCE_PAGE_OBJECT_H
@@ -26,8 +26,8 @@ struct page_extent {
 };
 
 /*
- * What was drawn of an object, by where it is in it: who has the first half and who the second is not told
- * by sums. Pages.
+ * What was drawn of an object, by where it is in it: who has the first half and who the second is
+ * not told by sums. Pages.
  */
 enum { PAGE_BINS = 64 };
 struct page_bin {

@@ -18,8 +18,8 @@ enum {
 };
 
 /*
- * Address space that is looked at at once: page tables without pages in them take time as well. More where
- * nothing was found: programs reserve terabytes.
+ * Address space that is looked at at once: page tables without pages in them take time as well.
+ * More where nothing was found: programs reserve terabytes.
  */
 #define SCAN_BYTES (UINT64_C(1) << 30)
 #define SCAN_BYTES_MAX (UINT64_C(16) << 30)

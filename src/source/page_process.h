@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How much memory one process has, without walking all of its page tables: what is its own is read page
- * by page, what it maps of large objects is sampled.
+ * How much memory one process has, without walking all of its page tables: what is its own is read
+ * page by page, what it maps of large objects is sampled.
  *
- * Nothing here holds its mmap_lock for long: the kernel takes it anew for each 2 MiB of pagemap that are
- * read (fs/proc/task_mmu.c, pagemap_read()), and PAGEMAP_SCAN is asked for few pages at a time.
+ * Nothing here holds its mmap_lock for long: the kernel takes it anew for each 2 MiB of pagemap
+ * that are read (fs/proc/task_mmu.c, pagemap_read()), and PAGEMAP_SCAN is asked for few pages at a
+ * time.
  */
 #ifndef MURPHY_SOURCE_PAGE_PROCESS_H
 #define MURPHY_SOURCE_PAGE_PROCESS_H

@@ -85,8 +85,8 @@ static void count_row(struct page_meter *m, const struct page_area *a, const uin
 }
 
 /*
- * What the kernel says of a frame that is not known yet. Those of a file often follow each other: then
- * what is asked next is asked with it.
+ * What the kernel says of a frame that is not known yet. Those of a file often follow each other:
+ * then what is asked next is asked with it.
  */
 static uint32_t ask(struct page_meter *m, const uint64_t *entry, size_t n)
 {

@@ -120,9 +120,9 @@ static struct object_sum *sum_objects(const struct page_members *all)
 }
 
 /*
- * Of what was drawn of an object, bin by bin: where no other group has pages, and none is mapped more often
- * than the group has mappings, they are its own. Each page of the others once: no more than all groups together
- * have there.
+ * Of what was drawn of an object, bin by bin: where no other group has pages, and none is mapped
+ * more often than the group has mappings, they are its own. Each page of the others once: no more
+ * than all groups together have there.
  */
 static void split_part(struct page_group_of *g, const struct page_part *x,
 	const struct object_sum *sum, double scale)
@@ -142,8 +142,8 @@ static void split_part(struct page_group_of *g, const struct page_part *x,
 }
 
 /*
- * Of what a group maps, what is its own. Pages that one process alone maps are; so are those that were
- * seen with no other group; of large objects, where no other group has any.
+ * Of what a group maps, what is its own. Pages that one process alone maps are; so are those that
+ * were seen with no other group; of large objects, where no other group has any.
  */
 static void split_groups(struct page_members *all, const struct object_sum *sum)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * True memory of processes and groups, estimated: of each group some members are measured
- * (page_process.h), and what /proc/PID/status tells of all carries that over to the others. Small groups
- * are measured whole, so asking for each process as a group of its own measures every process.
+ * (page_process.h), and what /proc/PID/status tells of all carries that over to the others. Small
+ * groups are measured whole, so asking for each process as a group of its own measures every
+ * process.
  */
 #include "source/page_members.h"
 
@@ -78,7 +79,10 @@ struct drawn {
 	size_t n;
 };
 
-/* n more, all those that are there then standing for the group in equal parts. 0, -ETIME or -ENOMEM. */
+/*
+ * n more, all those that are there then standing for the group in equal parts. 0, -ETIME or
+ * -ENOMEM.
+ */
 static int draw_more(struct page_members *all, struct page_group_of *g, struct drawn *d, size_t n)
 {
 	size_t was = d->n;

@@ -3,11 +3,11 @@
  * True memory for those who may not look at pages: what /proc/PID/status and /proc/meminfo leave
  * possible. Never a sum of RssShmem: 600 processes that map the same 2 GiB have 2 GiB.
  *
- * A page that several map is in RssFile or RssShmem of each. So the PSS of what a group shares is at most
- * the sum of these, and at most all that is mapped on this machine (Mapped); and at least what it would be
- * if every task of the machine mapped each page. The estimate is the middle, and all groups together
- * have no more than Mapped. RssAnon counts what forks have not written to yet in each of them: what all
- * have more than AnonPages is counted twice somewhere.
+ * A page that several map is in RssFile or RssShmem of each. So the PSS of what a group shares is
+ * at most the sum of these, and at most all that is mapped on this machine (Mapped); and at least
+ * what it would be if every task of the machine mapped each page. The estimate is the middle, and
+ * all groups together have no more than Mapped. RssAnon counts what forks have not written to yet
+ * in each of them: what all have more than AnonPages is counted twice somewhere.
  */
 #include "source/page_members.h"
 

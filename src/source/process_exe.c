@@ -8,8 +8,8 @@
 /*
  * Parse what the link /proc/PID/exe leads to; the row has no pid. Pure.
  *
- * Shape:  a path as its process sees it, " (deleted)" behind it where nothing has that name any more:
- *         after an upgrade the old one and the new one are the same executable to us.
+ * Shape:  a path as its process sees it, " (deleted)" behind it where nothing has that name any
+ *         more: after an upgrade the old one and the new one are the same executable to us.
  * Errors: -ENODATA empty.
  * Source: fs/proc/base.c, proc_exe_link(); fs/d_path.c, d_path().
  */

@@ -7,8 +7,8 @@
 /*
  * Parse /etc/passwd. Users of LDAP and the like are not in it: their numbers stay numbers. Pure.
  *
- * Shape:  "NAME:PASSWORD:UID:..."; a line that is not of this form ("+" of NIS, a comment) is skipped,
- *         as the C library does.
+ * Shape:  "NAME:PASSWORD:UID:..."; a line that is not of this form ("+" of NIS, a comment) is
+ *         skipped, as the C library does.
  * Errors: -ENODATA no user at all.
  * Source: passwd(5).
  */

@@ -154,7 +154,10 @@ static void find_lacks(struct mem_report *r, struct arena *a)
 	r->blind = !whole(r->source) || (r->what != MEM_PROCESS && !whole(processes));
 	for (size_t i = 0; r->what == MEM_GROUPS && i < 2 && by[i]; i++)
 		add_lack(r, frame_table(r->frame, by[i]),
-			"what some processes belong to is missing", a);
+			r->groups->by == MEM_BY_EXECUTABLE
+				? "executables are missing, names stand for them"
+				: "what some processes belong to is missing",
+			a);
 	if (r->what == MEM_GROUPS && objects && r->source && table_usable(r->source))
 		add_lack(r, frame_table(r->frame, TABLE_object_share),
 			"who shares with whom is missing", a);

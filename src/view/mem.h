@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* murphy mem: what is shown of the groups of model/mem_groups.h, in which order, and what is missing. */
+/*
+ * murphy mem: what is shown of the groups of model/mem_groups.h, in which order, and what is
+ * missing.
+ */
 #ifndef MURPHY_VIEW_MEM_H
 #define MURPHY_VIEW_MEM_H
 

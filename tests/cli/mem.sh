@@ -55,7 +55,7 @@ expect 64 "--watch" --every 3
 expect 64 "0.1 to 86400 seconds" --watch --every 0
 expect 64 "No such file" --root "$dir/none"
 expect 64 "not 'blue'" --color blue
-for by in executable cgroup unit user session parent process; do
+for by in executable name cgroup unit user session parent process; do
 	expect "0 3" "" --json --by $by
 	valid "$dir/out" "--by $by"
 	grep -q "\"by\":\"$by\"" "$dir/out" || fail "--by $by: no such group"

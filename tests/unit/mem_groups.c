@@ -42,7 +42,10 @@ static void add_cgroup(struct host *h, uint64_t pid, const char *path)
 	c->path = text;
 }
 
-/* Two nginx, one of them started from elsewhere; a master and two workers; a kernel thread, a zombie. */
+/*
+ * Two nginx, one of them started from elsewhere; a master and two workers; a kernel thread, a
+ * zombie.
+ */
 static void start(struct host *h)
 {
 	*h = (struct host){ 0 };
@@ -179,7 +182,9 @@ static struct meminfo *add_meminfo(struct host *h)
 	i->vmalloc_used_bytes = 25 * MIB;
 	i->percpu_bytes = 4 * MIB;
 	i->hugetlb_bytes = 64 * MIB;
-	/* The swap cache has 12; of the lists of anonymous pages 7 are neither mapped nor shared. */
+	/*
+	 * The swap cache has 12; of the lists of anonymous pages 7 are neither mapped nor shared.
+	 */
 	i->swap_cached_bytes = 12 * MIB;
 	i->active_anon_bytes = 100 * MIB;
 	i->inactive_anon_bytes = 77 * MIB;
@@ -237,7 +242,9 @@ static void the_account_adds_up(void **state UNUSED)
 	stop(&h);
 }
 
-/* Some of the processes could not be read: what the kernel says is mapped tells how much is theirs. */
+/*
+ * Some of the processes could not be read: what the kernel says is mapped tells how much is theirs.
+ */
 static void what_is_not_seen_has_a_row(void **state UNUSED)
 {
 	struct host h;

@@ -34,7 +34,10 @@ static void fill_run(page_key *key, page_key first, uint32_t from, uint32_t n)
 		key[i] = first + i;
 }
 
-/* An object of 8 leaves that many map whole, or half, or with holes, and partly as copies of their own. */
+/*
+ * An object of 8 leaves that many map whole, or half, or with holes, and partly as copies of their
+ * own.
+ */
 static void map_shared(struct world *w, uint32_t p, uint32_t leaf)
 {
 	page_key *key = w->key[p][leaf];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * page_sample on processes that this test starts, beside what smaps_rollup says of them. Needs what the
- * source needs; without it the source has to say so.
+ * page_sample on processes that this test starts, beside what smaps_rollup says of them. Needs what
+ * the source needs; without it the source has to say so.
  */
 #include "base/cursor.h"
 #include "tests/unit/run_source.h"
@@ -250,7 +250,10 @@ static void test_huge_pages(void **state UNUSED)
 	parents = was;
 }
 
-/* The even ones have half of the object, the odd ones all of it: a half is shared, a half their own. */
+/*
+ * The even ones have half of the object, the odd ones all of it: a half is shared, a half their
+ * own.
+ */
 static void test_two_groups(void **state UNUSED)
 {
 	struct table *out[TABLES] = { 0 };

@@ -36,7 +36,9 @@ static void put_machine(const char *meminfo)
 	put("proc/loadavg", "0.00 0.00 0.00 1/100 4711\n");
 }
 
-/* Ten workers map the same 200 MB: no more than 202 MB can be theirs, however often it is counted. */
+/*
+ * Ten workers map the same 200 MB: no more than 202 MB can be theirs, however often it is counted.
+ */
 static void test_shared_once(void **state UNUSED)
 {
 	struct table *out[TABLES] = { 0 };
@@ -69,7 +71,9 @@ static void test_shared_once(void **state UNUSED)
 	drop_tables(out);
 }
 
-/* Forks that have written nothing yet: RssAnon of each, and AnonPages says that they are the same. */
+/*
+ * Forks that have written nothing yet: RssAnon of each, and AnonPages says that they are the same.
+ */
 static void test_forks(void **state UNUSED)
 {
 	struct table *out[TABLES] = { 0 };
