@@ -44,7 +44,7 @@ static void map_shared(struct world *w, uint32_t p, uint32_t leaf)
 	page_key first = 512 + leaf % 8 * 512;
 
 	fill_run(key, first, 0, PAGE_LEAF);
-	switch (pick(6)) {
+	switch (pick(7)) {
 	case 0: /* half */
 		memset(key + PAGE_LEAF / 2, 0, PAGE_LEAF / 2 * sizeof(*key));
 		break;
@@ -52,7 +52,10 @@ static void map_shared(struct world *w, uint32_t p, uint32_t leaf)
 		for (uint32_t i = 0; i < 20; i++)
 			key[pick(PAGE_LEAF)] = 8192 + p * 150 + pick(150);
 		break;
-	case 2: /* holes */
+	case 2: /* mapped twice, close by */
+		memcpy(key, key + PAGE_LEAF / 2, pick(PAGE_LEAF / 2) * sizeof(*key));
+		break;
+	case 4: /* holes */
 		for (uint32_t i = 0; i < PAGE_LEAF; i++)
 			key[i] = pick(20) ? 0 : key[i];
 		break;
