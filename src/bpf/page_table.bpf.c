@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Page tables, read as plain kernel memory: no lock of the process is taken, so that it is not
- * held up, and a table costs what copying 4 KiB costs. Tables may be freed meanwhile: after each the
+ * Page tables, read as plain kernel memory: no lock of the process is taken, so that it is not held
+ * up, and a table costs what copying 4 KiB costs. Tables may be freed meanwhile: after each the
  * entry that led to it is read again, for user space to compare.
  */
 #include "bpf/page_table.h"

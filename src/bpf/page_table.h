@@ -3,7 +3,10 @@
 #ifndef MURPHY_BPF_PAGE_TABLE_H
 #define MURPHY_BPF_PAGE_TABLE_H
 
-/* A table has 512 entries; read at most PAGE_TABLE_READ tables by one call, which fit a CPU's cache. */
+/*
+ * A table has 512 entries; read at most PAGE_TABLE_READ tables by one call, which fit a CPU's
+ * cache.
+ */
 enum { PAGE_TABLE_ENTRIES = 512, PAGE_TABLE_READ = 64 };
 
 /* A process and its address space. pid is that of murphy's own pid namespace. */

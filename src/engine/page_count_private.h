@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the two halves of page_count share: page_count.c takes leaves in, page_count_sum.c counts. */
+/*
+ * What the two halves of page_count share: page_count.c takes leaves in, page_count_sum.c counts.
+ */
 #ifndef MURPHY_ENGINE_PAGE_COUNT_PRIVATE_H
 #define MURPHY_ENGINE_PAGE_COUNT_PRIVATE_H
 

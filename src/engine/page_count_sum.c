@@ -24,7 +24,9 @@ static void count_refs(struct page_count *c)
 	}
 }
 
-/* What the leaf maps, *ret_n of them, some of which may be 0. buf is for those that are not kept. */
+/*
+ * What the leaf maps, *ret_n of them, some of which may be 0. buf is for those that are not kept.
+ */
 static const page_key *keys_of(const struct page_leaf *l, page_key buf[PAGE_LEAF], size_t *ret_n)
 {
 	*ret_n = l->index ? l->n : l->key ? (size_t)(l->to - l->from) : PAGE_LEAF;
@@ -172,7 +174,9 @@ static uint64_t shared_first(const struct page_count *c, const struct page_leaf 
 	return shared;
 }
 
-/* Of each tree of leaves: has the group one leaf in it, or several, which may have pages in common? */
+/*
+ * Of each tree of leaves: has the group one leaf in it, or several, which may have pages in common?
+ */
 static void see_leaves(struct page_count *c, const struct page_space *s)
 {
 	for (size_t k = 0; k < s->n && !s->dropped; k++) {
@@ -229,7 +233,39 @@ static int sum_groups(struct page_count *c)
 	return 0;
 }
 
-int page_count_finish(struct page_count *c)
+/* What is mapped more often than was seen somebody else has, who belongs to no group. */
+static void add_unseen(struct page_block *block, const uint64_t count[PAGE_LEAF])
+{
+	for (size_t i = 0; i < PAGE_LEAF; i++) {
+		if (block->owner[i] == 0 || count[i] <= block->count[i])
+			continue;
+		block->count[i] = count[i] < UINT32_MAX ? (uint32_t)count[i] : UINT32_MAX;
+		block->owner[i] = SEVERAL;
+	}
+}
+
+static int fetch_all(struct page_count *c,
+	int (*fetch)(void *arg, page_key first, uint64_t ret_count[PAGE_LEAF]), void *arg)
+{
+	uint64_t count[PAGE_LEAF];
+
+	for (size_t part = 0; part < PARTS / 2; part++) {
+		for (size_t b = 0; c->part[part].block && b < PART_BLOCKS; b++) {
+			struct page_block *block = c->part[part].block[b];
+			page_key first = (page_key)((part * PART_BLOCKS + b) * PAGE_LEAF);
+			int err = block ? fetch(arg, first, count) : 0;
+
+			if (err < 0)
+				return err;
+			if (block)
+				add_unseen(block, count);
+		}
+	}
+	return 0;
+}
+
+int page_count_finish(struct page_count *c,
+	int (*fetch)(void *arg, page_key first, uint64_t ret_count[PAGE_LEAF]), void *arg)
 {
 	int err = 0;
 
@@ -239,6 +275,8 @@ int page_count_finish(struct page_count *c)
 		if (c->leaf[i].refs)
 			err = count_leaf(c, i);
 	}
+	if (err == 0 && fetch)
+		err = fetch_all(c, fetch, arg);
 	for (size_t i = 0; i < c->n_leaves && err == 0; i++) {
 		if (c->leaf[i].refs)
 			sum_leaf(c, &c->leaf[i]);

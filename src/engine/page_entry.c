@@ -29,7 +29,9 @@ static page_key frame_key(const struct page_entries *e, uint64_t frame)
 /* An entry that is not what nearly all are, present or nothing at all. */
 static page_key x86_rare(const struct page_entries *e, uint64_t entry)
 {
-	/* The frame of an entry without access is inverted: arch/x86/include/asm/pgtable-invert.h. */
+	/*
+	 * The frame of an entry without access is inverted: arch/x86/include/asm/pgtable-invert.h.
+	 */
 	uint64_t bits = entry & X86_PRESENT ? entry : ~entry;
 
 	if (entry == 0)

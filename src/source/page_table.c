@@ -2,10 +2,10 @@
 #include "source/page_table.h"
 
 #include "base/mem.h"
+#include "source/page_frame.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -19,11 +19,6 @@ enum { TRIES = 4 };
 
 /* What of an entry leads to a table: the CPU may set the bits that say that it was used. */
 static const uint64_t leads = X86_PRESENT | X86_LARGE | X86_FRAME;
-
-/* include/uapi/linux/kernel-page-flags.h */
-static const uint64_t not_counted = UINT64_C(1) << 17 /* hugetlb */ |
-				    UINT64_C(1) << 20 /* no page */ |
-				    UINT64_C(1) << 24 /* zero page */;
 
 int page_table_run(struct page_table_walk *w, size_t n)
 {
@@ -49,26 +44,6 @@ static int remember(struct page_table_refs *list, struct page_table_ref ref)
 	return 0;
 }
 
-/* A huge page. Is it one of hugetlb, or the huge zero page? Asked once for each. */
-static int add_block(struct page_table_walk *w, uint64_t entry)
-{
-	page_key first = page_entry_x86_block(&w->entries, entry);
-	int64_t new_leaf;
-	uint64_t flags;
-
-	if (!first)
-		return 0;
-	int err = page_count_block(w->count, first, &new_leaf);
-
-	if (err < 0 || new_leaf < 0)
-		return err;
-	if (pread(w->flags_fd, &flags, sizeof(flags), (off_t)first * (off_t)sizeof(flags)) !=
-			(ssize_t)sizeof(flags) ||
-		flags & not_counted)
-		page_count_ignore(w->count, new_leaf);
-	return 0;
-}
-
 /* An entry of a table of a level above the lowest. */
 static int follow(struct page_table_walk *w, int level, uint64_t entry, uint64_t entry_at)
 {
@@ -81,7 +56,9 @@ static int follow(struct page_table_walk *w, int level, uint64_t entry, uint64_t
 		return frame < w->entries.frames ? remember(&w->todo[level - 1], ref) : 0;
 	}
 	/* Larger ones, of 1 GiB, are hugetlb or device memory. */
-	return level == 2 ? add_block(w, entry) : 0;
+	page_key first = level == 2 ? page_entry_x86_block(&w->entries, entry) : 0;
+
+	return first ? page_frame_block(w->count, w->flags_fd, first) : 0;
 }
 
 static int visit(struct page_table_walk *w, int level, const struct page_table_ref *ref,

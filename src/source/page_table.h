@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page tables of processes, read by an eBPF program: src/bpf/page_table.bpf.c. x86-64, of 4 and of 5
- * levels. Takes no lock of a process.
+ * Page tables of processes, read by an eBPF program: src/bpf/page_table.bpf.c. x86-64, of 4 and of
+ * 5 levels. Takes no lock of a process.
  *
- * A table can be freed, and its page used for something else, at any moment. So the entry that leads
- * to a table is read again after the table: when it changed, what was read is dropped and read
- * anew, and tables on which that does not succeed are counted. The kernel clears the entry before it
- * frees the table, so what was read between two equal values was the table.
+ * A table can be freed, and its page used for something else, at any moment. So the entry that
+ * leads to a table is read again after the table: when it changed, what was read is dropped and
+ * read anew, and tables on which that does not succeed are counted. The kernel clears the entry
+ * before it frees the table, so what was read between two equal values was the table.
  */
 #ifndef MURPHY_SOURCE_PAGE_TABLE_H
 #define MURPHY_SOURCE_PAGE_TABLE_H
@@ -43,7 +43,7 @@ struct page_table_walk {
 	struct page_table_want *want;
 	uint64_t (*table)[PAGE_TABLE_ENTRIES];
 	struct page_table_refs todo[PAGE_TABLE_LEVELS + 1], again;
-	char why[96]; /* why page_table_open() failed, where errno does not tell */
+	const char *why; /* page_table_open() failed, where errno does not tell */
 };
 
 /*

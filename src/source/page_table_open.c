@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* How this machine maps memory. Nothing is taken for granted that own pages do not prove. */
 #include "base/clock.h"
+#include "source/page_frame.h"
 #include "source/page_table.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -13,10 +13,12 @@
 #include "page_table.skel.h"
 #pragma GCC diagnostic pop
 
-enum { OWN_PAGES = 64, PROOFS = 3, FRAMES_BITS_MAX = 40 };
+enum { OWN_PAGES = 64, PROOFS = 3 };
 
 #define GIB_SHIFT 30
-/* Below these, of 4 and 5 levels, that mapping never begins: Documentation/arch/x86/x86_64/mm.rst. */
+/*
+ * Below these, of 4 and 5 levels, that mapping never begins: Documentation/arch/x86/x86_64/mm.rst.
+ */
 #define LOWEST_BASE_4 UINT64_C(0xffff880000000000)
 #define LOWEST_BASE_5 UINT64_C(0xff10000000000000)
 
@@ -27,37 +29,10 @@ struct own_pages {
 	int map_fd;
 };
 
-static int PRINTF_LIKE(2, 3) decline(struct page_table_walk *w, const char *fmt, ...)
+static int decline(struct page_table_walk *w, const char *why)
 {
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(w->why, sizeof(w->why), fmt, ap);
-	va_end(ap);
+	w->why = why;
 	return -ENOTSUP;
-}
-
-/* The kernel answers for frames of memory, and with the end of the file beyond (fs/proc/page.c). */
-static int learn_frames(struct page_table_walk *w)
-{
-	uint64_t flags, from = 0, to = UINT64_C(1) << FRAMES_BITS_MAX;
-
-	while (from < to) {
-		uint64_t middle = from + (to - from) / 2;
-		ssize_t n =
-			pread(w->flags_fd, &flags, sizeof(flags), (off_t)(middle * sizeof(flags)));
-
-		if (n < 0)
-			return -errno;
-		if (n == (ssize_t)sizeof(flags))
-			from = middle + 1;
-		else
-			to = middle;
-	}
-	if (from == 0 || from >= PAGE_SWAP)
-		return decline(w, "%llu page frames", (unsigned long long)from);
-	w->entries.frames = (page_key)from;
-	return 0;
 }
 
 static int find_own(struct page_table_walk *w, struct own_pages *own)
@@ -103,10 +78,10 @@ static void release_own(struct own_pages *own)
 
 /*
  * The kernel has all memory mapped from a base on that it chooses at boot, a multiple of 1 GiB
- * (arch/x86/mm/kaslr.c). Not every kernel tells its symbol, but a page table lies in that mapping, so
- * the base is one of the multiples below it, no further than there is memory: an own page is looked
- * for from each of them. From the lowest up, so that nothing is read beyond the end of memory, where
- * devices may be: below the base there is nothing at all.
+ * (arch/x86/mm/kaslr.c). Not every kernel tells its symbol, but a page table lies in that mapping,
+ * so the base is one of the multiples below it, no further than there is memory: an own page is
+ * looked for from each of them. From the lowest up, so that nothing is read beyond the end of
+ * memory, where devices may be: below the base there is nothing at all.
  */
 static int learn_base(struct page_table_walk *w, const struct own_pages *own, uint64_t table)
 {
@@ -188,8 +163,10 @@ static int learn(struct page_table_walk *w, struct probe *p, struct own_pages *o
 {
 	struct page_table_tasks tasks = { 0 };
 	uint64_t mine = 0;
-	int err = learn_frames(w);
+	int err = page_frames(w->flags_fd, &w->entries.frames);
 
+	if (err == -ERANGE)
+		return decline(w, "too many page frames");
 	if (err == 0)
 		err = make_own(w, p, own);
 	if (err == 0)

@@ -4,14 +4,11 @@
  * engine/page_count.h counts.
  */
 #include "base/mem.h"
+#include "source/page_frame.h"
 #include "source/page_table.h"
-#include "source/share.h"
 
 #include <errno.h>
 #include <string.h>
-
-/* What counting may take: more than it needs on any machine, but not what the machine needs. */
-enum { LIMIT_PART = 50, LIMIT_MIN = 64 << 20 };
 
 #ifdef __x86_64__
 enum { IS_X86_64 = 1 };
@@ -52,21 +49,13 @@ static int by_mm_alone(const void *mm, const void *space)
 	return (x > y) - (x < y);
 }
 
-/* Group 0 is of all that were not asked for: they share pages with those that were. */
-static uint32_t group_of(const struct walk *w, uint64_t pid)
-{
-	const struct share *s = shares_find(&w->shares, pid);
-
-	return s ? s->group_at + 1 : 0;
-}
-
 static int walk_space(struct walk *w, const struct page_table_task *task)
 {
 	struct space *space = &w->space[w->n_spaces];
 	uint64_t lost = w->tables.lost;
 
 	space->task = *task;
-	space->number = page_count_space(&w->count, group_of(w, task->pid));
+	space->number = page_count_space(&w->count, page_frame_group(&w->shares, task->pid));
 	if (space->number < 0)
 		return space->number;
 	w->n_spaces++;
@@ -124,19 +113,6 @@ static int drop_gone(struct walk *w)
 	return 0;
 }
 
-static void put_sums(struct walk *w, struct share *to, const struct space *from)
-{
-	struct page_sums sums = page_count_sums(&w->count, from->number);
-	double page = (double)host_page_size(w->probe->host);
-
-	to->rss = (double)sums.rss * page;
-	to->uss = (double)sums.uss * page;
-	to->pss = sums.pss * page;
-	to->swap = (double)sums.swap * page;
-	to->swap_pss = sums.swap_pss * page;
-	to->tables = (double)from->task.tables_bytes;
-}
-
 static void put_process(struct walk *w, const struct page_table_task *task)
 {
 	struct share *to = shares_find(&w->shares, task->pid);
@@ -147,10 +123,11 @@ static void put_process(struct walk *w, const struct page_table_task *task)
 	if (!s || s->number < 0 || !s->whole)
 		return;
 	to->measured = true;
-	if (s->task.pid == task->pid)
-		put_sums(w, to, s);
-	else
-		to->twin = s->task.pid;
+	to->twin = s->task.pid == task->pid ? 0 : s->task.pid;
+	if (to->twin)
+		return;
+	page_frame_share(to, &w->count, s->number, PAGE_SIZE_X86);
+	to->tables = (double)s->task.tables_bytes;
 }
 
 /* Who has no memory any more, or never had (a kernel thread), is nobody that is missing. */
@@ -168,20 +145,14 @@ static void mark_gone(struct walk *w)
 
 static int finish(struct walk *w)
 {
-	double page = (double)host_page_size(w->probe->host);
-	int err = page_count_finish(&w->count);
+	int err = page_frame_count(w->probe, &w->count, page_frame_sees_all(w->probe));
 
 	if (err < 0)
 		return err;
 	for (size_t i = 0; i < w->tasks.n; i++)
 		put_process(w, &w->tasks.task[i]);
 	mark_gone(w);
-	for (uint32_t g = 0; g < w->shares.n_groups; g++) {
-		w->shares.group[g].split = true;
-		w->shares.group[g].exclusive =
-			(double)page_count_exclusive(&w->count, g + 1) * page;
-		w->shares.group[g].shared = (double)page_count_shared(&w->count, g + 1) * page;
-	}
+	page_frame_split(&w->shares, &w->count, PAGE_SIZE_X86);
 	return shares_rows(&w->shares, w->probe, "began or changed while the others were read");
 }
 
@@ -198,20 +169,12 @@ static int walk_and_count(struct walk *w)
 	return err < 0 ? err : finish(w);
 }
 
-static size_t limit_bytes(const struct probe *p)
-{
-	const struct meminfo *m = table_only(probe_used(p, TABLE_meminfo));
-	size_t bytes = m ? (size_t)(m->total_bytes / LIMIT_PART) : 0;
-
-	return bytes > LIMIT_MIN ? bytes : LIMIT_MIN;
-}
-
 static int run(struct walk *w)
 {
 	int err = shares_init(&w->shares, w->probe);
 
 	if (err == 0)
-		err = page_count_init(&w->count, limit_bytes(w->probe));
+		err = page_count_init(&w->count, page_frame_limit(w->probe));
 	if (err == 0)
 		err = page_table_open(&w->tables, w->probe, &w->count);
 	if (err == 0)
@@ -246,20 +209,10 @@ static void say(struct walk *w, int err, const struct bpf_said *said)
 	else if (err == -EFBIG)
 		shares_fail(p, STATE_ABSENT, "eBPF: counting needs more than %zu MiB",
 			w->count.limit_bytes >> 20);
-	else if (err == -ENOTSUP && w->tables.why[0])
+	else if (err == -ENOTSUP && w->tables.why)
 		shares_fail(p, STATE_ABSENT, "eBPF: %s", w->tables.why);
 	else
 		fail_both(p, err, said);
-}
-
-static bool sees_all(struct probe *p)
-{
-	char target[64];
-	ssize_t n = host_link(p->host, "proc/self/ns/pid", target, sizeof(target) - 1);
-
-	target[n < 0 ? 0 : n] = '\0';
-	/* include/linux/proc_ns.h, PROC_PID_INIT_INO */
-	return strcmp(target, "pid:[4026531836]") == 0;
 }
 
 static int read_page_walk(struct probe *p)
@@ -269,15 +222,13 @@ static int read_page_walk(struct probe *p)
 
 	if (!host_is_live(p->host))
 		return 0;
-	if (!needs_exact(p->needs, p->n_needs, TABLE_process_share) &&
-		!needs_exact(p->needs, p->n_needs, TABLE_group_share)) {
+	if (!shares_exact(p)) {
 		shares_fail(p, STATE_ABSENT, "eBPF: exact values are not asked for");
 		return 0;
 	}
-	if (!IS_X86_64 || !sees_all(p)) {
-		shares_fail(p, STATE_ABSENT, "eBPF: %s",
-			IS_X86_64 ? "other pid namespaces are not seen, which may map the same"
-				  : "page tables of this architecture are not known");
+	if (!IS_X86_64) {
+		shares_fail(
+			p, STATE_ABSENT, "eBPF: page tables of this architecture are not known");
 		return 0;
 	}
 	bpf_listen(&said);

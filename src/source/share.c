@@ -9,6 +9,12 @@
 
 static const enum table_id filled[] = { TABLE_process_share, TABLE_group_share };
 
+bool shares_exact(const struct probe *p)
+{
+	return needs_exact(p->needs, p->n_needs, TABLE_process_share) ||
+	       needs_exact(p->needs, p->n_needs, TABLE_group_share);
+}
+
 static int by_pid(const void *a, const void *b)
 {
 	const struct share *x = a, *y = b;

@@ -28,6 +28,9 @@ struct shares {
 	size_t n_groups;
 };
 
+/* Does anybody want them exact? */
+bool shares_exact(const struct probe *p);
+
 /* All that is asked of both tables. 0 or -ENOMEM. */
 int shares_init(struct shares *s, const struct probe *p);
 void shares_release(struct shares *s);
