@@ -8,8 +8,8 @@
  * it (4 bytes): reading a process costs a hash and a comparison per leaf, and everything that looks
  * at single pages costs what the different leaves cost, however many processes map them.
  *
- * Memory: at most 8 bytes for each page that a different leaf holds, 64 for each of them, 4 for
- * each page table, and 4 KiB for each 2 MiB of memory in which a page was seen: some 0.4 % of the
+ * Memory: at most 6 bytes for each page that a different leaf holds and 112 for the leaf, 4 for
+ * each page table, and 6 KiB for each 2 MiB of memory in which a page was seen: some 0.4 % of the
  * memory that is mapped, and page_count.limit_bytes at most.
  */
 #ifndef MURPHY_ENGINE_PAGE_COUNT_H
@@ -44,6 +44,7 @@ struct page_count {
 	struct page_space *space;
 	size_t n_spaces, spaces_size;
 	struct page_part *part; /* by page_key / 2^22 */
+	uint32_t last;          /* leaf of the space that was begun last, + 1 */
 	size_t n_groups;
 	uint64_t *exclusive, *shared; /* by group */
 	struct arena arena;           /* keys of the leaves, counters */
@@ -78,8 +79,14 @@ void page_count_ignore(struct page_count *c, int64_t leaf);
 /* The space was gone before it was read to its end: none of it counts. */
 void page_count_drop(struct page_count *c, int space);
 
-/* All spaces were added: count. 0 or -ENOMEM, -EFBIG. */
-int page_count_finish(struct page_count *c);
+/*
+ * All spaces were added: count. 0 or -ENOMEM, -EFBIG.
+ *
+ * Where not all that map a page could be added, fetch tells how often 512 pages from first on are
+ * mapped: 0, or -errno that ends it. NULL: they were.
+ */
+int page_count_finish(struct page_count *c,
+	int (*fetch)(void *arg, page_key first, uint64_t ret_count[PAGE_LEAF]), void *arg);
 
 /* What one space maps. As in the kernel's smaps: private is what is mapped once, wherever. */
 struct page_sums page_count_sums(const struct page_count *c, int space);

@@ -53,6 +53,12 @@ static void complete(struct table *t, const struct source *s, int err, uint64_t 
 		t->taken_ns = taken_ns;
 }
 
+/* A better source has filled it: this one runs for its other tables. */
+static bool filled_better(const struct reader_job *job, const struct source *s, enum table_id id)
+{
+	return s->rank > 0 && table_usable(frame_table(job->frame, id));
+}
+
 /* Fresh tables for what is wanted of s; false when the capture leaves nothing to read. */
 static bool prepare(const struct reader_job *job, struct table **out, const struct source *s,
 	struct replay *replay)
@@ -64,7 +70,7 @@ static bool prepare(const struct reader_job *job, struct table **out, const stru
 
 		table_unref(out[id]);
 		out[id] = NULL;
-		if (!job->wanted[id])
+		if (!job->wanted[id] || filled_better(job, s, id))
 			continue;
 		if (replay_begin(job->host, s, id, &replay[i]) == 0 && !replay[i].kept)
 			out[id] = table_new(schemas[id]);

@@ -19,6 +19,7 @@ static inline void run_source_after(const struct frame *was, struct host *h, con
 
 	for (; ids[p.n_needs]; p.n_needs++) {
 		needs[p.n_needs].table = ids[p.n_needs];
+		needs[p.n_needs].exact = true; /* for those that cost too much otherwise */
 		if (!out[ids[p.n_needs]])
 			out[ids[p.n_needs]] = table_new(schemas[ids[p.n_needs]]);
 	}
