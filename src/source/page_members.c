@@ -126,6 +126,14 @@ void page_member_gone(struct page_members *all, struct page_member_of *one)
 	add_member(all, one, -1);
 }
 
+/* Half of the time is for looking at pages: of a part of the processes something is better known than nothing. */
+static bool out_of_time(const struct page_members *all)
+{
+	uint64_t end = all->probe->deadline_ns, now = proc_now_ns();
+
+	return end != 0 && (now >= end || now - all->start_ns > (end - all->start_ns) / 2);
+}
+
 int page_members_status(struct page_members *all)
 {
 	double shared = 0;
@@ -133,9 +141,8 @@ int page_members_status(struct page_members *all)
 	for (size_t i = 0; i < all->n; i++) {
 		struct page_member_of *one = &all->member[i];
 
-		one->err = probe_late(all->probe)
-				   ? -ETIME
-				   : mem_status_read(all->probe, one->pid, &one->status);
+		one->err = out_of_time(all) ? -ETIME
+					    : mem_status_read(all->probe, one->pid, &one->status);
 		one->gone = one->err < 0 && state_of_errno(one->err) == STATE_ABSENT;
 		all->read += one->err != -ETIME;
 		shared += (double)(one->status.file + one->status.shmem);
@@ -154,7 +161,7 @@ int page_members_status(struct page_members *all)
 	all->meter.worth = shared > 0 ? (double)mapped_bytes(all->probe) / shared : 0;
 	if (all->meter.worth > 1)
 		all->meter.worth = 1;
-	return all->read < all->n ? -ETIME : 0;
+	return 0;
 }
 
 double page_member_likely(const struct page_members *all, const struct page_member_of *one)
@@ -205,7 +212,7 @@ void page_members_close(struct page_members *all, bool late, const char *denied)
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
 		struct table *t = probe_table(all->probe, tables[i]);
 
-		if (t && late)
+		if (t && (late || all->read < all->n))
 			tally_late(&all->tally, t, done, all->n, all->start_ns);
 		else if (t)
 			tally_close(&all->tally, t, denied);

@@ -69,9 +69,11 @@ struct page_objects {
 	struct page_device {
 		uint64_t dev;
 		enum page_object_kind kind; /* FILE, TMPFS or HUGETLB */
-	} device[64];
-	size_t n_devices;
-	uint64_t shmem_dev; /* of memfds and System V segments */
+	} * device;
+	size_t n_devices, devices_size;
+	struct strbuf mounts;    /* murphy's own mountinfo */
+	unsigned int mountinfos; /* of others, that were read */
+	uint64_t shmem_dev;      /* of memfds and System V segments */
 	uint64_t page_bytes;
 	uint64_t left_out; /* there were too many */
 };

@@ -148,9 +148,9 @@ static int read_page_status(struct probe *p)
 	all.meter.page_bytes = (uint64_t)host_page_size(p->host);
 	if (err == 0)
 		err = page_members_status(&all);
-	if (err == 0 || err == -ETIME) {
+	if (err == 0) {
 		bound(&all, &w);
-		page_members_close(&all, err == -ETIME, denied);
+		page_members_close(&all, false, denied);
 		err = page_members_rows(&all);
 	}
 	page_members_release(&all);
