@@ -49,6 +49,7 @@ int page_members_init(struct page_members *all, struct probe *p)
 void page_members_release(struct page_members *all)
 {
 	free(all->member);
+	free(all->by_pid);
 	free(all->group);
 	free(all->common);
 }
@@ -60,28 +61,34 @@ static int by_pid(const void *a, const void *b)
 	return ((*x)->pid > (*y)->pid) - ((*x)->pid < (*y)->pid);
 }
 
+struct page_member_of *page_members_find(const struct page_members *all, uint64_t pid)
+{
+	const struct page_member_of like = { .pid = pid }, *key = &like;
+	struct page_member_of **at =
+		bsearch(&key, all->by_pid, all->n, sizeof(*all->by_pid), by_pid);
+
+	return at ? *at : NULL;
+}
+
 /*
  * A child of vfork(2), or of clone(2) with CLONE_VM, has its parent's address space until it runs
  * another program: then all of its figures are its parent's, and once is enough.
  */
 static int find_twins(struct page_members *all)
 {
-	auto_free struct page_member_of **sorted = mem_new(all->n + 1, sizeof(*sorted));
-
-	if (!sorted)
+	all->by_pid = mem_new(all->n + 1, sizeof(*all->by_pid));
+	if (!all->by_pid)
 		return -ENOMEM;
 	for (size_t i = 0; i < all->n; i++)
-		sorted[i] = &all->member[i];
-	qsort(sorted, all->n, sizeof(*sorted), by_pid);
+		all->by_pid[i] = &all->member[i];
+	qsort(all->by_pid, all->n, sizeof(*all->by_pid), by_pid);
 	for (size_t i = 0; i < all->n; i++) {
-		struct page_member_of like = { .pid = all->member[i].status.ppid }, *key = &like;
-		struct page_member_of **parent =
-			bsearch(&key, sorted, all->n, sizeof(*sorted), by_pid);
+		struct page_member_of *one = &all->member[i];
+		const struct page_member_of *parent = page_members_find(all, one->status.ppid);
 
-		if (parent && all->member[i].status.rss > 0 &&
-			(*parent)->status.space == all->member[i].status.space &&
-			host_same_space(all->probe->host, (*parent)->pid, all->member[i].pid))
-			all->member[i].twin = (*parent)->twin ? (*parent)->twin : (*parent)->pid;
+		if (parent && one->status.rss > 0 && parent->status.space == one->status.space &&
+			host_same_space(all->probe->host, parent->pid, one->pid))
+			one->twin = parent->twin ? parent->twin : parent->pid;
 	}
 	return 0;
 }
