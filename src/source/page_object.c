@@ -76,7 +76,7 @@ static int rehash(struct page_objects *o)
 }
 
 /* Find what mountinfo says of a device: "ID PARENT MAJOR:MINOR ... - FSTYPE ...". */
-static bool find_mount(const struct strbuf *text, uint64_t dev, enum page_object_kind *ret_kind)
+static bool find_mount(const struct strbuf *text, uint64_t dev, enum shared_kind *ret_kind)
 {
 	struct cursor c = cursor_of(text->bytes, text->len), line;
 	uint64_t id, major, minor;
@@ -91,9 +91,9 @@ static bool find_mount(const struct strbuf *text, uint64_t dev, enum page_object
 			;
 		if (!cursor_word(&line, &word))
 			return false;
-		*ret_kind = span_eq(word, "tmpfs") || span_eq(word, "devtmpfs") ? OBJECT_TMPFS
-			    : span_eq(word, "hugetlbfs")                        ? OBJECT_HUGETLB
-										: OBJECT_FILE;
+		*ret_kind = span_eq(word, "tmpfs") || span_eq(word, "devtmpfs") ? SHARED_TMPFS
+			    : span_eq(word, "hugetlbfs")                        ? SHARED_HUGETLB
+										: SHARED_FILE;
 		return true;
 	}
 	return false;
@@ -103,9 +103,9 @@ static bool find_mount(const struct strbuf *text, uint64_t dev, enum page_object
  * Most file systems that a process maps murphy sees as well. Containers may have some of their own; of
  * thousands of them a few are asked.
  */
-static enum page_object_kind ask_mounts(struct page_objects *o, uint64_t pid, uint64_t dev)
+static enum shared_kind ask_mounts(struct page_objects *o, uint64_t pid, uint64_t dev)
 {
-	enum page_object_kind kind = OBJECT_FILE;
+	enum shared_kind kind = SHARED_FILE;
 	auto_strbuf text = { 0 };
 	char path[PROC_PATH_MAX];
 
@@ -121,15 +121,15 @@ static enum page_object_kind ask_mounts(struct page_objects *o, uint64_t pid, ui
 }
 
 /* File systems in memory have no block device. */
-static enum page_object_kind kind_of_device(struct page_objects *o, uint64_t pid, uint64_t dev)
+static enum shared_kind kind_of_device(struct page_objects *o, uint64_t pid, uint64_t dev)
 {
 	if (dev >> 20 != 0)
-		return OBJECT_FILE;
+		return SHARED_FILE;
 	for (size_t i = o->n_devices; i-- > 0;) {
 		if (o->device[i].dev == dev)
 			return o->device[i].kind;
 	}
-	enum page_object_kind kind = ask_mounts(o, pid, dev);
+	enum shared_kind kind = ask_mounts(o, pid, dev);
 
 	if (o->n_devices == o->devices_size) {
 		size_t size = o->devices_size ? o->devices_size * 2 : 32;
@@ -144,21 +144,17 @@ static enum page_object_kind kind_of_device(struct page_objects *o, uint64_t pid
 	return kind;
 }
 
-/*
- * What has no name in any file system lies in two that nobody has mounted: one of them is
- * hugetlbfs.
- */
-static enum page_object_kind kind_of(
-	struct page_objects *o, uint64_t pid, const struct page_vma *vma)
+/* What has no name in any file system lies in two that nobody has mounted: one of them is hugetlbfs. */
+static enum shared_kind kind_of(struct page_objects *o, uint64_t pid, const struct page_vma *vma)
 {
 	static const struct {
 		const char *prefix;
-		enum page_object_kind kind;
+		enum shared_kind kind;
 	} names[] = {
-		{ "/memfd:", OBJECT_MEMFD },
-		{ "/SYSV", OBJECT_SYSV },
-		{ "/dev/zero", OBJECT_ANONYMOUS },
-		{ "/anon_hugepage", OBJECT_HUGETLB },
+		{ "/memfd:", SHARED_MEMFD },
+		{ "/SYSV", SHARED_SYSV },
+		{ "/dev/zero", SHARED_ANONYMOUS },
+		{ "/anon_hugepage", SHARED_HUGETLB },
 	};
 
 	for (size_t i = 0; vma->dev >> 20 == 0 && i < ARRAY_SIZE(names); i++) {
@@ -166,10 +162,10 @@ static enum page_object_kind kind_of(
 			continue;
 		if (o->shmem_dev == vma->dev)
 			return names[i].kind;
-		if (kind_of_device(o, pid, vma->dev) == OBJECT_FILE)
-			return o->shmem_dev == UINT64_MAX ? names[i].kind : OBJECT_HUGETLB;
+		if (kind_of_device(o, pid, vma->dev) == SHARED_FILE)
+			return o->shmem_dev == UINT64_MAX ? names[i].kind : SHARED_HUGETLB;
 	}
-	return o->shmem_dev == vma->dev ? OBJECT_TMPFS : kind_of_device(o, pid, vma->dev);
+	return o->shmem_dev == vma->dev ? SHARED_TMPFS : kind_of_device(o, pid, vma->dev);
 }
 
 static int add(struct page_objects *o, uint64_t pid, const struct page_vma *vma)
