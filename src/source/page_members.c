@@ -133,7 +133,10 @@ void page_member_gone(struct page_members *all, struct page_member_of *one)
 	add_member(all, one, -1);
 }
 
-/* Half of the time is for looking at pages: of a part of the processes something is better known than nothing. */
+/*
+ * Half of the time is for looking at pages: of a part of the processes something is better known
+ * than nothing.
+ */
 static bool out_of_time(const struct page_members *all)
 {
 	uint64_t end = all->probe->deadline_ns, now = proc_now_ns();

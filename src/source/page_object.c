@@ -100,8 +100,8 @@ static bool find_mount(const struct strbuf *text, uint64_t dev, enum shared_kind
 }
 
 /*
- * Most file systems that a process maps murphy sees as well. Containers may have some of their own; of
- * thousands of them a few are asked.
+ * Most file systems that a process maps murphy sees as well. Containers may have some of their own;
+ * of thousands of them a few are asked.
  */
 static enum shared_kind ask_mounts(struct page_objects *o, uint64_t pid, uint64_t dev)
 {
@@ -144,7 +144,10 @@ static enum shared_kind kind_of_device(struct page_objects *o, uint64_t pid, uin
 	return kind;
 }
 
-/* What has no name in any file system lies in two that nobody has mounted: one of them is hugetlbfs. */
+/*
+ * What has no name in any file system lies in two that nobody has mounted: one of them is
+ * hugetlbfs.
+ */
 static enum shared_kind kind_of(struct page_objects *o, uint64_t pid, const struct page_vma *vma)
 {
 	static const struct {

@@ -3,12 +3,12 @@
  * True memory for those who may not look at pages: what /proc/PID/status and /proc/meminfo leave
  * possible. Never a sum of RssShmem: 600 processes that map the same 2 GiB have 2 GiB.
  *
- * A page that several map is in RssFile or RssShmem of each. So the PSS of what a group shares is at most
- * the sum of these, and at most all that is mapped on this machine (Mapped); and at least what it would be
- * if every task of the machine mapped each page. The estimate is the middle, and all groups together
- * have no more than Mapped. RssAnon counts what forks have not written to yet in each of them: what all
- * have more than AnonPages is counted twice somewhere; where not all processes of the machine are seen, what
- * parents and children of the same name have may be.
+ * A page that several map is in RssFile or RssShmem of each. So the PSS of what a group shares is
+ * at most the sum of these, and at most all that is mapped on this machine (Mapped); and at least
+ * what it would be if every task of the machine mapped each page. The estimate is the middle, and
+ * all groups together have no more than Mapped. RssAnon counts what forks have not written to yet
+ * in each of them: what all have more than AnonPages is counted twice somewhere; where not all
+ * processes of the machine are seen, what parents and children of the same name have may be.
  */
 #include "source/page_members.h"
 
@@ -125,8 +125,8 @@ static void count_family(const struct page_members *all, struct page_member_of *
 }
 
 /*
- * Forks that run the same program may share all that they have not written to since: how many pages of
- * each member that can be. Who runs another program than its parent shares none with it.
+ * Forks that run the same program may share all that they have not written to since: how many pages
+ * of each member that can be. Who runs another program than its parent shares none with it.
  */
 static double *find_families(const struct page_members *all)
 {

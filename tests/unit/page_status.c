@@ -62,7 +62,10 @@ static void test_shared_once(void **state UNUSED)
 	assert_int_equal(g->page_tables_bytes, 1000 * KIB);
 	assert_int_equal(g->processes, 10);
 	assert_int_equal(g->measured, 0);
-	/* Between 20 MB (100 tasks) and 10 MB (own) + 202 MB; whether forks share their own is not seen. */
+	/*
+	 * Between 20 MB (100 tasks) and 10 MB (own) + 202 MB; whether forks share their own is not
+	 * seen.
+	 */
 	assert_in_range(g->pss_bytes, 115000 * KIB, 118000 * KIB);
 	assert_in_range(g->pss_error_bytes, 93000 * KIB, 97000 * KIB);
 	assert_true(g->pss_bytes + g->pss_error_bytes >= 211999 * KIB);
