@@ -28,7 +28,7 @@ static const struct {
 /* Most lines begin with another letter. */
 static bool wanted(char c)
 {
-	return c == 'V' || c == 'R' || c == 'P';
+	return c == 'V' || c == 'R' || c == 'P' || c == 'N';
 }
 
 static int take_line(struct cursor *line, struct mem_status *s)
@@ -59,7 +59,9 @@ int mem_status_parse(const char *buf, size_t len, struct mem_status *ret_status)
 			continue;
 		if (line.at[0] == 'V')
 			s.space = s.space * 31 + hash_fnv64(line.at, cursor_left(&line));
-		parent |= line.at[0] == 'P';
+		if (cursor_lit(&line, "Name:"))
+			s.name = hash_fnv64(line.at, cursor_left(&line));
+		parent |= cursor_left(&line) > 0 && line.at[0] == 'P';
 		if (take_line(&line, &s) < 0)
 			return -EINVAL;
 	}

@@ -49,6 +49,7 @@ int page_members_init(struct page_members *all, struct probe *p)
 void page_members_release(struct page_members *all)
 {
 	free(all->member);
+	free(all->by_pid);
 	free(all->group);
 	free(all->common);
 }
@@ -60,28 +61,34 @@ static int by_pid(const void *a, const void *b)
 	return ((*x)->pid > (*y)->pid) - ((*x)->pid < (*y)->pid);
 }
 
+struct page_member_of *page_members_find(const struct page_members *all, uint64_t pid)
+{
+	const struct page_member_of like = { .pid = pid }, *key = &like;
+	struct page_member_of **at =
+		bsearch(&key, all->by_pid, all->n, sizeof(*all->by_pid), by_pid);
+
+	return at ? *at : NULL;
+}
+
 /*
  * A child of vfork(2), or of clone(2) with CLONE_VM, has its parent's address space until it runs
  * another program: then all of its figures are its parent's, and once is enough.
  */
 static int find_twins(struct page_members *all)
 {
-	auto_free struct page_member_of **sorted = mem_new(all->n + 1, sizeof(*sorted));
-
-	if (!sorted)
+	all->by_pid = mem_new(all->n + 1, sizeof(*all->by_pid));
+	if (!all->by_pid)
 		return -ENOMEM;
 	for (size_t i = 0; i < all->n; i++)
-		sorted[i] = &all->member[i];
-	qsort(sorted, all->n, sizeof(*sorted), by_pid);
+		all->by_pid[i] = &all->member[i];
+	qsort(all->by_pid, all->n, sizeof(*all->by_pid), by_pid);
 	for (size_t i = 0; i < all->n; i++) {
-		struct page_member_of like = { .pid = all->member[i].status.ppid }, *key = &like;
-		struct page_member_of **parent =
-			bsearch(&key, sorted, all->n, sizeof(*sorted), by_pid);
+		struct page_member_of *one = &all->member[i];
+		const struct page_member_of *parent = page_members_find(all, one->status.ppid);
 
-		if (parent && all->member[i].status.rss > 0 &&
-			(*parent)->status.space == all->member[i].status.space &&
-			host_same_space(all->probe->host, (*parent)->pid, all->member[i].pid))
-			all->member[i].twin = (*parent)->twin ? (*parent)->twin : (*parent)->pid;
+		if (parent && one->status.rss > 0 && parent->status.space == one->status.space &&
+			host_same_space(all->probe->host, parent->pid, one->pid))
+			one->twin = parent->twin ? parent->twin : parent->pid;
 	}
 	return 0;
 }
@@ -126,6 +133,17 @@ void page_member_gone(struct page_members *all, struct page_member_of *one)
 	add_member(all, one, -1);
 }
 
+/*
+ * Half of the time is for looking at pages: of a part of the processes something is better known
+ * than nothing.
+ */
+static bool out_of_time(const struct page_members *all)
+{
+	uint64_t end = all->probe->deadline_ns, now = proc_now_ns();
+
+	return end != 0 && (now >= end || now - all->start_ns > (end - all->start_ns) / 2);
+}
+
 int page_members_status(struct page_members *all)
 {
 	double shared = 0;
@@ -133,9 +151,8 @@ int page_members_status(struct page_members *all)
 	for (size_t i = 0; i < all->n; i++) {
 		struct page_member_of *one = &all->member[i];
 
-		one->err = probe_late(all->probe)
-				   ? -ETIME
-				   : mem_status_read(all->probe, one->pid, &one->status);
+		one->err = out_of_time(all) ? -ETIME
+					    : mem_status_read(all->probe, one->pid, &one->status);
 		one->gone = one->err < 0 && state_of_errno(one->err) == STATE_ABSENT;
 		all->read += one->err != -ETIME;
 		shared += (double)(one->status.file + one->status.shmem);
@@ -154,7 +171,7 @@ int page_members_status(struct page_members *all)
 	all->meter.worth = shared > 0 ? (double)mapped_bytes(all->probe) / shared : 0;
 	if (all->meter.worth > 1)
 		all->meter.worth = 1;
-	return all->read < all->n ? -ETIME : 0;
+	return 0;
 }
 
 double page_member_likely(const struct page_members *all, const struct page_member_of *one)
@@ -205,7 +222,7 @@ void page_members_close(struct page_members *all, bool late, const char *denied)
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
 		struct table *t = probe_table(all->probe, tables[i]);
 
-		if (t && late)
+		if (t && (late || all->read < all->n))
 			tally_late(&all->tally, t, done, all->n, all->start_ns);
 		else if (t)
 			tally_close(&all->tally, t, denied);

@@ -32,7 +32,8 @@ struct page_group_of {
 struct page_members {
 	struct probe *probe;
 	struct page_meter meter;
-	struct page_member_of *member; /* by group and pid */
+	struct page_member_of *member;  /* by group and pid */
+	struct page_member_of **by_pid; /* once page_members_status() has read them */
 	size_t n;
 	struct page_group_of *group;
 	size_t n_groups;
@@ -47,8 +48,11 @@ struct page_members {
 int page_members_init(struct page_members *all, struct probe *p);
 void page_members_release(struct page_members *all);
 
-/* Read the status of all, and sum it up. 0, -ETIME or -ENOMEM. */
+/* Read the status of as many as half of the time is enough for, and sum it up. 0 or -ENOMEM. */
 int page_members_status(struct page_members *all);
+
+/* The member, NULL when it was not asked for. */
+struct page_member_of *page_members_find(const struct page_members *all, uint64_t pid);
 
 /* It has ended since: take it out of its group's sums. */
 void page_member_gone(struct page_members *all, struct page_member_of *one);
@@ -59,7 +63,7 @@ double page_member_likely(const struct page_members *all, const struct page_memb
 /* The rows. 0 or -ENOMEM. */
 int page_members_rows(struct page_members *all);
 
-/* State of the tables after the walk; what would help where processes were denied. */
+/* State of the tables after the walk; denied says what would help. */
 void page_members_close(struct page_members *all, bool late, const char *denied);
 
 /* The same state and reason for all four tables. */

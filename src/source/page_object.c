@@ -15,6 +15,7 @@ enum {
 	FIRST_SLOTS = 1024,
 	EXTENTS_MAX = 1024, /* questions to ask of one object */
 	MOUNTINFO_MAX = 1 << 20,
+	MOUNTINFOS = 32,
 };
 
 int page_objects_init(struct page_objects *o, struct probe *p)
@@ -36,6 +37,8 @@ void page_objects_release(struct page_objects *o)
 	free(o->object);
 	free(o->slot);
 	free(o->part);
+	free(o->device);
+	strbuf_release(&o->mounts);
 	strbuf_release(&o->paths);
 }
 
@@ -72,8 +75,8 @@ static int rehash(struct page_objects *o)
 	return 0;
 }
 
-/* What a line of mountinfo says of a device: "ID PARENT MAJOR:MINOR ... - FSTYPE ...". */
-static enum page_object_kind kind_of_mount(const struct strbuf *text, uint64_t dev)
+/* Find what mountinfo says of a device: "ID PARENT MAJOR:MINOR ... - FSTYPE ...". */
+static bool find_mount(const struct strbuf *text, uint64_t dev, enum shared_kind *ret_kind)
 {
 	struct cursor c = cursor_of(text->bytes, text->len), line;
 	uint64_t id, major, minor;
@@ -87,33 +90,57 @@ static enum page_object_kind kind_of_mount(const struct strbuf *text, uint64_t d
 		while (cursor_word(&line, &word) && !span_eq(word, "-"))
 			;
 		if (!cursor_word(&line, &word))
-			break;
-		return span_eq(word, "tmpfs") || span_eq(word, "devtmpfs") ? OBJECT_TMPFS
-		       : span_eq(word, "hugetlbfs")                        ? OBJECT_HUGETLB
-									   : OBJECT_FILE;
+			return false;
+		*ret_kind = span_eq(word, "tmpfs") || span_eq(word, "devtmpfs") ? SHARED_TMPFS
+			    : span_eq(word, "hugetlbfs")                        ? SHARED_HUGETLB
+										: SHARED_FILE;
+		return true;
 	}
-	return OBJECT_FILE;
+	return false;
 }
 
-/* File systems in memory have no block device, and each process may have mounts of its own. */
-static enum page_object_kind kind_of_device(struct page_objects *o, uint64_t pid, uint64_t dev)
+/*
+ * Most file systems that a process maps murphy sees as well. Containers may have some of their own;
+ * of thousands of them a few are asked.
+ */
+static enum shared_kind ask_mounts(struct page_objects *o, uint64_t pid, uint64_t dev)
 {
+	enum shared_kind kind = SHARED_FILE;
 	auto_strbuf text = { 0 };
 	char path[PROC_PATH_MAX];
 
+	if (o->mounts.len == 0)
+		host_read_all(o->probe->host, "proc/self/mountinfo", MOUNTINFO_MAX, &o->mounts);
+	if (find_mount(&o->mounts, dev, &kind) || o->mountinfos == MOUNTINFOS)
+		return kind;
+	o->mountinfos++;
+	if (host_read_all(
+		    o->probe->host, proc_path(path, pid, "mountinfo"), MOUNTINFO_MAX, &text) == 0)
+		find_mount(&text, dev, &kind);
+	return kind;
+}
+
+/* File systems in memory have no block device. */
+static enum shared_kind kind_of_device(struct page_objects *o, uint64_t pid, uint64_t dev)
+{
 	if (dev >> 20 != 0)
-		return OBJECT_FILE;
-	for (size_t i = 0; i < o->n_devices; i++) {
+		return SHARED_FILE;
+	for (size_t i = o->n_devices; i-- > 0;) {
 		if (o->device[i].dev == dev)
 			return o->device[i].kind;
 	}
-	enum page_object_kind kind = OBJECT_FILE;
+	enum shared_kind kind = ask_mounts(o, pid, dev);
 
-	if (host_read_all(
-		    o->probe->host, proc_path(path, pid, "mountinfo"), MOUNTINFO_MAX, &text) == 0)
-		kind = kind_of_mount(&text, dev);
-	if (o->n_devices < ARRAY_SIZE(o->device))
-		o->device[o->n_devices++] = (struct page_device){ dev, kind };
+	if (o->n_devices == o->devices_size) {
+		size_t size = o->devices_size ? o->devices_size * 2 : 32;
+		struct page_device *more = mem_resize(o->device, size, sizeof(*more));
+
+		if (!more)
+			return kind;
+		o->device = more;
+		o->devices_size = size;
+	}
+	o->device[o->n_devices++] = (struct page_device){ dev, kind };
 	return kind;
 }
 
@@ -121,17 +148,16 @@ static enum page_object_kind kind_of_device(struct page_objects *o, uint64_t pid
  * What has no name in any file system lies in two that nobody has mounted: one of them is
  * hugetlbfs.
  */
-static enum page_object_kind kind_of(
-	struct page_objects *o, uint64_t pid, const struct page_vma *vma)
+static enum shared_kind kind_of(struct page_objects *o, uint64_t pid, const struct page_vma *vma)
 {
 	static const struct {
 		const char *prefix;
-		enum page_object_kind kind;
+		enum shared_kind kind;
 	} names[] = {
-		{ "/memfd:", OBJECT_MEMFD },
-		{ "/SYSV", OBJECT_SYSV },
-		{ "/dev/zero", OBJECT_ANONYMOUS },
-		{ "/anon_hugepage", OBJECT_HUGETLB },
+		{ "/memfd:", SHARED_MEMFD },
+		{ "/SYSV", SHARED_SYSV },
+		{ "/dev/zero", SHARED_ANONYMOUS },
+		{ "/anon_hugepage", SHARED_HUGETLB },
 	};
 
 	for (size_t i = 0; vma->dev >> 20 == 0 && i < ARRAY_SIZE(names); i++) {
@@ -139,10 +165,10 @@ static enum page_object_kind kind_of(
 			continue;
 		if (o->shmem_dev == vma->dev)
 			return names[i].kind;
-		if (kind_of_device(o, pid, vma->dev) == OBJECT_FILE)
-			return o->shmem_dev == UINT64_MAX ? names[i].kind : OBJECT_HUGETLB;
+		if (kind_of_device(o, pid, vma->dev) == SHARED_FILE)
+			return o->shmem_dev == UINT64_MAX ? names[i].kind : SHARED_HUGETLB;
 	}
-	return o->shmem_dev == vma->dev ? OBJECT_TMPFS : kind_of_device(o, pid, vma->dev);
+	return o->shmem_dev == vma->dev ? SHARED_TMPFS : kind_of_device(o, pid, vma->dev);
 }
 
 static int add(struct page_objects *o, uint64_t pid, const struct page_vma *vma)

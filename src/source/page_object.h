@@ -7,18 +7,9 @@
 #define MURPHY_SOURCE_PAGE_OBJECT_H
 
 #include "base/strbuf.h"
+#include "sample/shared_kind.h"
 #include "source/page_vma.h"
 #include "source/source.h"
-
-/* As column kind of shared_object. */
-enum page_object_kind {
-	OBJECT_FILE,
-	OBJECT_MEMFD,
-	OBJECT_SYSV,
-	OBJECT_ANONYMOUS,
-	OBJECT_TMPFS,
-	OBJECT_HUGETLB,
-};
 
 /* Pages from to to - 1 of an object, some of which are in memory. */
 struct page_extent {
@@ -47,7 +38,7 @@ struct page_part {
 struct page_object {
 	uint64_t dev, inode;
 	size_t path, path_len; /* in page_objects.paths */
-	enum page_object_kind kind;
+	enum shared_kind kind;
 	bool asked;                 /* for size, resident and extents */
 	bool sized;                 /* they are known */
 	uint64_t size, resident;    /* bytes */
@@ -68,10 +59,12 @@ struct page_objects {
 	size_t n_parts, parts_size;
 	struct page_device {
 		uint64_t dev;
-		enum page_object_kind kind; /* FILE, TMPFS or HUGETLB */
-	} device[64];
-	size_t n_devices;
-	uint64_t shmem_dev; /* of memfds and System V segments */
+		enum shared_kind kind; /* FILE, TMPFS or HUGETLB */
+	} * device;
+	size_t n_devices, devices_size;
+	struct strbuf mounts;    /* murphy's own mountinfo */
+	unsigned int mountinfos; /* of others, that were read */
+	uint64_t shmem_dev;      /* of memfds and System V segments */
 	uint64_t page_bytes;
 	uint64_t left_out; /* there were too many */
 };
@@ -85,7 +78,7 @@ int page_objects_of(struct page_objects *o, uint64_t pid, const struct page_vma 
 /* Does it live in memory, so that its pages count as RssShmem? */
 static inline bool page_object_in_memory(const struct page_object *x)
 {
-	return x->kind != OBJECT_FILE && x->kind != OBJECT_HUGETLB;
+	return x->kind != SHARED_FILE && x->kind != SHARED_HUGETLB;
 }
 
 /* Ask, once, where the object of number i, which vma of pid maps, has pages. */

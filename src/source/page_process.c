@@ -154,7 +154,7 @@ static int add_vma(struct page_meter *m, uint64_t pid, const struct page_vma *v)
 
 	if (object < 0 && v->inode && object != -E2BIG)
 		return object;
-	if (object >= 0 && m->objects.object[object].kind == OBJECT_HUGETLB)
+	if (object >= 0 && m->objects.object[object].kind == SHARED_HUGETLB)
 		return count_object(m, &(struct page_area){ .from = v->start / m->page_bytes,
 					       .to = v->end / m->page_bytes,
 					       .object = object });

@@ -6,11 +6,12 @@
 #include <unistd.h>
 
 enum {
-	GAP = 64,       /* pages between two ranges that are cheaper read than skipped */
-	CLUSTER = 64,   /* pages */
-	CLUSTERS = 96,  /* of a process whose memory is too large */
-	LARGE = 512,    /* a range of more pages may be read in clusters */
-	LOOKUPS = 8192, /* of kpagecount, for one process */
+	GAP = 64,        /* pages between two ranges that are cheaper read than skipped */
+	CLUSTER = 64,    /* pages */
+	CLUSTERS = 96,   /* of a process whose memory is too large */
+	LARGE = 512,     /* a range of more pages may be read in clusters */
+	LOOKUPS = 8192,  /* of kpagecount, for one process */
+	HOLES = 1 << 22, /* pages that are read where only reading tells what is a hole: 10 ms */
 };
 
 static bool in_a_row(const uint64_t *entry, size_t n)
@@ -272,24 +273,31 @@ static int read_clusters(
 	double left = pages_of(m, s->anon) - r->rss[PART_ANON];
 	double pages = m->no_scan ? (left > 0 ? left : 0) : (double)all;
 	struct page_estimate e = page_clusters_total(&worth, (double)all / CLUSTER, pages);
+	double uss = page_clusters_total(&alone, (double)all / CLUSTER, pages).pages;
 
+	if (worth.x <= 0 && pages > 0) { /* none was hit: most of what is anonymous is its own */
+		e = (struct page_estimate){ .pages = pages, .widen = pages / 2 };
+		uss = pages;
+	}
 	r->rss[PART_ANON] += pages;
 	r->pss[PART_ANON] += e.pages;
-	r->uss[PART_ANON] += page_clusters_total(&alone, (double)all / CLUSTER, pages).pages;
+	r->uss[PART_ANON] += uss;
 	page_estimate_add(&r->error, e);
 	return 0;
 }
 
 int page_read_ranges(struct page_meter *m, const struct mem_status *s, struct page_result *r)
 {
-	uint64_t large = 0, small = 0;
+	uint64_t large = 0, small = 0, room = m->budget;
 
+	if (m->no_scan && pages_of(m, s->anon) <= (double)m->budget)
+		room = HOLES;
 	for (size_t i = 0; i < m->n_ranges; i++) {
 		uint64_t pages = m->range[i].to - m->range[i].from;
 
 		*(pages > LARGE ? &large : &small) += pages;
 	}
-	if (small + large <= m->budget)
+	if (small + large <= room)
 		return read_up_to(m, UINT64_MAX, r);
 	int err = read_up_to(m, LARGE, r);
 

@@ -227,7 +227,7 @@ static int put_object(const struct page_members *all, struct table *t, const str
 	row_put(t->schema, row, SHARED_OBJECT_mapped_bytes, bytes_of(all, sum->mapped));
 	row_put(t->schema, row, SHARED_OBJECT_processes, (uint64_t)llround(sum->processes));
 	row_put(t->schema, row, SHARED_OBJECT_groups, sum->groups);
-	if (x->kind == OBJECT_HUGETLB)
+	if (x->kind == SHARED_HUGETLB)
 		return 0;
 	row_put(t->schema, row, SHARED_OBJECT_pss_bytes, bytes_of(all, sum->pss));
 	row_put(t->schema, row, SHARED_OBJECT_pss_error_bytes, bytes_of(all, sum->error));
@@ -263,7 +263,7 @@ static int put_parts(const struct page_members *all, struct table *t)
 		row_put(t->schema, row, OBJECT_SHARE_group, g->number);
 		row_put(t->schema, row, OBJECT_SHARE_processes,
 			(uint64_t)llround(processes_of(g, x)));
-		if (o->object[x->object].kind != OBJECT_HUGETLB)
+		if (o->object[x->object].kind != SHARED_HUGETLB)
 			row_put(t->schema, row, OBJECT_SHARE_pss_bytes,
 				bytes_of(all, x->pss * scale_of(g, part_of(all, x))));
 	}

@@ -254,7 +254,7 @@ const struct source source_page_sample = {
 	.cost = COST_ASKED,
 	.manner = MANNER_RISKY,
 	.rows_only = true,
-	.deadline_ns = 1500000000,
+	.deadline_ns = 4000000000, /* 10,000 processes, each by itself */
 	.denied = denied,
 	.read = read_page_sample,
 };

@@ -3,6 +3,8 @@
  * page_sample on processes that this test starts, beside what smaps_rollup says of them. Needs what
  * the source needs; without it the source has to say so.
  */
+#include "base/cursor.h"
+#include "source/page_process.h"
 #include "tests/unit/family.h"
 #include "tests/unit/run_source.h"
 
@@ -152,6 +154,43 @@ static void test_two_groups(void **state UNUSED)
 	stop(&f);
 }
 
+static void measure_one(pid_t pid, bool no_scan, size_t budget, uint64_t slack)
+{
+	struct probe p = { .host = live };
+	struct page_meter m;
+	struct mem_status s;
+	struct page_result r;
+	uint64_t common = 0;
+	auto_close fd = host_open_offset(live, "proc/kpagecount");
+
+	if (fd < 0)
+		return;
+	assert_int_equal(page_meter_init(&m, &p, fd), 0);
+	m.counts.common = &common;
+	m.no_scan = no_scan;
+	m.budget = budget;
+	assert_int_equal(mem_status_read(&p, (uint64_t)pid, &s), 0);
+	assert_int_equal(page_process_measure(&m, (uint64_t)pid, &s, &r), 0);
+	double pss = (r.pss[PART_ANON] + r.pss[PART_FILE] + r.pss[PART_SHMEM]) * 4096;
+	double off = pss - (double)rollup(pid, "Pss:");
+
+	assert_true((off < 0 ? -off : off) <= page_estimate_error(r.error) * 4096 + (double)slack);
+	page_meter_release(&m);
+}
+
+/* Before Linux 6.7 holes are found by reading; where there is no room to read all, in clusters. */
+static void test_other_ways(void **state UNUSED)
+{
+	struct family f;
+
+	start(&f, child_of_all_kinds);
+	measure_one(f.pid[1], false, 1 << 20, 8192);
+	measure_one(f.pid[1], true, 1 << 20, 8192);
+	measure_one(f.pid[1], false, 256, 65536);
+	measure_one(f.pid[1], true, 256, 65536);
+	stop(&f);
+}
+
 /* Without looking at a page: bounds that hold. */
 static void test_status_bounds(void **state UNUSED)
 {
@@ -212,6 +251,7 @@ int main(void)
 		cmocka_unit_test(test_group_and_objects),
 		cmocka_unit_test(test_two_groups),
 		cmocka_unit_test(test_huge_pages),
+		cmocka_unit_test(test_other_ways),
 		cmocka_unit_test(test_status_bounds),
 		cmocka_unit_test(test_gone),
 	};
