@@ -3,6 +3,9 @@
 
 #define MIB UINT64_C(1048576)
 
+/* On a small machine less is not missed. */
+#define AT_LEAST (320 * MIB)
+
 static int run(struct scene *s)
 {
 	uint64_t total, available, page = (uint64_t)sysconf(_SC_PAGESIZE);
@@ -14,7 +17,8 @@ static int run(struct scene *s)
 	if (n == 0)
 		return scene_skip(s, "this machine has too little memory");
 	/* One page in the reach of each page table: as a large hash table that is hit at random. */
-	uint64_t reach = page * (page / 8), places = total / 100 * 13 / n / page;
+	uint64_t bytes = total / 100 * 13 > AT_LEAST ? total / 100 * 13 : AT_LEAST;
+	uint64_t reach = page * (page / 8), places = bytes / n / page;
 	struct sparse o = { "lab-table", places * reach, reach, page, -1 };
 	struct sharer kind = { .comm = "lab-backend", .n = n, .percent = 100 };
 
@@ -35,9 +39,9 @@ const struct lab lab_page_tables = {
 	.story = "Many processes map one big object with small pages: their page tables take more "
 		 "memory than the object",
 	.want = "mem.page-tables",
-	.also = { "mem.shared" },
-	.bounds = "up to 200 processes that wait, 14 % of memory in an own cgroup; refuses unless "
-		  "a quarter stays available",
+	.bounds = "up to 200 processes that wait, 14 % of memory, 320 MiB at least, in an own "
+		  "cgroup; "
+		  "refuses unless a quarter stays available",
 	.root = true,
 	.mild = true,
 	.settle_s = 1,
