@@ -295,7 +295,12 @@ int scene_knob(struct scene *s, const char *path, const char *text)
 	if (n < 0)
 		return (int)n;
 	was[strcspn(was, "\n")] = '\0';
-	int err = undo_add(s->undo, UNDO_WRITE, path, was);
+	/* Some tell all that they may be: "always [madvise] never". */
+	char *chosen = strchr(was, '['), *end = chosen ? strchr(chosen, ']') : NULL;
+
+	if (end)
+		*end = '\0';
+	int err = undo_add(s->undo, UNDO_WRITE, path, end ? chosen + 1 : was);
 
 	return err < 0 ? err : scene_write(path, text);
 }

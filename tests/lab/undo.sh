@@ -24,11 +24,13 @@ left()
 	grep -l 'MURPHY_LAB=' /proc/[0-9]*/environ 2>/dev/null
 }
 
-# Knobs of all backing devices and the root's throttles: must be as they were.
+# Knobs of all backing devices, the root's throttles, memory: must be as they were.
 knobs()
 {
 	cat /sys/class/bdi/7:*/strict_limit /sys/class/bdi/7:*/max_ratio 2>/dev/null
 	cat /sys/fs/cgroup/blkio/blkio.throttle.write_bps_device 2>/dev/null
+	cat /sys/kernel/mm/ksm/run /sys/kernel/mm/ksm/pages_to_scan /proc/sys/vm/nr_hugepages \
+		/sys/kernel/mm/transparent_hugepage/shmem_enabled /proc/swaps 2>/dev/null
 }
 
 # Within 10 s. $1: the lab.
@@ -135,7 +137,7 @@ turns
 for victim in main keeper body all warden; do
 	try d-state KILL $victim
 done
-for name in dirty-limit hung-mount memcg-limit cpu-throttled tmpfs-small close-wait; do
+for name in dirty-limit hung-mount memcg-limit cpu-throttled tmpfs-small close-wait mem-shapes; do
 	try $name KILL main
 done
 try dirty-limit KILL all
