@@ -95,14 +95,6 @@ unsigned int feed_stuck(const struct feed *f)
 	return n;
 }
 
-void feed_free(struct feed *f)
-{
-	if (!f)
-		return;
-	reap(f);
-	free(f);
-}
-
 static void put_table(struct run *r, size_t source, enum table_id id, struct table *t)
 {
 	struct table *have = r->frame->at[id];
@@ -287,6 +279,48 @@ static void drop_reader(struct run *r, size_t i)
 	r->reader[i] = r->reader[--r->n_readers];
 }
 
+/* It said that it was done and is in exit: wait for its CPU time, but not for ever. */
+static void leave(struct feed *f, pid_t pid)
+{
+	int status;
+
+	for (int ms = 0; ms < 20; ms++) {
+		if (reaped(f, pid, &status))
+			return;
+		usleep(1000);
+	}
+	for (size_t i = 0; i < READERS_MAX; i++) {
+		if (f->leaving[i] == 0) {
+			f->leaving[i] = pid;
+			return;
+		}
+	}
+}
+
+static void drop_watch(struct feed *f)
+{
+	struct run *r = f->watch;
+
+	f->watch = NULL;
+	while (r && r->n_readers > 0) {
+		kill(r->reader[0]->pid, SIGKILL);
+		leave(f, r->reader[0]->pid);
+		drop_reader(r, 0);
+	}
+	if (r)
+		frame_release(&r->watched);
+	free(r);
+}
+
+void feed_free(struct feed *f)
+{
+	if (!f)
+		return;
+	drop_watch(f);
+	reap(f);
+	free(f);
+}
+
 /* End a reader at the source that it is at; what it had not begun waits again. */
 static void give_up(struct run *r, size_t i, enum state state, const char *why)
 {
@@ -361,24 +395,6 @@ static bool receive(struct run *r, struct reader *reader)
 	return true;
 }
 
-/* It said that it was done and is in exit: wait for its CPU time, but not for ever. */
-static void leave(struct feed *f, pid_t pid)
-{
-	int status;
-
-	for (int ms = 0; ms < 20; ms++) {
-		if (reaped(f, pid, &status))
-			return;
-		usleep(1000);
-	}
-	for (size_t i = 0; i < READERS_MAX; i++) {
-		if (f->leaving[i] == 0) {
-			f->leaving[i] = pid;
-			return;
-		}
-	}
-}
-
 static void ended(struct run *r, size_t i)
 {
 	struct reader *reader = r->reader[i];
@@ -448,7 +464,7 @@ static void run_all(struct run *r)
 	}
 }
 
-static int run_tables(struct run *r)
+static void run_begin(struct run *r)
 {
 	bool live = host_is_live(r->feed->host);
 
@@ -464,6 +480,10 @@ static int run_tables(struct run *r)
 		if (run_fills_wanted(r, sources[k]))
 			r->progress[k] = WAITING;
 	}
+}
+
+static int run_end(struct run *r)
+{
 	run_all(r);
 	for (int id = 1; id < TABLES; id++) {
 		if (!r->wanted[id] || r->frame->at[id])
@@ -475,6 +495,58 @@ static int run_tables(struct run *r)
 	}
 	reap(r->feed);
 	return 0;
+}
+
+static bool is_watched(const struct feed *f, const struct need *n)
+{
+	return n->for_ns > 0 && !n->ask && host_is_live(f->host);
+}
+
+void feed_watch(struct feed *f, const struct need *needs, size_t n_needs)
+{
+	struct run *r = NULL;
+
+	drop_watch(f);
+	for (size_t i = 0; i < n_needs; i++) {
+		if (!is_watched(f, &needs[i]))
+			continue;
+		r = r ? r : mem_new(1, sizeof(*r));
+		if (!r)
+			return;
+		r->wanted[needs[i].table] = true;
+	}
+	if (!r)
+		return;
+	r->feed = f;
+	r->frame = &r->watched;
+	r->job.needs = needs;
+	r->job.n_needs = n_needs;
+	run_begin(r);
+	while (launch(r))
+		;
+	f->watch = r;
+}
+
+/* What was watched becomes part of frame. */
+static int end_watch(struct feed *f, struct frame *frame)
+{
+	struct run *r = f->watch;
+
+	if (!r)
+		return 0;
+	f->watch = NULL;
+	r->deadline_ns = clock_ns(CLOCK_MONOTONIC) + f->budget_ns;
+	int err = run_end(r);
+
+	for (int id = 1; id < TABLES && err == 0; id++) {
+		if (!r->watched.at[id] || frame->at[id])
+			continue;
+		frame->at[id] = r->watched.at[id];
+		r->watched.at[id] = NULL;
+	}
+	frame_release(&r->watched);
+	free(r);
+	return err;
 }
 
 int feed_frame(struct feed *f, unsigned int index, bool last, const struct need *needs,
@@ -490,12 +562,15 @@ int feed_frame(struct feed *f, unsigned int index, bool last, const struct need 
 	frame.boottime_ns = host_boottime_ns(f->host);
 	frame.walltime_ns = host_walltime_ns(f->host);
 	for (size_t i = 0; i < n_needs; i++) {
-		if (!needs[i].ask && (last || needs[i].rate))
+		if (!needs[i].ask && !is_watched(f, &needs[i]) && (last || needs[i].rate))
 			r.wanted[needs[i].table] = true;
 	}
 	r.job.needs = needs;
 	r.job.n_needs = n_needs;
-	err = run_tables(&r);
+	run_begin(&r);
+	err = run_end(&r);
+	if (err == 0 && last)
+		err = end_watch(f, &frame);
 	if (err < 0)
 		frame_release(&frame);
 	else
@@ -517,5 +592,6 @@ int feed_asks(struct feed *f, const struct feed_ask *asks, size_t n, const struc
 	r.job.n_asks = n;
 	r.job.needs = needs;
 	r.job.n_needs = n_needs;
-	return run_tables(&r);
+	run_begin(&r);
+	return run_end(&r);
 }

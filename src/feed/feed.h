@@ -35,6 +35,13 @@ void feed_set_was(struct feed *f, const struct frame *was);
 int feed_frame(struct feed *f, unsigned int index, bool last, const struct need *needs,
 	size_t n_needs, struct frame *ret_frame);
 
+/*
+ * Begin to watch the tables of needs that say for how long (for_ns) and are not asked for. It
+ * goes on beside whatever else is read; the next last frame has what was seen, and waits for it
+ * within its budget. Of a root nothing is watched: its frames have what a capture kept.
+ */
+void feed_watch(struct feed *f, const struct need *needs, size_t n_needs);
+
 /* Keys of one table that checks ask for, sorted, without repetition. */
 struct feed_ask {
 	enum table_id table;

@@ -34,6 +34,7 @@ struct feed {
 	pid_t stuck[SOURCES_MAX];   /* by source: a reader that was killed and did not die yet */
 	bool answered[SOURCES_MAX]; /* by source: it has, in this or an earlier frame */
 	pid_t leaving[READERS_MAX]; /* said that they were done and did not end yet */
+	struct run *watch;          /* what goes on between two frames; NULL: nothing */
 };
 
 /* One round of reading: a frame, or the asks of one. */
@@ -48,6 +49,7 @@ struct run {
 	bool alone;    /* something hung: from now on each source has a reader of its own */
 	bool despairs; /* of the readers that hang: they do not die */
 	uint64_t deadline_ns;
+	struct frame watched; /* its frame, when it goes on between two */
 };
 
 /* Does the source fill a table of this run? */

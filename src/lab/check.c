@@ -25,6 +25,12 @@ struct row {
 	uint64_t took_ms;
 };
 
+/* How long murphy looks at this lab; 0: as long as it likes. */
+static unsigned looks_for(const struct lab *lab, unsigned seconds)
+{
+	return seconds > lab->for_s ? seconds : lab->for_s;
+}
+
 static int ask_murphy(const char *murphy, unsigned seconds, struct answer *ret_answer)
 {
 	auto_strbuf text = { 0 };
@@ -277,13 +283,12 @@ static int finish(const struct row *rows, size_t n)
  * What the machine has now is the machine's, also what the lab before left in logs. Where murphy
  * found nothing new while that one was there, what it saw then is what the machine has.
  */
-static int look_before(
-	const struct row *last, const char *murphy, unsigned seconds, struct answer *ret_answer)
+static int look_before(struct row *r, const struct row *last, const char *murphy, unsigned seconds)
 {
-	if (!last || last->judged.outcome != OUTCOME_PASSED ||
+	if (!last || last->judged.outcome != OUTCOME_PASSED || last->lab->for_s < r->lab->for_s ||
 		!judge_nothing_new(&last->before, &last->after))
-		return ask_murphy(murphy, seconds, ret_answer);
-	*ret_answer = last->after;
+		return ask_murphy(murphy, seconds, &r->before);
+	r->before = last->after;
 	return 0;
 }
 
@@ -296,7 +301,8 @@ static struct judged check_row(
 		snprintf(j.why, sizeof(j.why), "needs --guest: %s", r->lab->guest->why);
 		return j;
 	}
-	if (look_before(last, murphy, seconds, &r->before) < 0 || !r->before.whole)
+	seconds = looks_for(r->lab, seconds);
+	if (look_before(r, last, murphy, seconds) < 0 || !r->before.whole)
 		return (struct judged){ OUTCOME_BROKEN, "", "murphy gave no answer before" };
 	return run_one(r, murphy, seconds);
 }
@@ -324,12 +330,15 @@ int lab_check(const char *const names[], size_t n, const char *murphy, unsigned 
 
 int lab_show(const struct lab *lab, const char *murphy)
 {
-	const char *const argv[] = { murphy, "--color", "never", NULL };
+	char look[16];
+	const char *const argv[] = { murphy, "--color", "never", lab->for_s ? "--for" : NULL, look,
+		NULL };
 	auto_strbuf text = { 0 }, report = { 0 };
 	char announced[600];
 	struct child c = { 0 };
-	pid_t pid = start_lab(lab, 0, &c);
+	pid_t pid = start_lab(lab, lab->for_s, &c);
 
+	snprintf(look, sizeof(look), "%u", lab->for_s);
 	if (pid < 0)
 		return 1;
 	bool ready = await_ready(&c, &text, announced, sizeof(announced));
@@ -337,7 +346,7 @@ int lab_show(const struct lab *lab, const char *murphy)
 	printf("%s", strbuf_text(&text));
 	if (ready) {
 		settle(&c, &text, lab->settle_s);
-		int code = child_read(argv, MURPHY_LATE_S * 1000, &report);
+		int code = child_read(argv, (lab->for_s + MURPHY_LATE_S) * 1000, &report);
 
 		printf("\n%s", strbuf_text(&report));
 		ready = code >= 0 && code <= 3;

@@ -62,6 +62,7 @@ struct lab {
 	bool root;
 	bool mild;         /* nobody is harmed: the finding may be info. Else a warning at least */
 	unsigned settle_s; /* between ready and the moment when the finding can be judged */
+	unsigned for_s;    /* murphy looks at least so long; 0: as long as it is told, or likes */
 	struct {
 		const char *table, *source;
 	} method; /* the source that should have read that table; a row of check tells when not */

@@ -82,6 +82,8 @@ const char *look_unknown(const struct look_options *o, const char *list, size_t 
 
 static void add_need(struct look *l, const struct need *n)
 {
+	if (!n->ask && n->for_ns > l->for_ns && host_is_live(l->host))
+		return;
 	for (size_t i = 0; i < l->n_needs; i++) {
 		struct need *have = &l->need[i];
 
@@ -359,6 +361,19 @@ static bool any_rate(const struct look *l)
 	return false;
 }
 
+/* What is watched, from now on until the look is to end; that must not be in the past. */
+static void begin_watch(struct look *l, uint64_t end_ns)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+	for (size_t i = 0; i < l->n_needs; i++) {
+		if (l->need[i].for_ns > 0 && !l->need[i].ask)
+			l->need[i].for_ns = end_ns > now ? end_ns - now : 1;
+	}
+	feed_set_budget(l->feed, FRAME_NS);
+	feed_watch(l->feed, l->need, l->n_needs);
+}
+
 /*
  * The frames of one look: of a root all that it has, live the interval's end and, once, its start.
  */
@@ -377,6 +392,7 @@ static int read_frames(struct look *l, uint64_t start_ns)
 	if (l->n_frames == 0)
 		err = next_frame(l, 0, false);
 	if (err == 0) {
+		begin_watch(l, start_ns + l->for_ns);
 		sleep_until(start_ns + l->for_ns);
 		err = next_frame(l, l->n_frames, true);
 	}

@@ -17,8 +17,13 @@ struct need {
 	bool optional; /* a check that lacks it still judges */
 	bool ask;      /* never read by itself: only the keys that a check asks for */
 	bool (*keep)(const void *row); /* at the door: rows that somebody wants; NULL: all */
-	uint64_t for_ns;               /* of a table that is watched: how long */
-	bool exact;                    /* of a table that may be estimated: do not */
+	/*
+	 * Of a table that is watched: how long. A check says the least that makes sense; of a look
+	 * that takes as long or longer it is the look's own, and it is read all the while; in
+	 * shorter ones nobody reads it.
+	 */
+	uint64_t for_ns;
+	bool exact; /* of a table that may be estimated: do not */
 };
 
 enum { NEEDS_MAX = 16 };

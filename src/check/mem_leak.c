@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/hash.h"
+#include "base/human.h"
+#include "check/entity.h"
+#include "check/mem.h"
+#include "engine/trend.h"
+#include "sample/series_kind.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Sixty points half a second apart are the least that shows whether growth goes on. */
+#define WATCH_LEAST_NS UINT64_C(30000000000)
+/* Those of trend_rises(), for those who read the evidence. */
+#define TREND_Z 3.09
+#define TREND_GROWTH 0.02
+/*
+ * Over the look. What an allocator takes at a time (an arena's heap, a slab of a runtime) is no
+ * leak.
+ */
+#define RISE_LEAST_BYTES (UINT64_C(1) << 20)
+#define HOUR_NS 3.6e12
+/* Who looks sees people suffer now or within the hour; in a day nobody comes by himself. */
+#define UNTIL_CRITICAL_NS HOUR_NS
+#define UNTIL_WARNING_NS (24 * HOUR_NS)
+/* A number of processes that grows: a pool follows its load by a few, and by less than a tenth. */
+#define COUNT_GROWTH 0.10
+#define COUNT_RISE_LEAST 8
+/* One or few leak among many of their name: told by pid. More: it is what they all run. */
+enum { FEW = 3, SUSPECTS_MAX = 256 };
+
+struct suspect {
+	const struct mem_series *of;
+	const char *comm;
+	struct trend trend;
+	double first, last; /* values */
+	bool grows, told;
+	double bytes_per_ns; /* of all processes of a group together */
+};
+
+struct suspects {
+	const struct table *series;
+	struct suspect at[SUSPECTS_MAX];
+	size_t n;
+};
+
+/* What there is room for. */
+struct room {
+	double bytes;
+	const char *end; /* "memory is full", "the limit of /app is reached" */
+	const char *source;
+};
+
+/* The points of series s; *at is where they begin, in a table sorted by series. How many. */
+static size_t points_of(const struct table *points, const struct mem_series *s, size_t *at,
+	struct trend_point ret[TREND_MAX])
+{
+	size_t n = 0;
+
+	for (; *at < points->n; (*at)++) {
+		const struct mem_point *p = table_at(points, *at);
+
+		if (p->series > s->id)
+			break;
+		if (p->series == s->id && n < TREND_MAX)
+			ret[n++] =
+				(struct trend_point){ p->tick * s->interval_ns, (double)p->value };
+	}
+	return n;
+}
+
+static bool still_there(const struct model *m, const struct mem_series *s)
+{
+	const struct process *p = table_find(frame_table(m->now, TABLE_process), s->pid);
+
+	return p && p->start_ns == s->start_ns;
+}
+
+static double rise(const struct suspect *s)
+{
+	return s->trend.slope_per_s * (double)s->trend.window_ns / 1e9;
+}
+
+static bool grows(const struct model *m, const struct suspect *s)
+{
+	if (!trend_rises(&s->trend) || model_is_ours(s->comm))
+		return false;
+	if (s->of->kind == SERIES_COUNT)
+		return s->trend.growth_ratio >= COUNT_GROWTH && rise(s) >= COUNT_RISE_LEAST;
+	if (s->of->kind == SERIES_PROCESS && !still_there(m, s->of))
+		return false;
+	return rise(s) >= (double)RISE_LEAST_BYTES;
+}
+
+/*
+ * The mean of a group may grow because small ones go: what they have together must grow as well.
+ * mean and count are its two series.
+ */
+static bool sum_grows(const struct trend_point *mean, const struct trend_point *count, size_t n)
+{
+	struct trend_point sum[TREND_MAX];
+	struct trend t;
+
+	for (size_t i = 0; i < n; i++)
+		sum[i] = (struct trend_point){ mean[i].at_ns, mean[i].value * count[i].value };
+	return trend_of(sum, n, &t) == 0 && t.z > TREND_Z;
+}
+
+static void find_suspects(const struct model *m, struct suspects *list)
+{
+	const struct table *points = frame_table(m->now, TABLE_mem_point);
+	struct trend_point p[TREND_MAX], mean[TREND_MAX];
+	struct suspect *group = NULL;
+	size_t at = 0;
+
+	for (table_each(const struct mem_series, s, list->series)) {
+		struct suspect one = { .of = s, .comm = table_text(list->series, s->comm) };
+		size_t n = points_of(points, s, &at, p);
+
+		/* Both have a point wherever there was one of that name. */
+		if (group && s->kind == SERIES_COUNT && s->comm == group->of->comm)
+			group->grows &= n == group->trend.n && sum_grows(mean, p, n);
+		group = NULL;
+		if (list->n == SUSPECTS_MAX || trend_of(p, n, &one.trend) < 0)
+			continue;
+		one.first = p[0].value;
+		one.last = p[n - 1].value;
+		one.grows = grows(m, &one);
+		one.bytes_per_ns = one.trend.slope_per_s / 1e9;
+		if (s->kind == SERIES_GROUP) {
+			one.bytes_per_ns *= (double)s->processes;
+			memcpy(mean, p, n * sizeof(mean[0]));
+			group = &list->at[list->n];
+		}
+		list->at[list->n++] = one;
+	}
+}
+
+static const struct cgroup *group_at(const struct model *m, const char *path, size_t len)
+{
+	return table_find(frame_table(m->now, TABLE_cgroup), hash_fnv64(path, len));
+}
+
+/* The group that a process is in, or the nearest above it, that has a limit. */
+static const struct cgroup *limited(const struct model *m, uint64_t pid)
+{
+	const struct table *t = frame_table(m->now, TABLE_process_cgroup);
+	const struct process_cgroup *pc = table_find(t, pid);
+	const char *path = pc ? table_text(t, pc->path) : "";
+
+	for (size_t len = strlen(path); len > 1; len--) {
+		const struct cgroup *c =
+			path[len] == '\0' || path[len] == '/' ? group_at(m, path, len) : NULL;
+
+		if (c && row_has(c->has, CGROUP_memory_max_bytes) && c->memory_max_bytes > 0)
+			return c;
+	}
+	return NULL;
+}
+
+/* What the host has left, or less: what the limit of c leaves, where c is one. */
+static struct room room_of(struct judgement *j, const struct model *m, const struct cgroup *c)
+{
+	const struct meminfo *i = frame_row(m->now, TABLE_meminfo);
+	struct room r = { INFINITY, "memory is full", "/proc/meminfo: MemAvailable and SwapFree" };
+
+	if (i && row_has(i->has, MEMINFO_available_bytes))
+		r.bytes = (double)i->available_bytes + (double)i->swap_free_bytes;
+	if (!c)
+		return r;
+	const struct cgroup_mem *cm = table_find(frame_table(m->now, TABLE_cgroup_mem), c->id);
+	uint64_t files = cm ? cm->inactive_file_bytes + cm->active_file_bytes : 0;
+	uint64_t firm = c->memory_bytes > files ? c->memory_bytes - files : 0;
+	double left = c->memory_max_bytes > firm ? (double)(c->memory_max_bytes - firm) : 0;
+
+	if (left >= r.bytes)
+		return r;
+	return (struct room){ left,
+		judge_text(j, "the limit of %s is reached",
+			table_text(frame_table(m->now, TABLE_cgroup), c->path)),
+		"memory.max and memory.stat, memory.limit_in_bytes" };
+}
+
+/* Somebody of the group, whose control group stands for that of all. */
+static uint64_t member_of(const struct suspects *list, const struct suspect *s)
+{
+	if (s->of->kind == SERIES_PROCESS)
+		return s->of->pid;
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->at[i].of->kind == SERIES_PROCESS && list->at[i].of->comm == s->of->comm)
+			return list->at[i].of->pid;
+	}
+	return 0;
+}
+
+static enum severity grade(double until_ns)
+{
+	if (until_ns < UNTIL_CRITICAL_NS)
+		return SEVERITY_CRITICAL;
+	return until_ns < UNTIL_WARNING_NS ? SEVERITY_WARNING : SEVERITY_INFO;
+}
+
+static void add_evidence(struct finding *f, const struct suspect *s, const struct room *r)
+{
+	bool count = s->of->kind == SERIES_COUNT;
+	double until_ns = r->bytes / s->bytes_per_ns;
+	const char *source = s->of->kind == SERIES_SHARED ? "/proc/meminfo Shmem"
+			     : count                      ? "/proc"
+				     : "/proc/PID/status: RssAnon, VmSwap, VmPTE";
+	struct reading none = reading_none(STATE_ABSENT);
+
+	finding_evidence(f, "leak.growth_per_hour", count ? UNIT_COUNT : UNIT_BYTES,
+		reading_of(s->trend.slope_per_s * HOUR_NS / 1e9), source, none, NULL);
+	finding_evidence(f, "leak.growth_ratio", UNIT_RATIO, reading_of(s->trend.growth_ratio),
+		source, reading_of(count ? COUNT_GROWTH : TREND_GROWTH),
+		"over the look, of the median; less is what allocators do");
+	finding_evidence(f, "leak.z", UNIT_COUNT, reading_of(s->trend.z), source,
+		reading_of(TREND_Z), "Mann-Kendall: of 1000 series without a trend one is above");
+	if (reading_ok(s->trend.r5))
+		finding_evidence(f, "leak.r5_ratio", UNIT_RATIO, s->trend.r5, source, none,
+			"the last value over that five intervals before");
+	if (isfinite(until_ns) && !count)
+		finding_evidence_alarm(f, "leak.exhausted_in_ns", UNIT_NS, reading_of(until_ns),
+			r->source, ALARM_BELOW, reading_of(UNTIL_WARNING_NS),
+			"at this pace; in a day nobody comes by himself");
+}
+
+static const char *per_hour(struct judgement *j, double bytes_per_ns)
+{
+	return judge_text(j, "%s an hour", human_bytes(bytes_per_ns * HOUR_NS).s);
+}
+
+static const char *when(struct judgement *j, const struct suspect *s, const struct room *r)
+{
+	double until_ns = r->bytes / s->bytes_per_ns;
+
+	if (!(until_ns < 30 * UNTIL_WARNING_NS))
+		return "";
+	return judge_text(j, ": %s in %s", r->end, human_ns(until_ns).s);
+}
+
+static void advise_process(
+	struct judgement *j, struct finding *f, const struct model *m, uint64_t pid)
+{
+	finding_todo(f, judge_text(j, "watch it for longer:  murphy --only mem.leak --for 600"));
+	finding_todo(
+		f, judge_text(j, "see what it has:  murphy mem %llu", (unsigned long long)pid));
+	finding_todo(f, "where it keeps a heap profile, take two, some minutes apart, and compare");
+	finding_todo(
+		f, judge_text(j, "restart it before it is full:  %s", restart_command(j, m, pid)));
+}
+
+/* Has it lived twice as long as it was watched? What starts may grow. */
+static bool settled(const struct model *m, const struct mem_series *s)
+{
+	double watched = (double)s->points * (double)s->interval_ns;
+
+	return (double)m->now->boottime_ns - (double)s->start_ns >= 2 * watched;
+}
+
+static void tell_process(struct judgement *j, const struct model *m, struct suspect *s)
+{
+	struct room r = room_of(j, m, limited(m, s->of->pid));
+	bool old = settled(m, s->of);
+	struct finding *f = judge_finding(
+		j, grade(r.bytes / s->bytes_per_ns), old ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
+
+	s->told = true;
+	f->share = s->trend.growth_ratio < 1 ? s->trend.growth_ratio : 1;
+	f->title = judge_text(j, "%s grows by %s%s", process_label(j, m, s->of->pid),
+		per_hour(j, s->bytes_per_ns), when(j, s, &r));
+	add_evidence(f, s, &r);
+	struct entity e = entity_process(j, m, s->of->pid);
+
+	e.detail = judge_text(j, "%s, was %s", human_bytes(s->last).s, human_bytes(s->first).s);
+	finding_culprit(f, e);
+	f->cause = judge_text(j,
+		"it keeps what it allocates: its own memory rose all through the look, from %s to "
+		"%s, not in one step%s",
+		human_bytes(s->first).s, human_bytes(s->last).s,
+		old ? "" : "; it is young, and may only be filling up");
+	advise_process(j, f, m, s->of->pid);
+	f->refuted_if = "it levels off when it is watched for longer: a cache that fills, or one "
+			"large job";
+}
+
+/* Its largest leakers; they are told with it. */
+static void name_members(struct judgement *j, const struct model *m, struct suspects *list,
+	const struct suspect *s, struct finding *f)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		struct suspect *one = &list->at[i];
+
+		if (one->of->kind != SERIES_PROCESS || !one->grows || one->of->comm != s->of->comm)
+			continue;
+		one->told = true;
+		struct entity e = entity_process(j, m, one->of->pid);
+
+		e.detail = judge_text(j, "grows by %s", per_hour(j, one->bytes_per_ns));
+		finding_culprit(f, e);
+	}
+}
+
+static void tell_group(
+	struct judgement *j, const struct model *m, struct suspects *list, const struct suspect *s)
+{
+	uint64_t pid = member_of(list, s);
+	struct room r = room_of(j, m, pid ? limited(m, pid) : NULL);
+	struct finding *f = judge_finding(j, grade(r.bytes / s->bytes_per_ns), CONFIDENCE_LIKELY);
+	unsigned long long n = s->of->processes;
+
+	f->share = s->trend.growth_ratio < 1 ? s->trend.growth_ratio : 1;
+	f->title = judge_text(j, "the %llu processes %s grow by %s together%s", n, s->comm,
+		per_hour(j, s->bytes_per_ns), when(j, s, &r));
+	add_evidence(f, s, &r);
+	name_members(j, m, list, s, f);
+	if (f->n_culprits == 0)
+		finding_culprit(f, pid ? entity_process(j, m, pid) : entity_host());
+	f->cause = judge_text(j,
+		"not their number grows but what each has: %s on average at first, %s at last",
+		human_bytes(s->first).s, human_bytes(s->last).s);
+	advise_process(j, f, m, f->culprits[0].pid);
+	f->refuted_if = "they level off when they are watched for longer: caches that fill";
+}
+
+static void tell_count(
+	struct judgement *j, const struct model *m, const struct suspects *list, struct suspect *s)
+{
+	const struct suspect *mean = s > list->at ? s - 1 : NULL;
+	uint64_t pid = member_of(list, s);
+	struct room r = room_of(j, m, pid ? limited(m, pid) : NULL);
+
+	/* The mean stands before it. */
+	if (mean && mean->of->kind == SERIES_GROUP && mean->of->comm == s->of->comm)
+		s->bytes_per_ns *= mean->last;
+	else
+		s->bytes_per_ns = 0;
+	double until_ns = s->bytes_per_ns > 0 ? r.bytes / s->bytes_per_ns : INFINITY;
+	struct finding *f = judge_finding(j, grade(until_ns), CONFIDENCE_LIKELY);
+
+	f->title = judge_text(j, "more and more processes %s: %.0f, then %.0f%s", s->comm, s->first,
+		s->last, until_ns < INFINITY ? when(j, s, &r) : "");
+	add_evidence(f, s, &r);
+	finding_culprit(f, pid ? entity_process(j, m, pid) : entity_host());
+	f->cause = "they are started faster than they end; none of them has to grow for that";
+	finding_todo(f, judge_text(j, "who starts them:  ps -o ppid= -C %s | sort | uniq -c",
+				shell_word(j, s->comm)));
+	finding_todo(f, "see what the oldest wait for:  murphy why PID");
+	f->refuted_if = "their number follows a load that rises, and falls with it";
+}
+
+/* Never more than info: the buffers of a database, or files that are copied, fill up like this. */
+static void tell_shared(struct judgement *j, const struct model *m, const struct suspect *s)
+{
+	struct room r = room_of(j, m, NULL);
+	struct finding *f = judge_finding(j, SEVERITY_INFO, CONFIDENCE_POSSIBLE);
+
+	f->title = judge_text(j, "shared memory and tmpfs grow by %s%s",
+		per_hour(j, s->bytes_per_ns), when(j, s, &r));
+	add_evidence(f, s, &r);
+	finding_culprit(f, entity_host());
+	f->cause = "files of tmpfs, System V segments or memfds grow: that is nobody's own memory, "
+		   "and stays when processes end";
+	finding_todo(f, "which object:  murphy mem --shared");
+	finding_todo(f, "files:  df -t tmpfs; segments:  ipcs -mu");
+	f->refuted_if = "what was copied to tmpfs is complete, and it stays as it is";
+}
+
+/* Few of them make most of what the group grows by: they are named one by one. */
+static bool is_of_few(const struct suspects *list, const struct suspect *group)
+{
+	double bytes_per_ns = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		const struct suspect *s = &list->at[i];
+
+		if (s->of->kind != SERIES_PROCESS || !s->grows || s->of->comm != group->of->comm)
+			continue;
+		bytes_per_ns += s->bytes_per_ns;
+		n++;
+	}
+	return n > 0 && n <= FEW && bytes_per_ns >= group->bytes_per_ns / 2;
+}
+
+/* True when all that is needed was read. */
+static bool ask_limits(struct judgement *j, const struct model *m, const struct suspects *list)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < list->n; i++) {
+		const struct suspect *s = &list->at[i];
+		uint64_t pid = s->grows ? member_of(list, s) : 0;
+		const struct cgroup *c = pid ? limited(m, pid) : NULL;
+
+		if (c)
+			all &= judge_ask(j, m, TABLE_cgroup_mem, c->id);
+	}
+	return all;
+}
+
+static bool tell(struct judgement *j, const struct model *m, struct suspects *list)
+{
+	bool sad = false;
+
+	for (size_t i = 0; i < list->n; i++) {
+		struct suspect *s = &list->at[i];
+
+		if (!s->grows || s->of->kind == SERIES_PROCESS ||
+			(s->of->kind == SERIES_GROUP && is_of_few(list, s)))
+			continue;
+		if (s->of->kind == SERIES_GROUP)
+			tell_group(j, m, list, s);
+		else if (s->of->kind == SERIES_COUNT)
+			tell_count(j, m, list, s);
+		else
+			tell_shared(j, m, s);
+		sad = true;
+	}
+	for (size_t i = 0; i < list->n; i++) {
+		struct suspect *s = &list->at[i];
+
+		if (!s->grows || s->told || s->of->kind != SERIES_PROCESS)
+			continue;
+		tell_process(j, m, s);
+		sad = true;
+	}
+	return sad;
+}
+
+static enum verdict judge(const struct model *m, struct judgement *j)
+{
+	struct suspects list = { .series = frame_table(m->now, TABLE_mem_series) };
+
+	if (!list.series || list.series->state == STATE_ABSENT)
+		return VERDICT_YOUNG;
+	if (!table_usable(list.series) || !table_usable(frame_table(m->now, TABLE_mem_point)))
+		return judge_unknown(j, m, TABLE_mem_series);
+	find_suspects(m, &list);
+	if (!ask_limits(j, m, &list))
+		return VERDICT_ASK;
+	return tell(j, m, &list) ? VERDICT_SAD : VERDICT_FINE;
+}
+
+const struct check check_mem_leak = {
+	.id = "mem.leak",
+	.question = "Does the memory of a process or application grow without end?",
+	.explains = { "mem.pressure", "mem.swap", "mem.oom", "mem.cgroup" },
+	.needs = {
+		{ .table = TABLE_mem_series, .optional = true, .for_ns = WATCH_LEAST_NS },
+		{ .table = TABLE_mem_point, .optional = true, .for_ns = WATCH_LEAST_NS },
+		{ .table = TABLE_process },
+		{ .table = TABLE_process_cgroup, .optional = true },
+		{ .table = TABLE_cgroup, .optional = true },
+		{ .table = TABLE_meminfo },
+		{ .table = TABLE_cgroup_mem, .ask = true },
+	},
+	.models = { MODEL_process },
+	.judge = judge,
+};

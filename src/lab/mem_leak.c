@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab/lab.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define MIB UINT64_C(1048576)
+
+enum { WORKERS = 600, LEAKER = 371, EACH = 1 << 20, BIT = 64 << 10, LEAK_MS = 1000 };
+
+/* A megabyte each; one of them takes a 64 KiB more every second, and keeps them. */
+static void work(const struct cgroup *g, bool leaks) __attribute__((noreturn));
+static void work(const struct cgroup *g, bool leaks)
+{
+	size_t bytes = leaks ? 512 * MIB : EACH;
+	char *p = cgroup_enter(g) < 0 ? MAP_FAILED
+				      : mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+						MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		_exit(1);
+	memset(p, 1, EACH);
+	for (size_t at = EACH; leaks && at + BIT <= bytes; at += BIT) {
+		memset(p + at, 1, BIT);
+		scene_nap(LEAK_MS);
+	}
+	for (;;)
+		pause();
+}
+
+static int run(struct scene *s)
+{
+	struct cgroup g = { 0 };
+	pid_t leaker = 0;
+	int err = scene_need_memory(s, 1024 * MIB);
+
+	if (err == 0)
+		err = cgroup_new(s, "memory", &g);
+	if (err == 0)
+		err = cgroup_set(&g, "memory.limit_in_bytes", "memory.max", "1342177280");
+	for (unsigned i = 0; i < WORKERS && err == 0; i++) {
+		pid_t pid = scene_child(s, "lab-worker");
+
+		if (pid == 0)
+			work(&g, i == LEAKER);
+		leaker = i == LEAKER ? pid : leaker;
+		err = pid < 0 ? pid : 0;
+	}
+	if (err < 0)
+		return err;
+	scene_say(s, "one of %d lab-worker (pid %d) takes 64 KiB a second and keeps them", WORKERS,
+		(int)leaker);
+	scene_culprit(s, "process", leaker, "lab-worker");
+	return scene_hold(s);
+}
+
+const struct lab lab_mem_leak = {
+	.name = "mem-leak",
+	.story = "One of 600 small processes of the same name leaks memory, slowly",
+	.want = "mem.leak",
+	.bounds = "1.25 GiB of memory at most, in an own cgroup; 600 processes",
+	.root = true,
+	.settle_s = 4,
+	.for_s = 60,
+	.run = run,
+};
