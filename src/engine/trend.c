@@ -8,11 +8,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define Z_RISES 3.09
-#define GROWTH_RISES 0.02
 #define LATE_RISES 0.4
 #define LEVELS_RISE 8
-/* Autocorrelation counts beyond this many standard errors (5 %, two-sided), as Hamed and Rao have it. */
+/*
+ * Autocorrelation counts beyond this many standard errors (5 %, two-sided), as Hamed and Rao have
+ * it.
+ */
 #define ACF_Z 1.96
 #define LAGS 3 /* up to a third of the window: beyond it few pairs are left */
 /* Below this share of the largest value a difference is the arithmetic's own. */
@@ -69,8 +70,8 @@ static double slope_of(const struct trend_point *p, size_t n, double *room)
 }
 
 /*
- * Mid-ranks of v into rank, minus their mean; ties by EQUAL of scale. Sum of t (t-1) (2t+5), and how
- * many different values there are.
+ * Mid-ranks of v into rank, minus their mean; ties by EQUAL of scale. Sum of t (t-1) (2t+5), and
+ * how many different values there are.
  */
 static double rank_all(const double *v, size_t n, double scale, double *rank, size_t *ret_levels)
 {
@@ -199,7 +200,7 @@ int trend_of(const struct trend_point *p, size_t n, struct trend *ret_trend)
 
 bool trend_rises(const struct trend *t)
 {
-	return t->z > Z_RISES && t->growth_ratio > GROWTH_RISES && t->first > 0 && t->last > 0 &&
+	return t->z > TREND_Z && t->growth_ratio > TREND_GROWTH && t->first > 0 && t->last > 0 &&
 	       t->late_ratio >= LATE_RISES && t->levels >= LEVELS_RISE;
 }
 

@@ -16,6 +16,10 @@
 /* All pairs of points are looked at, 45,000 of them at the most, in 360 KiB. */
 enum { TREND_MIN = 12, TREND_MAX = 300 };
 
+/* What rises has more: of z (by chance once in a thousand), of growth over the window. */
+#define TREND_Z 3.09
+#define TREND_GROWTH 0.02
+
 /* Unknown samples are simply not there: the times tell. Times rise. */
 struct trend_point {
 	uint64_t at_ns;
@@ -24,15 +28,15 @@ struct trend_point {
 
 struct trend {
 	size_t n;
-	double z;            /* Mann-Kendall, corrected; > 3.09: by chance once in a thousand */
+	double z;            /* Mann-Kendall, corrected */
 	double fit;          /* of the pairs that differ, how many rise; 0..1 */
 	double slope_per_s;  /* Theil-Sen */
 	double median;       /* of the values */
 	double growth_ratio; /* slope over the whole window / median */
 	double first, last;  /* rise from the first to the second third, and on to the last */
-	double late_ratio; /* slope of the second half / slope of the first; 0: that does not rise */
-	size_t levels;     /* different values */
-	struct reading r5; /* the last value / the one 5 intervals before it */
+	double late_ratio;   /* slope of the second half / of the first; 0: that does not rise */
+	size_t levels;       /* different values */
+	struct reading r5;   /* the last value / the one 5 intervals before it */
 	struct reading doubling_s;
 	uint64_t window_ns;
 };
@@ -41,9 +45,10 @@ struct trend {
 int trend_of(const struct trend_point *p, size_t n, struct trend *ret_trend);
 
 /*
- * It rises, and no healthy shape does so: z > 3.09, more than 2 % of the median over the window, from
- * third to third, on many levels (steps have few), and its second half at 0.4 of the first's pace at
- * least: what warms up slows down (a cache that fills with the logarithm of time has 0.3).
+ * It rises, and no healthy shape does so: more z and growth than chance has,
+ * from third to third, on many levels (steps have few), and its second half at 0.4 of the first's
+ * pace at least: what warms up slows down (a cache that fills with the logarithm of time has
+ * 0.3).
  */
 bool trend_rises(const struct trend *t);
 
