@@ -3,10 +3,12 @@
  * What bench/mem.py lets murphy look at.
  *
  *   mem-load sleep N      N processes that only sleep; says "ready" when all do
- *   mem-load stall MIB    a process with so much of shared memory and an eighth of it beside, one of
- *                         whose threads maps, touches and unmaps memory over and over. "ready" first;
- *                         then for each line that it reads how long that took since the line before:
- *                         worst and 99.9th percentile in microseconds, and how often it was done
+ *   mem-load stall MIB    a process with so much of shared memory and an eighth of it beside, one
+ *   of
+ *                         whose threads maps, touches and unmaps memory over and over. "ready"
+ *                         first; then for each line that it reads how long that took since the line
+ *                         before: worst and 99.9th percentile in microseconds, and how often it was
+ *                         done
  */
 #include "base/cursor.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each way in which a page can be mapped, or only seem to be: what tests/lab/mem.sh compares with the
- * kernel's own count. All wait for ever once they are in shape.
+ * Each way in which a page can be mapped, or only seem to be: what tests/lab/mem.sh compares with
+ * the kernel's own count. All wait for ever once they are in shape.
  */
 #include "lab/swap.h"
 

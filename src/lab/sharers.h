@@ -29,8 +29,8 @@ unsigned sharers_scale(uint64_t total, unsigned max);
 uint64_t sharers_table_bytes(const struct sparse *o, const struct sharer *k);
 
 /*
- * Make the object and the processes, in a control group of their own (the caller enters it too) that
- * may have a quarter more than they need. Returns when all have touched what they touch: 0,
+ * Make the object and the processes, in a control group of their own (the caller enters it too)
+ * that may have a quarter more than they need. Returns when all have touched what they touch: 0,
  * scene_skip()'s value or -errno.
  */
 int sharers_start(struct scene *s, struct sparse *o, struct sharer kinds[], size_t n_kinds);

@@ -54,7 +54,9 @@ static void straight_line(void **state UNUSED)
 	assert_false(trend_rises(&t));
 }
 
-/* Six pairs of equals: S = 66 - 6, variance (3828 - 6 x 2 x 1 x 9) / 18 = 206.67, z = 59 / 14.376. */
+/*
+ * Six pairs of equals: S = 66 - 6, variance (3828 - 6 x 2 x 1 x 9) / 18 = 206.67, z = 59 / 14.376.
+ */
 static void ties(void **state UNUSED)
 {
 	double x[12], flat[12];
