@@ -45,7 +45,7 @@ static void measure(const struct family *f, const char *name, struct table **out
 
 	for (int i = 0; i < CHILDREN; i++)
 		keys[i] = member_key((uint64_t)i / 2, (uint64_t)f->pid[i]);
-	run_source(live, name, out, ids, keys, CHILDREN);
+	run_source_exact(live, name, out, ids, keys, CHILDREN);
 }
 
 /* False: it may not look here. */
@@ -167,7 +167,7 @@ static void twins(void **state UNUSED)
 			member_key(1, (uint64_t)pid) };
 
 		assert_true(pid > 0);
-		run_source(live, names[i], out, ids, keys, ARRAY_SIZE(keys));
+		run_source_exact(live, names[i], out, ids, keys, ARRAY_SIZE(keys));
 		if (measured(out)) {
 			mine = table_find(out[TABLE_process_share], (uint64_t)getpid());
 			its = table_find(out[TABLE_process_share], (uint64_t)pid);
@@ -200,7 +200,7 @@ static void gone(void **state UNUSED)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		struct table *out[TABLES] = { 0 };
 
-		run_source(live, names[i], out, ids, keys, ARRAY_SIZE(keys));
+		run_source_exact(live, names[i], out, ids, keys, ARRAY_SIZE(keys));
 		if (measured(out)) {
 			const struct group_share *g = table_find(out[TABLE_group_share], 2);
 

@@ -8,10 +8,12 @@
 
 /*
  * Run the source called name on h for the tables ids, which end with TABLE_none, with these keys
- * asked of the first. out keeps the tables of earlier runs; free it with drop_tables().
+ * asked of the first; exact: whatever that costs. out keeps the tables of earlier runs; free it
+ * with drop_tables().
  */
-static inline void run_source_after(const struct frame *was, struct host *h, const char *name,
-	struct table **out, const enum table_id *ids, const uint64_t *asked, size_t n_asked)
+static inline void run_source_needed(bool exact, const struct frame *was, struct host *h,
+	const char *name, struct table **out, const enum table_id *ids, const uint64_t *asked,
+	size_t n_asked)
 {
 	struct need needs[8] = { 0 };
 	struct frame none = { 0 };
@@ -19,7 +21,7 @@ static inline void run_source_after(const struct frame *was, struct host *h, con
 
 	for (; ids[p.n_needs]; p.n_needs++) {
 		needs[p.n_needs].table = ids[p.n_needs];
-		needs[p.n_needs].exact = true; /* for those that cost too much otherwise */
+		needs[p.n_needs].exact = exact;
 		if (!out[ids[p.n_needs]])
 			out[ids[p.n_needs]] = table_new(schemas[ids[p.n_needs]]);
 	}
@@ -33,6 +35,18 @@ static inline void run_source_after(const struct frame *was, struct host *h, con
 		if (out[id])
 			assert_int_equal(table_sort(out[id]), 0);
 	}
+}
+
+static inline void run_source_after(const struct frame *was, struct host *h, const char *name,
+	struct table **out, const enum table_id *ids, const uint64_t *asked, size_t n_asked)
+{
+	run_source_needed(false, was, h, name, out, ids, asked, n_asked);
+}
+
+static inline void run_source_exact(struct host *h, const char *name, struct table **out,
+	const enum table_id *ids, const uint64_t *asked, size_t n_asked)
+{
+	run_source_needed(true, NULL, h, name, out, ids, asked, n_asked);
 }
 
 static inline void run_source(struct host *h, const char *name, struct table **out,
