@@ -80,8 +80,8 @@ int limit_waver(const struct cgroup *g, const struct disk *d, const struct io_li
 {
 	int err = 0;
 
-	for (unsigned i = 0; err == 0; i = i * 1103515245 + 12345) {
-		struct io_limit now = { l->v1, l->v2, MIB + i / 65536 % 8 * MIB };
+	for (unsigned i = 0; err == 0; i++) {
+		struct io_limit now = { l->v1, l->v2, i % 2 ? 5 * MIB : 3 * MIB };
 
 		err = limit_set(g, d, &now);
 		scene_nap(120);

@@ -23,9 +23,9 @@ int limit_root(
 	struct scene *s, const struct disk *d, const struct io_limit *l, struct cgroup *ret_group);
 
 /*
- * Never returns 0: changes that limit all the time, from 1 to 8 MiB/s: slow, and unsteady as a disk
- * is. Not of a group of version 2 before Linux 6.6, where a limit that changes under load counts no
- * more. -errno.
+ * Never returns 0: changes that limit all the time, 3 and 5 MiB/s: slow, unsteady as a disk is, and
+ * neither is near the 4 MiB/s that go through (io.ceiling: 0.9 to 1.2 of the limit). Not of a group
+ * of version 2 before Linux 6.6, where a limit that changes under load counts no more. -errno.
  */
 int limit_waver(const struct cgroup *g, const struct disk *d, const struct io_limit *l);
 

@@ -8,8 +8,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
-enum { TASKS_MAX = 1024, FRAMES_MAX = 24, STACK_TEXT_MAX = 1024 };
+enum { TASKS_MAX = 1024, FRAMES_MAX = 24, STACK_TEXT_MAX = 1024, WCHAN_ROUNDS = 4 };
 
 /* Functions that every sleeper goes through: they say nothing. */
 static bool dull(struct span name)
@@ -161,8 +162,8 @@ static int add_asked(struct probe *p, struct table *t, uint64_t key, struct tall
 	return err == -ENOMEM ? err : 0;
 }
 
-/* No lock is taken for it. "0": it runs, or murphy may not know. */
-static void read_wchan(struct probe *p, struct table *t, struct task_wait *row)
+/* No lock is taken for it. "0": it runs, or murphy may not know. True when it is known. */
+static bool read_wchan(struct probe *p, struct table *t, struct task_wait *row)
 {
 	char path[GUARD_PATH_MAX], buf[128];
 	ssize_t n = host_read_record(p->host, task_path(path, row, "wchan"), buf, sizeof(buf));
@@ -173,7 +174,31 @@ static void read_wchan(struct probe *p, struct table *t, struct task_wait *row)
 		row_put(t->schema, row, TASK_WAIT_wchan, table_intern(t, buf, (size_t)n));
 	else if (n < 0)
 		t->cell[TASK_WAIT_wchan] = (uint8_t)state_of_errno((int)n);
-	else if (row->state == 'D')
+	return n != 1 || buf[0] != '0';
+}
+
+/*
+ * Who waits again and again, a writer that is held back, is awake for a moment now and then: one in
+ * D that is found so is asked again. Who stays so is not to be known.
+ */
+static void read_wchans(struct probe *p, struct table *t)
+{
+	const struct timespec nap = { .tv_nsec = 2000000 };
+	bool awake = true;
+
+	for (int round = 0; awake && round < WCHAN_ROUNDS && !probe_late(p); round++) {
+		if (round > 0)
+			nanosleep(&nap, NULL);
+		awake = false;
+		for (size_t k = 0; k < t->n; k++) {
+			struct task_wait *row = table_at(t, k);
+
+			if (round == 0 ||
+				(row->state == 'D' && !row_has(row->has, TASK_WAIT_wchan)))
+				awake |= !read_wchan(p, t, row) && row->state == 'D';
+		}
+	}
+	if (awake)
 		t->cell[TASK_WAIT_wchan] = STATE_DENIED;
 }
 
@@ -270,8 +295,7 @@ static int read_task_wait(struct probe *p)
 		if (err < 0)
 			return err;
 	}
-	for (size_t k = 0; k < t->n; k++)
-		read_wchan(p, t, table_at(t, k));
+	read_wchans(p, t);
 	struct guard g = { .n = t->n * ARRAY_SIZE(wait_files),
 		.size = GUARD_FILE_MAX,
 		.path = path_of,
