@@ -20,9 +20,18 @@
  */
 #define RISE_LEAST_BYTES (UINT64_C(1) << 20)
 #define HOUR_NS 3.6e12
-/* Who looks sees people suffer now or within the hour; in a day nobody comes by himself. */
+/*
+ * Who looks sees people suffer now or within the hour; in a day nobody comes by himself. But half a
+ * minute says nothing of a day: a line is drawn on for sixty times as long as it was seen at most,
+ * and who is to act at once has seen a tenth of the way.
+ */
 #define UNTIL_CRITICAL_NS HOUR_NS
 #define UNTIL_WARNING_NS (24 * HOUR_NS)
+#define CRITICAL_SPANS 10
+#define WARNING_SPANS 60
+/* What starts fills up, for as long as it was watched; after twenty minutes nothing starts. */
+#define YOUNG_SPANS 2
+#define YOUNG_MOST_NS 1.2e12
 /* A number of processes that grows: a pool follows its load by a few, and by less than a tenth. */
 #define COUNT_GROWTH 0.10
 #define COUNT_RISE_LEAST 8
@@ -181,6 +190,15 @@ static struct room room_of(struct judgement *j, const struct model *m, const str
 		"memory.max and memory.stat, memory.limit_in_bytes" };
 }
 
+/* A process that has not lived for twice as long as it was watched: what starts may grow. */
+static bool is_young(const struct model *m, const struct suspect *s)
+{
+	double age = (double)m->now->boottime_ns - (double)s->of->start_ns;
+
+	return s->of->kind == SERIES_PROCESS &&
+	       age < fmin(YOUNG_MOST_NS, YOUNG_SPANS * (double)s->trend.window_ns);
+}
+
 /* Somebody of the group, whose control group stands for that of all. */
 static uint64_t member_of(const struct suspects *list, const struct suspect *s)
 {
@@ -193,24 +211,43 @@ static uint64_t member_of(const struct suspects *list, const struct suspect *s)
 	return 0;
 }
 
-static enum severity grade(double until_ns)
+/* Until then it is a warning. */
+static double warning_ns(const struct suspect *s)
 {
-	if (until_ns < UNTIL_CRITICAL_NS)
+	return fmin(UNTIL_WARNING_NS, WARNING_SPANS * (double)s->trend.window_ns);
+}
+
+static double until_ns(const struct suspect *s, const struct room *r)
+{
+	return s->bytes_per_ns > 0 ? r->bytes / s->bytes_per_ns : INFINITY;
+}
+
+static enum severity grade(const struct suspect *s, const struct room *r)
+{
+	double until = until_ns(s, r), watched = (double)s->trend.window_ns;
+
+	if (until < fmin(UNTIL_CRITICAL_NS, CRITICAL_SPANS * watched))
 		return SEVERITY_CRITICAL;
-	return until_ns < UNTIL_WARNING_NS ? SEVERITY_WARNING : SEVERITY_INFO;
+	return until < warning_ns(s) ? SEVERITY_WARNING : SEVERITY_INFO;
 }
 
 static void add_evidence(struct finding *f, const struct suspect *s, const struct room *r)
 {
 	bool count = s->of->kind == SERIES_COUNT;
-	double until_ns = r->bytes / s->bytes_per_ns;
+	double until = until_ns(s, r), hours = HOUR_NS / 1e9;
+	enum unit unit = count ? UNIT_COUNT : UNIT_BYTES;
 	const char *source = s->of->kind == SERIES_SHARED ? "/proc/meminfo Shmem"
 			     : count                      ? "/proc"
 				     : "/proc/PID/status: RssAnon, VmSwap, VmPTE";
 	struct reading none = reading_none(STATE_ABSENT);
 
-	finding_evidence(f, "leak.growth_per_hour", count ? UNIT_COUNT : UNIT_BYTES,
-		reading_of(s->trend.slope_per_s * HOUR_NS / 1e9), source, none, NULL);
+	finding_evidence(f, "leak.growth_per_hour", unit, reading_of(s->trend.slope_per_s * hours),
+		source, none, NULL);
+	finding_evidence(f, "leak.growth_low_per_hour", unit,
+		reading_of(s->trend.slope_low_per_s * hours), source, none,
+		"with 95 % it is more than this");
+	finding_evidence(f, "leak.growth_high_per_hour", unit,
+		reading_of(s->trend.slope_high_per_s * hours), source, none, "and less than this");
 	finding_evidence(f, "leak.growth_ratio", UNIT_RATIO, reading_of(s->trend.growth_ratio),
 		source, reading_of(count ? COUNT_GROWTH : TREND_GROWTH),
 		"over the look, of the median; less is what allocators do");
@@ -219,10 +256,10 @@ static void add_evidence(struct finding *f, const struct suspect *s, const struc
 	if (reading_ok(s->trend.r5))
 		finding_evidence(f, "leak.r5_ratio", UNIT_RATIO, s->trend.r5, source, none,
 			"the last value over that five intervals before");
-	if (isfinite(until_ns) && !count)
-		finding_evidence_alarm(f, "leak.exhausted_in_ns", UNIT_NS, reading_of(until_ns),
-			r->source, ALARM_BELOW, reading_of(UNTIL_WARNING_NS),
-			"at this pace; in a day nobody comes by himself");
+	if (isfinite(until))
+		finding_evidence_alarm(f, "leak.exhausted_in_ns", UNIT_NS, reading_of(until),
+			r->source, ALARM_BELOW, reading_of(warning_ns(s)),
+			"at this pace: a day, or 60 times as long as was watched");
 }
 
 static const char *per_hour(struct judgement *j, double bytes_per_ns)
@@ -232,11 +269,11 @@ static const char *per_hour(struct judgement *j, double bytes_per_ns)
 
 static const char *when(struct judgement *j, const struct suspect *s, const struct room *r)
 {
-	double until_ns = r->bytes / s->bytes_per_ns;
+	double until = until_ns(s, r);
 
-	if (!(until_ns < 30 * UNTIL_WARNING_NS))
+	if (!(until < 30 * UNTIL_WARNING_NS))
 		return "";
-	return judge_text(j, ": %s in %s", r->end, human_ns(until_ns).s);
+	return judge_text(j, ": %s in %s", r->end, human_ns(until).s);
 }
 
 static void advise_process(
@@ -250,22 +287,18 @@ static void advise_process(
 		f, judge_text(j, "restart it before it is full:  %s", restart_command(j, m, pid)));
 }
 
-/* Has it lived twice as long as it was watched? What starts may grow. */
-static bool settled(const struct model *m, const struct mem_series *s)
-{
-	double watched = (double)s->points * (double)s->interval_ns;
-
-	return (double)m->now->boottime_ns - (double)s->start_ns >= 2 * watched;
-}
-
-static void tell_process(struct judgement *j, const struct model *m, struct suspect *s)
+/* False: a young one that does no harm soon, of which nothing is said. */
+static bool tell_process(struct judgement *j, const struct model *m, struct suspect *s)
 {
 	struct room r = room_of(j, m, limited(m, s->of->pid));
-	bool old = settled(m, s->of);
-	struct finding *f = judge_finding(
-		j, grade(r.bytes / s->bytes_per_ns), old ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
+	bool young = is_young(m, s);
+	enum severity severity = grade(s, &r);
 
-	s->told = true;
+	if (young && severity == SEVERITY_INFO)
+		return false;
+	struct finding *f = judge_finding(j, young ? SEVERITY_WARNING : severity,
+		young ? CONFIDENCE_POSSIBLE : CONFIDENCE_LIKELY);
+
 	f->share = s->trend.growth_ratio < 1 ? s->trend.growth_ratio : 1;
 	f->title = judge_text(j, "%s grows by %s%s", process_label(j, m, s->of->pid),
 		per_hour(j, s->bytes_per_ns), when(j, s, &r));
@@ -278,10 +311,13 @@ static void tell_process(struct judgement *j, const struct model *m, struct susp
 		"it keeps what it allocates: its own memory rose all through the look, from %s to "
 		"%s, not in one step%s",
 		human_bytes(s->first).s, human_bytes(s->last).s,
-		old ? "" : "; it is young, and may only be filling up");
+		young ? "; it has started lately and may only be filling up, but there is not "
+			"room for much more"
+		      : "");
 	advise_process(j, f, m, s->of->pid);
 	f->refuted_if = "it levels off when it is watched for longer: a cache that fills, or one "
 			"large job";
+	return true;
 }
 
 /* Its largest leakers; they are told with it. */
@@ -306,7 +342,7 @@ static void tell_group(
 {
 	uint64_t pid = member_of(list, s);
 	struct room r = room_of(j, m, pid ? limited(m, pid) : NULL);
-	struct finding *f = judge_finding(j, grade(r.bytes / s->bytes_per_ns), CONFIDENCE_LIKELY);
+	struct finding *f = judge_finding(j, grade(s, &r), CONFIDENCE_LIKELY);
 	unsigned long long n = s->of->processes;
 
 	f->share = s->trend.growth_ratio < 1 ? s->trend.growth_ratio : 1;
@@ -335,11 +371,10 @@ static void tell_count(
 		s->bytes_per_ns *= mean->last;
 	else
 		s->bytes_per_ns = 0;
-	double until_ns = s->bytes_per_ns > 0 ? r.bytes / s->bytes_per_ns : INFINITY;
-	struct finding *f = judge_finding(j, grade(until_ns), CONFIDENCE_LIKELY);
+	struct finding *f = judge_finding(j, grade(s, &r), CONFIDENCE_LIKELY);
 
 	f->title = judge_text(j, "more and more processes %s: %.0f, then %.0f%s", s->comm, s->first,
-		s->last, until_ns < INFINITY ? when(j, s, &r) : "");
+		s->last, when(j, s, &r));
 	add_evidence(f, s, &r);
 	finding_culprit(f, pid ? entity_process(j, m, pid) : entity_host());
 	f->cause = "they are started faster than they end; none of them has to grow for that";
@@ -399,6 +434,23 @@ static bool ask_limits(struct judgement *j, const struct model *m, const struct 
 	return all;
 }
 
+/* All of its members that grow have started lately. */
+static bool all_young(const struct model *m, const struct suspects *list, const struct suspect *s)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < list->n; i++) {
+		const struct suspect *one = &list->at[i];
+
+		if (one->of->kind != SERIES_PROCESS || !one->grows || one->of->comm != s->of->comm)
+			continue;
+		if (!is_young(m, one))
+			return false;
+		any = true;
+	}
+	return any;
+}
+
 static bool tell(struct judgement *j, const struct model *m, struct suspects *list)
 {
 	bool sad = false;
@@ -407,7 +459,8 @@ static bool tell(struct judgement *j, const struct model *m, struct suspects *li
 		struct suspect *s = &list->at[i];
 
 		if (!s->grows || s->of->kind == SERIES_PROCESS ||
-			(s->of->kind == SERIES_GROUP && is_of_few(list, s)))
+			(s->of->kind == SERIES_GROUP &&
+				(is_of_few(list, s) || all_young(m, list, s))))
 			continue;
 		if (s->of->kind == SERIES_GROUP)
 			tell_group(j, m, list, s);
@@ -422,8 +475,7 @@ static bool tell(struct judgement *j, const struct model *m, struct suspects *li
 
 		if (!s->grows || s->told || s->of->kind != SERIES_PROCESS)
 			continue;
-		tell_process(j, m, s);
-		sad = true;
+		sad |= tell_process(j, m, s);
 	}
 	return sad;
 }

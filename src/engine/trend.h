@@ -28,14 +28,16 @@ struct trend_point {
 
 struct trend {
 	size_t n;
-	double z;            /* Mann-Kendall, corrected */
-	double fit;          /* of the pairs that differ, how many rise; 0..1 */
-	double slope_per_s;  /* Theil-Sen */
-	double median;       /* of the values */
-	double growth_ratio; /* slope over the whole window / median */
+	double z;           /* Mann-Kendall, corrected */
+	double fit;         /* of the pairs that differ, how many rise; 0..1 */
+	double slope_per_s; /* Theil-Sen */
+	double slope_low_per_s, slope_high_per_s; /* between them with 95 % */
+	double median;                            /* of the values */
+	double growth_ratio;                      /* slope over the whole window / median */
 	double first, last;  /* rise from the first to the second third, and on to the last */
 	double late_ratio;   /* slope of the second half / of the first; 0: that does not rise */
 	size_t levels;       /* different values */
+	double stairs_ratio; /* squares that four plateaus leave / that a line does; medians of 5 */
 	struct reading r5;   /* the last value / the one 5 intervals before it */
 	struct reading doubling_s;
 	uint64_t window_ns;
@@ -46,9 +48,9 @@ int trend_of(const struct trend_point *p, size_t n, struct trend *ret_trend);
 
 /*
  * It rises, and no healthy shape does so: more z and growth than chance has,
- * from third to third, on many levels (steps have few), and its second half at 0.4 of the first's
+ * from third to third, on many levels (steps have few), its second half at 0.4 of the first's
  * pace at least: what warms up slows down (a cache that fills with the logarithm of time has
- * 0.3).
+ * 0.3); and a line does not leave three times as much of it unexplained as three noisy steps do.
  */
 bool trend_rises(const struct trend *t);
 

@@ -85,15 +85,17 @@ static void short_looks_are_young(void **state UNUSED)
 	scene_end(&s);
 }
 
+/* 59 s were watched. */
 static void severity_is_time_to_exhaustion(void **state UNUSED)
 {
 	static const struct {
 		int64_t each;
 		enum severity severity;
 	} cases[] = {
-		{ 4 * MIB, SEVERITY_CRITICAL }, /* 8 GiB in 34 minutes */
-		{ MIB / 2, SEVERITY_WARNING },  /* in 4.6 hours */
-		{ MIB / 32, SEVERITY_INFO },    /* in three days */
+		{ 20 * MIB, SEVERITY_CRITICAL }, /* 8 GiB in 7 minutes: a tenth was seen */
+		{ 4 * MIB, SEVERITY_WARNING },   /* in 34 minutes */
+		{ MIB, SEVERITY_INFO },          /* in 2.3 hours, of which a minute was seen */
+		{ MIB / 32, SEVERITY_INFO },     /* in three days */
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -112,13 +114,29 @@ static void severity_is_time_to_exhaustion(void **state UNUSED)
 	}
 }
 
+/* The same pace, seen for ten minutes: it is worth more. */
+static void longer_looks_see_further(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_host(&s);
+	add_process(&s, 7, "leaky", 20 * MIB, 10 * MIB); /* 8 GiB in 2.3 hours */
+	((struct mem_series *)s.now.at[TABLE_mem_series]->row)->interval_ns = 10 * SECOND;
+	((struct process *)s.now.at[TABLE_process]->row)->start_ns = 0;
+	((struct mem_series *)s.now.at[TABLE_mem_series]->row)->start_ns = 0;
+	s.now.boottime_ns = 5000 * SECOND;
+	scene_sad(&s, &check_mem_leak, SEVERITY_WARNING);
+	scene_end(&s);
+}
+
 static void limit_is_nearer_than_the_host(void **state UNUSED)
 {
 	struct scene s;
 
 	scene_start(&s);
 	add_host(&s);
-	add_process(&s, 7, "leaky", 20 * MIB, MIB / 2);
+	add_process(&s, 7, "leaky", 20 * MIB, MIB);
 	struct cgroup *c = build_row(&s.now, TABLE_cgroup);
 	struct cgroup_mem *cm = build_row(&s.now, TABLE_cgroup_mem);
 	struct process_cgroup *pc = build_row(&s.now, TABLE_process_cgroup);
@@ -127,7 +145,7 @@ static void limit_is_nearer_than_the_host(void **state UNUSED)
 	c->path = build_text(&s.now, TABLE_cgroup, "/app");
 	c->memory_bytes = 900 * MIB;
 	c->memory_max_bytes = GIB;
-	cm->inactive_file_bytes = 400 * MIB; /* can be dropped: half is left, 17 minutes */
+	cm->inactive_file_bytes = 400 * MIB; /* can be dropped: half is left, 8 minutes */
 	pc->pid = 7;
 	pc->path = build_text(&s.now, TABLE_process_cgroup, "/app/worker");
 	const struct finding *f = scene_sad(&s, &check_mem_leak, SEVERITY_CRITICAL);
@@ -150,18 +168,27 @@ static void what_is_gone_or_small_is_not_told(void **state UNUSED)
 	scene_end(&s);
 }
 
+/* Nothing is said of what starts, unless there is no room for it. */
 static void young_ones_may_fill_up(void **state UNUSED)
 {
-	struct scene s;
+	for (int hurts = 0; hurts < 2; hurts++) {
+		struct scene s;
 
-	scene_start(&s);
-	add_host(&s);
-	add_process(&s, 7, "young", 20 * MIB, MIB);
-	((struct process *)s.now.at[TABLE_process]->row)->start_ns = 930 * SECOND;
-	((struct mem_series *)s.now.at[TABLE_mem_series]->row)->start_ns = 930 * SECOND;
-	assert_int_equal(scene_judge(&s, &check_mem_leak), VERDICT_SAD);
-	assert_int_equal(scene_only(&s)->confidence, CONFIDENCE_POSSIBLE);
-	scene_end(&s);
+		scene_start(&s);
+		add_host(&s);
+		add_process(&s, 7, "young", 20 * MIB, (hurts ? 20 : 1) * (int64_t)MIB);
+		((struct process *)s.now.at[TABLE_process]->row)->start_ns = 930 * SECOND;
+		((struct mem_series *)s.now.at[TABLE_mem_series]->row)->start_ns = 930 * SECOND;
+		if (hurts) {
+			const struct finding *f = scene_sad(&s, &check_mem_leak, SEVERITY_WARNING);
+
+			assert_int_equal(f->confidence, CONFIDENCE_POSSIBLE);
+			assert_non_null(strstr(f->cause, "started lately"));
+		} else {
+			assert_int_equal(scene_judge(&s, &check_mem_leak), VERDICT_FINE);
+		}
+		scene_end(&s);
+	}
 }
 
 /* One of 600 makes the mean of all grow: it is told, they are not. */
@@ -232,6 +259,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(short_looks_are_young),
 		cmocka_unit_test(severity_is_time_to_exhaustion),
+		cmocka_unit_test(longer_looks_see_further),
 		cmocka_unit_test(limit_is_nearer_than_the_host),
 		cmocka_unit_test(what_is_gone_or_small_is_not_told),
 		cmocka_unit_test(young_ones_may_fill_up),
