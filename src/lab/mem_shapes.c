@@ -3,6 +3,7 @@
  * Each way in which a page can be mapped, or only seem to be: what tests/lab/mem.sh compares with
  * the kernel's own count. All wait for ever once they are in shape.
  */
+#include "lab/mem_shape.h"
 #include "lab/swap.h"
 
 #include "base/cursor.h"
@@ -14,10 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/shm.h>
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 /* since 6.13 */
@@ -28,7 +27,6 @@
 #define HUGEPAGES "/proc/sys/vm/nr_hugepages"
 
 enum {
-	BYTES = 4 * 1048576,
 	SHAPE_PIDS = 3,
 	HUGETLB_PAGES = 4,
 	KSM_PAGES = 256,
@@ -45,19 +43,41 @@ struct said {
 
 struct shape {
 	const char *name;
-	unsigned n; /* processes, each of which calls stay() */
+	unsigned n; /* processes, each of which calls shape_stay() */
 	/* What the machine must have first. 0, or why this shape cannot be here: -errno. */
 	int (*prepare)(struct scene *s);
 	void (*make)(const struct scene *s, int done);
 };
 
-static size_t page_size(void)
+size_t shape_page(void)
 {
 	return (size_t)sysconf(_SC_PAGESIZE);
 }
 
-static void stay(int done) __attribute__((noreturn));
-static void stay(int done)
+char *shape_map(size_t bytes, int prot, int flags, int fd)
+{
+	char *p = mmap(NULL, bytes, prot, flags, fd, 0);
+
+	if (p == MAP_FAILED)
+		_exit(1);
+	return p;
+}
+
+char *shape_small(size_t bytes)
+{
+	char *p = shape_map(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+	madvise(p, bytes, MADV_NOHUGEPAGE);
+	return p;
+}
+
+void shape_read(const char *p, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i += shape_page())
+		(void)*(const volatile char *)&p[i];
+}
+
+void shape_stay(int done)
 {
 	struct said said = { getpid() };
 
@@ -68,8 +88,7 @@ static void stay(int done)
 		pause();
 }
 
-/* As fork(), of a process that dies with this one. */
-static pid_t relative(void)
+pid_t shape_fork(void)
 {
 	pid_t pid = fork();
 
@@ -78,30 +97,6 @@ static pid_t relative(void)
 	if (pid == 0)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	return pid;
-}
-
-static char *map(size_t bytes, int prot, int flags, int fd)
-{
-	char *p = mmap(NULL, bytes, prot, flags, fd, 0);
-
-	if (p == MAP_FAILED)
-		_exit(1);
-	return p;
-}
-
-/* Private memory of small pages, not yet touched. */
-static char *small(size_t bytes)
-{
-	char *p = map(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-
-	madvise(p, bytes, MADV_NOHUGEPAGE);
-	return p;
-}
-
-static void read_all(const char *p, size_t bytes)
-{
-	for (size_t i = 0; i < bytes; i += page_size())
-		(void)*(const volatile char *)&p[i];
 }
 
 /* A line of a file of /proc/self in kB, or a whole file that is a number; 0: not there. */
@@ -119,7 +114,7 @@ static uint64_t own(const char *path, const char *key)
 	return 0;
 }
 
-static uint64_t rollup_kib(const char *key)
+uint64_t shape_kib(const char *key)
 {
 	return own("/proc/self/smaps_rollup", key);
 }
@@ -136,7 +131,8 @@ static char *huge(size_t n, bool write)
 
 	if (size == 0)
 		_exit(1);
-	char *p = map((n + 1) * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	char *p =
+		shape_map((n + 1) * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 
 	p += (size - (uintptr_t)p % size) % size;
 	if (madvise(p, n * size, MADV_HUGEPAGE) < 0)
@@ -144,160 +140,88 @@ static char *huge(size_t n, bool write)
 	if (write)
 		memset(p, 'h', n * size);
 	else
-		read_all(p, n * size);
-	if (write && rollup_kib("AnonHugePages:") < n * size / 1024)
+		shape_read(p, n * size);
+	if (write && shape_kib("AnonHugePages:") < n * size / 1024)
 		_exit(1);
 	return p;
 }
 
 static void make_anonymous(const struct scene *s, int done)
 {
-	memset(small(BYTES), 'a', BYTES);
-	stay(done);
+	memset(shape_small(SHAPE_BYTES), 'a', SHAPE_BYTES);
+	shape_stay(done);
 }
 
 /* Reading what was never written maps the zero page, which is nobody's memory. */
 static void make_zero_page(const struct scene *s, int done)
 {
-	char *p = small(BYTES);
+	char *p = shape_small(SHAPE_BYTES);
 
-	read_all(p, BYTES);
-	memset(p, 'z', BYTES / 4);
-	stay(done);
+	shape_read(p, SHAPE_BYTES);
+	memset(p, 'z', SHAPE_BYTES / 4);
+	shape_stay(done);
 }
 
 static void make_huge_zero_page(const struct scene *s, int done)
 {
 	huge(2, false);
-	stay(done);
+	shape_stay(done);
 }
 
 /* Pages stay mapped, with entries that look as if they were not present. */
 static void make_prot_none(const struct scene *s, int done)
 {
-	char *p = small(BYTES);
+	char *p = shape_small(SHAPE_BYTES);
 
-	memset(p, 'n', BYTES);
-	mprotect(p, BYTES / 2, PROT_NONE);
-	stay(done);
+	memset(p, 'n', SHAPE_BYTES);
+	mprotect(p, SHAPE_BYTES / 2, PROT_NONE);
+	shape_stay(done);
 }
 
 static void make_guard(const struct scene *s, int done)
 {
-	char *p = small(BYTES);
+	char *p = shape_small(SHAPE_BYTES);
 
-	memset(p, 'g', BYTES);
-	if (madvise(p, BYTES / 2, MADV_GUARD_INSTALL) < 0)
+	memset(p, 'g', SHAPE_BYTES);
+	if (madvise(p, SHAPE_BYTES / 2, MADV_GUARD_INSTALL) < 0)
 		_exit(1);
-	stay(done);
-}
-
-static int shared_memory(size_t bytes, bool huge_pages)
-{
-	int fd = memfd_create("lab-shape", MFD_CLOEXEC);
-
-	if (fd < 0 || ftruncate(fd, (off_t)bytes) < 0)
-		_exit(1);
-	if (!huge_pages)
-		return fd;
-	char *p = map(bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
-
-	madvise(p, bytes, MADV_HUGEPAGE);
-	memset(p, 's', bytes);
-	if (rollup_kib("ShmemPmdMapped:") == 0)
-		_exit(1);
-	return fd;
-}
-
-/* One process maps each page twice, a part of them three times. */
-static void make_double_map(const struct scene *s, int done)
-{
-	int fd = shared_memory(BYTES, false);
-
-	memset(map(BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd), 'd', BYTES);
-	read_all(map(BYTES, PROT_READ, MAP_SHARED, fd), BYTES);
-	read_all(map(BYTES / 4, PROT_READ, MAP_PRIVATE, fd), BYTES / 4);
-	stay(done);
+	shape_stay(done);
 }
 
 static void make_copy_on_write(const struct scene *s, int done)
 {
-	char *p = small(BYTES);
+	char *p = shape_small(SHAPE_BYTES);
 
-	memset(p, 'c', BYTES);
-	if (relative() == 0)
-		memset(p, 'd', BYTES / 2);
-	stay(done);
+	memset(p, 'c', SHAPE_BYTES);
+	if (shape_fork() == 0)
+		memset(p, 'd', SHAPE_BYTES / 2);
+	shape_stay(done);
 }
 
-/* Three processes, each with another part of one object. */
-static void make_parts(const struct scene *s, int done)
+/* Moved by a few pages, so that it has other page tables; and what is left where it was. */
+static void make_moved(const struct scene *s, int done)
 {
-	char *p = map(BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, shared_memory(BYTES, false));
+	size_t part = SHAPE_BYTES / 2;
+	char *p = shape_small(SHAPE_BYTES), *to = shape_small(2 * SHAPE_BYTES) + 3 * shape_page();
 
-	madvise(p, BYTES, MADV_NOHUGEPAGE);
-	if (relative() == 0) {
-		memset(p, 'p', BYTES / 2);
-		stay(done);
-	}
-	if (relative() == 0) {
-		memset(p + BYTES / 4, 'p', BYTES / 2);
-		stay(done);
-	}
-	memset(p, 'p', BYTES);
-	stay(done);
-}
-
-static void make_sysv(const struct scene *s, int done)
-{
-	int id = shmget(IPC_PRIVATE, BYTES, IPC_CREAT | 0600);
-	char *p = id < 0 ? MAP_FAILED : shmat(id, NULL, 0);
-
-	/* It lives as long as somebody has it. */
-	if (id >= 0)
-		shmctl(id, IPC_RMID, NULL);
-	if (p == MAP_FAILED)
+	memset(p, 'm', SHAPE_BYTES);
+	if (mremap(p, part, part, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED)
 		_exit(1);
-	memset(p, 'v', BYTES);
-	if (relative() == 0)
-		read_all(p, BYTES / 2);
-	stay(done);
-}
-
-static int prepare_file(struct scene *s)
-{
-	int err = scene_dir(s, BYTES);
-
-	return err < 0 ? err : scene_file(s, "data", BYTES);
-}
-
-/* A file, shared; and private, of which a half was written to. */
-static void make_file(const struct scene *s, int done)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/data", s->dir);
-	int fd = open(path, O_RDWR | O_CLOEXEC);
-
-	read_all(map(BYTES, PROT_READ, MAP_SHARED, fd), BYTES);
-	if (relative() == 0) {
-		char *p = map(BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd);
-
-		read_all(p, BYTES);
-		memset(p, 'f', BYTES / 2);
-	}
-	stay(done);
+	/* Since 5.7. */
+	mremap(p + part, part, part, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+	shape_fork();
+	shape_stay(done);
 }
 
 /* Each second page is a mapping of its own. */
 static void make_mappings(const struct scene *s, int done)
 {
-	char *p = small(BYTES);
+	char *p = shape_small(SHAPE_BYTES);
 
-	memset(p, 'm', BYTES);
-	for (size_t i = 0; i < BYTES; i += 2 * page_size())
-		mprotect(p + i, page_size(), PROT_READ);
-	stay(done);
+	memset(p, 'm', SHAPE_BYTES);
+	for (size_t i = 0; i < SHAPE_BYTES; i += 2 * shape_page())
+		mprotect(p + i, shape_page(), PROT_READ);
+	shape_stay(done);
 }
 
 /* A page table for each few pages. */
@@ -306,47 +230,47 @@ static void make_far_apart(const struct scene *s, int done)
 	uintptr_t first = (uintptr_t)1 << 44;
 
 	for (unsigned i = 0; i < FAR_PLACES; i++) {
-		char *p = mmap((void *)(first + ((uintptr_t)i << 32)), 3 * page_size(),
+		char *p = mmap((void *)(first + ((uintptr_t)i << 32)), 3 * shape_page(),
 			PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
 			-1, 0);
 
 		/* Not all machines have so many addresses. */
 		if (p != MAP_FAILED)
-			memset(p, 'r', 2 * page_size());
+			memset(p, 'r', 2 * shape_page());
 	}
-	stay(done);
+	shape_stay(done);
 }
 
 /* Two processes in one address space; each is told to have all of it. */
 static int same_space(void *done)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	stay(*(int *)done);
+	shape_stay(*(int *)done);
 }
 
 static void make_same_space(const struct scene *s, int done)
 {
 	size_t stack = 256 * 1024;
-	char *p = small(stack);
+	char *p = shape_small(stack);
 	/* Its files are its own: both close done. */
 	int theirs = done;
 
 	if (clone(same_space, p + stack, CLONE_VM | SIGCHLD, &theirs) < 0)
 		_exit(1);
-	stay(done);
+	shape_stay(done);
 }
 
 static void make_huge(const struct scene *s, int done)
 {
 	huge(2, true);
-	stay(done);
+	shape_stay(done);
 }
 
 static void make_huge_fork(const struct scene *s, int done)
 {
 	huge(2, true);
-	relative();
-	stay(done);
+	shape_fork();
+	shape_stay(done);
 }
 
 /* The child writes a little of each: copies beside what is still shared. */
@@ -354,11 +278,11 @@ static void make_huge_copy(const struct scene *s, int done)
 {
 	char *p = huge(2, true);
 
-	if (relative() == 0) {
-		memset(p, 'w', 3 * page_size());
+	if (shape_fork() == 0) {
+		memset(p, 'w', 3 * shape_page());
 		memset(p + huge_size(), 'w', huge_size() / 2);
 	}
-	stay(done);
+	shape_stay(done);
 }
 
 /* Huge for the parent, in small pieces for the child. */
@@ -366,23 +290,23 @@ static void make_huge_split(const struct scene *s, int done)
 {
 	char *p = huge(2, true);
 
-	if (relative() == 0) {
-		mprotect(p + page_size(), page_size(), PROT_READ);
-		munmap(p + huge_size() + 4 * page_size(), huge_size() / 2);
+	if (shape_fork() == 0) {
+		mprotect(p + shape_page(), shape_page(), PROT_READ);
+		munmap(p + huge_size() + 4 * shape_page(), huge_size() / 2);
 	}
-	stay(done);
+	shape_stay(done);
 }
 
 /* A piece of a huge page is elsewhere, another is gone. */
 static void make_huge_torn(const struct scene *s, int done)
 {
-	char *p = huge(2, true), *to = small(BYTES);
+	char *p = huge(2, true), *to = shape_small(SHAPE_BYTES);
 
 	munmap(p, huge_size() / 4);
 	if (mremap(p + huge_size(), huge_size() / 2, huge_size() / 2, MREMAP_MAYMOVE | MREMAP_FIXED,
 		    to) == MAP_FAILED)
 		_exit(1);
-	stay(done);
+	shape_stay(done);
 }
 
 static int prepare_shmem_huge(struct scene *s)
@@ -394,17 +318,17 @@ static int prepare_shmem_huge(struct scene *s)
 static void make_shmem_huge(const struct scene *s, int done)
 {
 	size_t bytes = 2 * huge_size();
-	int fd = shared_memory(bytes, true);
+	int fd = shape_object(bytes, true);
 
-	if (relative() == 0) {
+	if (shape_fork() == 0) {
 		char *p = mmap(
-			NULL, bytes - page_size(), PROT_READ, MAP_SHARED, fd, (off_t)page_size());
+			NULL, bytes - shape_page(), PROT_READ, MAP_SHARED, fd, (off_t)shape_page());
 
 		if (p == MAP_FAILED)
 			_exit(1);
-		read_all(p, bytes - page_size());
+		shape_read(p, bytes - shape_page());
 	}
-	stay(done);
+	shape_stay(done);
 }
 
 static int prepare_hugetlb(struct scene *s)
@@ -421,15 +345,16 @@ static int prepare_hugetlb(struct scene *s)
 static void make_hugetlb(const struct scene *s, int done)
 {
 	uint64_t size = own("/proc/meminfo", "Hugepagesize:") * 1024;
-	char *p =
-		map(2 * size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1);
-	char *q = map(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1);
+	char *p = shape_map(
+		2 * size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1);
+	char *q = shape_map(
+		size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1);
 
 	memset(p, 't', 2 * size);
 	memset(q, 't', size);
-	if (relative() == 0)
-		read_all(p, size);
-	stay(done);
+	if (shape_fork() == 0)
+		shape_read(p, size);
+	shape_stay(done);
 }
 
 static int prepare_ksm(struct scene *s)
@@ -441,14 +366,14 @@ static int prepare_ksm(struct scene *s)
 
 static void make_ksm(const struct scene *s, int done)
 {
-	size_t bytes = KSM_PAGES * page_size();
+	size_t bytes = KSM_PAGES * shape_page();
 	uint64_t merged = 0;
 
-	relative();
-	char *p = small(bytes);
+	shape_fork();
+	char *p = shape_small(bytes);
 
 	for (int i = 0; i < KSM_PAGES; i++)
-		memset(p + (size_t)i * page_size(), 1 + i % KSM_KINDS, page_size());
+		memset(p + (size_t)i * shape_page(), 1 + i % KSM_KINDS, shape_page());
 	if (madvise(p, bytes, MADV_MERGEABLE) < 0)
 		_exit(1);
 	for (int i = 0; i < RETRIES && merged < KSM_PAGES; i++) {
@@ -457,7 +382,7 @@ static void make_ksm(const struct scene *s, int done)
 	}
 	if (merged == 0)
 		_exit(1);
-	stay(done);
+	shape_stay(done);
 }
 
 static int prepare_swap(struct scene *s)
@@ -468,17 +393,18 @@ static int prepare_swap(struct scene *s)
 /* A part of private memory is out, for two processes; a part of an object too. */
 static void make_swapped(const struct scene *s, int done)
 {
-	char *p = swap_fill(BYTES);
-	char *q = map(BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, shared_memory(BYTES, false));
+	char *p = swap_fill(SHAPE_BYTES);
+	char *q = shape_map(
+		SHAPE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, shape_object(SHAPE_BYTES, false));
 
-	memset(q, 'q', BYTES);
+	memset(q, 'q', SHAPE_BYTES);
 	/* While it is mapped once: else the kernel lets it be. */
-	if (!p || swap_out(p, BYTES / 2) < 0 || swap_out(q, BYTES / 2) < 0 ||
-		swap_await(getpid(), BYTES / 4) < 0)
+	if (!p || swap_out(p, SHAPE_BYTES / 2) < 0 || swap_out(q, SHAPE_BYTES / 2) < 0 ||
+		swap_await(getpid(), SHAPE_BYTES / 4) < 0)
 		_exit(1);
-	if (relative() == 0)
-		read_all(q + BYTES / 2, BYTES / 4);
-	stay(done);
+	if (shape_fork() == 0)
+		shape_read(q + SHAPE_BYTES / 2, SHAPE_BYTES / 4);
+	shape_stay(done);
 }
 
 static const struct shape shapes[] = {
@@ -487,11 +413,15 @@ static const struct shape shapes[] = {
 	{ "huge-zero-page", 1, NULL, make_huge_zero_page },
 	{ "prot-none", 1, NULL, make_prot_none },
 	{ "guard", 1, NULL, make_guard },
-	{ "double-map", 1, NULL, make_double_map },
+	{ "double-map", 1, NULL, shape_of_double_map },
 	{ "copy-on-write", 2, NULL, make_copy_on_write },
-	{ "parts", 3, NULL, make_parts },
-	{ "sysv", 2, NULL, make_sysv },
-	{ "file", 2, prepare_file, make_file },
+	{ "parts", 3, NULL, shape_of_parts },
+	{ "sysv", 2, NULL, shape_of_sysv },
+	{ "file", 2, shape_prepare_file, shape_of_file },
+	{ "holes", 2, shape_prepare_dir, shape_of_holes },
+	{ "moved", 2, NULL, make_moved },
+	{ "device", 1, NULL, shape_of_device },
+	{ "ring", 1, NULL, shape_of_ring },
 	{ "mappings", 1, NULL, make_mappings },
 	{ "far-apart", 1, NULL, make_far_apart },
 	{ "same-space", 2, NULL, make_same_space },
