@@ -160,10 +160,10 @@ int sharers_start(struct scene *s, struct sparse *o, struct sharer kinds[], size
 		err = enter_group(s, bytes);
 	if (err == 0)
 		err = fill(o);
-	if (err == 0 && pipe2(done, O_CLOEXEC) < 0)
-		err = -errno;
 	if (err < 0)
 		return err;
+	if (pipe2(done, O_CLOEXEC) < 0)
+		return -errno;
 	for (size_t i = 0; i < n_kinds; i++) {
 		kinds[i].pid = scene_child(s, kinds[i].comm);
 		if (kinds[i].pid < 0)

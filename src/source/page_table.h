@@ -63,6 +63,9 @@ struct page_table_tasks {
 int page_table_tasks(
 	struct page_table_walk *w, struct probe *p, struct page_table_tasks *ret_tasks);
 
+/* The program and its maps. 0 or -errno; page_table_close() releases what there is. */
+int page_table_load(struct page_table_walk *w);
+
 /* Read the first n of want into table. 0 or -errno. */
 int page_table_run(struct page_table_walk *w, size_t n);
 

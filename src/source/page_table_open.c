@@ -8,11 +8,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wcast-qual"
-#include "page_table.skel.h"
-#pragma GCC diagnostic pop
-
 enum { OWN_PAGES = 64, PROOFS = 3 };
 
 #define GIB_SHIFT 30
@@ -184,46 +179,16 @@ static int learn(struct page_table_walk *w, struct probe *p, struct own_pages *o
 	return err < 0 ? err : learn_levels(w, own, mine);
 }
 
-static int load(struct page_table_walk *w)
-{
-	size_t wants = PAGE_TABLE_READ * sizeof(*w->want),
-	       tables = PAGE_TABLE_READ * sizeof(*w->table);
-
-	w->skel = page_table_bpf__open();
-	if (!w->skel)
-		return -errno;
-	int err = page_table_bpf__load(w->skel);
-
-	if (err < 0)
-		return err;
-	w->want = mmap(NULL, wants, PROT_READ | PROT_WRITE, MAP_SHARED,
-		bpf_map__fd(w->skel->maps.wants), 0);
-	w->table = mmap(NULL, tables, PROT_READ | PROT_WRITE, MAP_SHARED,
-		bpf_map__fd(w->skel->maps.tables), 0);
-	return w->want == MAP_FAILED || w->table == MAP_FAILED ? -errno : 0;
-}
-
 int page_table_open(struct page_table_walk *w, struct probe *p, struct page_count *count)
 {
 	struct own_pages own = { .map_fd = -1 };
 
 	*w = (struct page_table_walk){ .count = count };
 	w->flags_fd = host_open_offset(p->host, "proc/kpageflags");
-	int err = w->flags_fd < 0 ? w->flags_fd : load(w);
+	int err = w->flags_fd < 0 ? w->flags_fd : page_table_load(w);
 
 	if (err == 0)
 		err = learn(w, p, &own);
 	release_own(&own);
 	return err;
-}
-
-void page_table_close(struct page_table_walk *w)
-{
-	for (int i = 0; i <= PAGE_TABLE_LEVELS; i++)
-		free(w->todo[i].ref);
-	free(w->again.ref);
-	/* The maps go with the process: a source has one of its own. */
-	page_table_bpf__destroy(w->skel);
-	if (w->flags_fd >= 0)
-		close(w->flags_fd);
 }
