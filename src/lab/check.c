@@ -131,13 +131,17 @@ static bool await_ready(const struct child *c, struct strbuf *text, char *announ
 /*
  * Where the whole machine stood still murphy says that it could not look in time: once more then.
  */
-static int ask_during(
-	const struct lab *lab, const char *murphy, unsigned seconds, struct answer *ret_answer)
+static int ask_during(struct row *row, const char *murphy, unsigned seconds)
 {
-	int err = ask_murphy(murphy, seconds, ret_answer);
-	const struct blind *b = err == 0 && lab->want ? answer_blind(ret_answer, lab->want) : NULL;
+	int err = ask_murphy(murphy, seconds, &row->after);
+	const char *want = row->lab->want;
 
-	return b && b->late ? ask_murphy(murphy, seconds, ret_answer) : err;
+	if (err < 0)
+		return err;
+	const struct blind *b =
+		want ? answer_blind(&row->after, want) : answer_blinded(&row->before, &row->after);
+
+	return b && b->late ? ask_murphy(murphy, seconds, &row->after) : 0;
 }
 
 static struct judged run_one(struct row *row, const char *murphy, unsigned seconds)
@@ -154,10 +158,12 @@ static struct judged run_one(struct row *row, const char *murphy, unsigned secon
 		return not_ready(&text, child_join(&c));
 	}
 	settle(&c, &text, row->lab->settle_s);
-	int err = ask_during(row->lab, murphy, seconds, &row->after);
+	int err = ask_during(row, murphy, seconds);
 
 	if (err == 0 && line_of(&text, "why", why, sizeof(why)))
 		ask_why(murphy, why, wrong, sizeof(wrong));
+	else if (row->lab->why)
+		snprintf(wrong, sizeof(wrong), "it did not say what to ask murphy why");
 	bool lived = waitpid(pid, NULL, WNOHANG) == 0;
 
 	if (lived) {

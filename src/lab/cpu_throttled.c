@@ -37,6 +37,7 @@ const struct lab lab_cpu_throttled = {
 	.want = "cpu.throttled",
 	.bounds = "a fifth of a CPU in an own cgroup",
 	.root = true,
+	.why = true,
 	.settle_s = 1,
 	.run = run,
 };

@@ -91,6 +91,7 @@ const struct lab lab_d_state_thread = {
 	.want = "io.stuck",
 	.bounds = "32 MiB of disk, a loop device; a keeper always thaws",
 	.root = true,
+	.why = true,
 	.settle_s = 2,
 	.run = run,
 };

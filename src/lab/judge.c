@@ -68,6 +68,15 @@ const struct blind *answer_blind(const struct answer *a, const char *id)
 	return NULL;
 }
 
+const struct blind *answer_blinded(const struct answer *before, const struct answer *after)
+{
+	for (size_t i = 0; i < after->n_blind; i++) {
+		if (!answer_blind(before, after->blind[i].id))
+			return &after->blind[i];
+	}
+	return NULL;
+}
+
 static int parse_line(struct cursor line, struct answer *a)
 {
 	json_t *o = json_loadb(line.at, cursor_left(&line), 0, NULL);
@@ -309,8 +318,15 @@ struct judged judge_lab(const struct lab *lab, const char *announced, const stru
 		return judged(OUTCOME_MISSED, first, "only info:", first);
 	if (alarm)
 		return judged(OUTCOME_ALARM, first, "false alarm:", alarm);
+	const struct blind *blinded = lab->want ? NULL : answer_blinded(before, after);
 	struct judged passed = judged(OUTCOME_PASSED, first, "", NULL);
 
+	/* Who cannot look is silent about anything. */
+	if (blinded) {
+		passed.outcome = OUTCOME_MISSED;
+		snprintf(passed.why, sizeof(passed.why), "it keeps murphy from judging %s",
+			blinded->id);
+	}
 	tell_method(lab, after, &passed);
 	return passed;
 }

@@ -74,6 +74,9 @@ int answer_parse(const char *json, size_t len, struct answer *ret_answer);
 /* The check of that id, when it could not look; else NULL. */
 const struct blind *answer_blind(const struct answer *a, const char *id);
 
+/* The first check that could look before and cannot after; NULL: none. */
+const struct blind *answer_blinded(const struct answer *before, const struct answer *after);
+
 /*
  * "culprit process 12 nginx | cgroup 0 /a b | victim process 3 c": how many were read into ret, at
  * most max.

@@ -61,6 +61,7 @@ struct lab {
 	const struct lab_guest *guest;  /* NULL: runs on any machine that has what it needs */
 	bool root;
 	bool mild;         /* nobody is harmed: the finding may be info. Else a warning at least */
+	bool why;          /* it says, by scene_why(), what murphy why has to answer */
 	unsigned settle_s; /* between ready and the moment when the finding can be judged */
 	unsigned for_s;    /* murphy looks at least so long; 0: as long as it is told, or likes */
 	struct {

@@ -66,6 +66,7 @@ const struct lab lab_memcg_limit = {
 	.also = { "mem.pressure" },
 	.bounds = "64 MiB of memory in an own cgroup, 128 MiB of disk, one CPU",
 	.root = true,
+	.why = true,
 	.settle_s = 2,
 	.run = run,
 };

@@ -67,6 +67,7 @@ const struct lab lab_why_lock = {
 	.name = "why-lock",
 	.story = "Four threads wait for a mutex; the one that has it sleeps",
 	.bounds = "6 threads that hardly run",
+	.why = true,
 	.settle_s = 1,
 	.run = run,
 };

@@ -63,6 +63,7 @@ const struct lab lab_why_peer = {
 	.name = "why-peer",
 	.story = "A service asks another over TCP, which takes its time for each answer",
 	.bounds = "one loopback connection",
+	.why = true,
 	.settle_s = 1,
 	.run = run,
 };

@@ -59,6 +59,7 @@ const struct lab lab_why_pool = {
 	.name = "why-pool",
 	.story = "One thread of a large pool computes, the others wait for work",
 	.bounds = "one CPU, 42 threads",
+	.why = true,
 	.settle_s = 1,
 	.run = run,
 };

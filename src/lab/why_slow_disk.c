@@ -38,6 +38,7 @@ const struct lab lab_why_slow_disk = {
 	.also = { "io.saturated", "io.ceiling" },
 	.bounds = "64 MiB of disk, a loop device, its reads at 2 MiB/s",
 	.root = true,
+	.why = true,
 	.settle_s = 2,
 	.run = run,
 };

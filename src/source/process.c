@@ -12,6 +12,7 @@ enum {
 	STAT_MAX = 4096,    /* about 350 bytes in practice */
 	TICK_NS = 10000000, /* USER_HZ is 100 on every architecture that Debian has */
 	PAGE_BYTES = 4096,
+	SESSION_FIELD = 6,
 	NICE_FIELD = 19,
 };
 
@@ -70,6 +71,8 @@ static int parse_fields(struct cursor *c, struct process *p)
 			next++;
 			continue;
 		}
+		if (field == SESSION_FIELD && span_eq(word, "-1"))
+			return -ESRCH;
 		if (!cursor_u64(&was, &value) || was.at != c->at)
 			return -EINVAL;
 		if (field == 9) {
@@ -89,7 +92,8 @@ static int parse_fields(struct cursor *c, struct process *p)
  *
  * Shape:  "PID (COMM) S N N ..."; COMM may hold anything but NUL, also ")", spaces and line breaks.
  * Units:  times in ticks of 10 ms, resident_bytes as if pages had 4 KiB: the source corrects it.
- * Errors: -EINVAL malformed or a number out of range, -ENODATA cut off.
+ * Errors: -EINVAL malformed or a number out of range, -ENODATA cut off, -ESRCH its parent is taking
+ *         it away: the session is -1.
  * Source: fs/proc/array.c, do_task_stat().
  */
 int process_parse(const char *buf, size_t len, struct table *t)

@@ -209,6 +209,12 @@ static void a_check_that_could_not_look(void **state UNUSED)
 	assert_null(answer_blind(&fine, "tcp.close-wait"));
 	assert_int_equal(
 		judge(&sick, "culprit process 7 srv", END, CHECK("late") END), OUTCOME_MISSED);
+	/* A twin that blinds murphy proves nothing; what was unseen before is not its doing. */
+	assert_null(answer_blinded(&denied, &late));
+	assert_string_equal(answer_blinded(&fine, &late)->id, "tcp.close-wait");
+	assert_int_equal(judge(&twin, "healthy", END, CHECK("denied") END), OUTCOME_MISSED);
+	assert_int_equal(
+		judge(&twin, "healthy", CHECK("denied") END, CHECK("denied") END), OUTCOME_PASSED);
 #undef CHECK
 }
 

@@ -71,6 +71,18 @@ static void hostile_names(void **state UNUSED)
 	table_unref(t);
 }
 
+/* As Linux 6.18 shows a process while its parent takes it away. */
+static void released(void **state UNUSED)
+{
+	static const char text[] = "8332 (python3) X 0 -1 -1 0 -1 4227148 219 0 0 0 0 0 0 0 20 0 0 "
+				   "0 5394489 0 0 0 0 0 0 0 0 0 0 0 0 1 0 0 17 1 0 0 0 0 0 0 0 0 0 "
+				   "0 0 0 0\n";
+	struct table *t = table_new(schemas[TABLE_process]);
+
+	ASSERT_PARSE(process, text, t, -ESRCH);
+	table_unref(t);
+}
+
 static void stat_damaged(void **state UNUSED)
 {
 	struct table *t = table_new(schemas[TABLE_process]);
@@ -314,6 +326,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stat_fields),
 		cmocka_unit_test(hostile_names),
+		cmocka_unit_test(released),
 		cmocka_unit_test(stat_damaged),
 		cmocka_unit_test(status_of_kernels),
 		cmocka_unit_test(io_and_sched),
