@@ -14,7 +14,7 @@ enum { TOP_DEFAULT = 20, EVERY_DEFAULT_S = 2 };
 
 static const struct option_row options[] = {
 	{ "by", 'b', "WHAT",
-		"executable (default), name, cgroup, unit, user, session, parent or process" },
+		"executable (default), name, cgroup, unit, user, session, parent, process" },
 	{ "shared", 'S', NULL, "what processes share: files, memfds, System V segments" },
 	{ "exact", 'x', NULL, "count every page instead of estimating what is shared" },
 	{ "sort", 's', "COLUMN",

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_COLUMNS = 18, SHARERS_SHOWN = 2, TEXT_MAX = 24, AMOUNT = 9 };
+enum { NAME_COLUMNS = 18, SHARERS_SHOWN = 2, PATH_COLUMNS_LEAST = 24, TEXT_MAX = 24, AMOUNT = 9 };
 
 #define BOLD "\033[1m"
 #define PLAIN "\033[0m"
@@ -108,7 +108,20 @@ static unsigned int put_heads(
 	return columns;
 }
 
-/* Foreign text, made printable, and cut where it has more columns; filled up when pad. */
+/* Up to n columns of text; ret is behind them. */
+static const char *skip_columns(const char *text, size_t n)
+{
+	for (; *text; text++) {
+		if (((unsigned char)*text & 0xc0) != 0x80 && n-- == 0)
+			break;
+	}
+	return text;
+}
+
+/*
+ * Foreign text, made printable, and cut where it has more columns; filled up when pad. Of a path
+ * the end tells more.
+ */
 static void put_name(const char *name, size_t columns, bool pad, struct strbuf *out)
 {
 	auto_strbuf clean = { 0 };
@@ -116,16 +129,17 @@ static void put_name(const char *name, size_t columns, bool pad, struct strbuf *
 	strbuf_add_printable(&clean, name, strlen(name));
 	out->failed |= clean.failed;
 	const char *text = strbuf_text(&clean);
-	size_t all = words_columns(text), shown = all > columns && columns > 2 ? columns - 2 : all;
+	size_t all = words_columns(text);
 
-	for (size_t n = 0; *text; text++) {
-		n += ((unsigned char)*text & 0xc0) != 0x80;
-		if (n > shown)
-			break;
-		strbuf_putc(out, *text);
-	}
-	if (shown < all)
+	if (all <= columns || columns <= 2) {
+		strbuf_puts(out, text);
+	} else if (*text == '/') {
 		strbuf_puts(out, "..");
+		strbuf_puts(out, skip_columns(text, all - (columns - 2)));
+	} else {
+		strbuf_add(out, text, (size_t)(skip_columns(text, columns - 2) - text));
+		strbuf_puts(out, "..");
+	}
 	if (pad)
 		words_pad(out, all < columns ? columns - all : 0);
 }
@@ -149,6 +163,26 @@ static const char *comm_of(const struct mem_report *r)
 	return p ? table_text(t, p->comm) : "?";
 }
 
+/* By which method, how old, how sure, and at what cost. */
+static void put_how(const struct mem_report *r, const struct text_style *style, struct strbuf *out)
+{
+	const struct mem_groups *g = r->groups;
+	auto_strbuf text = { 0 };
+
+	if (r->source && table_usable(r->source))
+		strbuf_printf(&text, "%s %s ago, ", r->source->method ? r->source->method : "?",
+			human_ns((double)(r->now_ns > r->source->taken_ns
+						  ? r->now_ns - r->source->taken_ns
+						  : 0))
+				.s);
+	if (r->what == MEM_GROUPS && reading_ok(g->pss_error) && g->pss_error.value > 0)
+		strbuf_printf(&text, "PSS +/- %s in all, ", human_bytes(g->pss_error.value).s);
+	strbuf_printf(&text, "cost %s CPU in %s", human_ns((double)r->cpu_ns).s,
+		human_ns((double)r->wall_ns).s);
+	strbuf_puts(out, "  ");
+	words_wrap_buf(out, &text, 2, 2, style->width);
+}
+
 static void put_head(const struct mem_report *r, const struct text_style *style, struct strbuf *out)
 {
 	const struct table *hosts = frame_table(r->frame, TABLE_host);
@@ -159,25 +193,23 @@ static void put_head(const struct mem_report *r, const struct text_style *style,
 	if (h && row_has(h->has, HOST_name))
 		strbuf_printf(&text, "%s: ", table_text(hosts, h->name));
 	if (r->what == MEM_PROCESS)
-		strbuf_printf(&text, "%s (pid %llu), ", comm_of(r), (unsigned long long)r->pid);
+		strbuf_printf(&text, "%s (pid %llu)", comm_of(r), (unsigned long long)r->pid);
 	else
-		strbuf_printf(&text, "%s of memory, %zu processes in %zu groups by %s, ",
+		strbuf_printf(&text, "%s of memory, %zu processes in %zu groups by %s",
 			words_quantity(UNIT_BYTES, g->account.total).s, g->n_keys, g->n,
 			mem_by_name(g->by));
-	if (r->source && table_usable(r->source))
-		strbuf_printf(&text, "by %s %s ago, ", r->source->method ? r->source->method : "?",
-			human_ns((double)(r->now_ns > r->source->taken_ns
-						  ? r->now_ns - r->source->taken_ns
-						  : 0))
-				.s);
-	if (r->what == MEM_GROUPS && reading_ok(g->pss_error) && g->pss_error.value > 0)
-		strbuf_printf(&text, "PSS within %s in all, ", human_bytes(g->pss_error.value).s);
-	strbuf_printf(&text, "cost %s CPU in %s", human_ns((double)r->cpu_ns).s,
-		human_ns((double)r->wall_ns).s);
 	words_wrap_buf(out, &text, 0, 2, style->width);
+	put_how(r, style, out);
 	for (size_t i = 0; i < r->n_lacks; i++)
 		text_command(i == 0 ? "lost" : "", r->lack[i], style, out);
 	strbuf_putc(out, '\n');
+}
+
+static const char *base_of(const char *path)
+{
+	const char *slash = *path == '/' ? strrchr(path, '/') : NULL;
+
+	return slash && slash[1] ? slash + 1 : path;
 }
 
 /* "python3.11, nginx": who has most of what this one shares. */
@@ -187,8 +219,8 @@ static void put_with(
 	auto_strbuf text = { 0 };
 
 	for (size_t i = 0; i < g->n_with; i++)
-		strbuf_printf(
-			&text, "%s%s", i ? ", " : "", r->groups->group[g->with[i].group].name);
+		strbuf_printf(&text, "%s%s", i ? ", " : "",
+			base_of(r->groups->group[g->with[i].group].name));
 	out->failed |= text.failed;
 	put_name(strbuf_text(&text), columns, false, out);
 }
@@ -293,20 +325,32 @@ static void put_groups(
 	put_account(r, style, out);
 }
 
-/* "memfd pool, of nginx 1.2 GiB, lua 12 MiB". */
+/* "memfd /memfd:pool < nginx 1.2 GiB, lua 12 MiB". */
 static void put_object(const struct mem_report *r, const struct table *t,
 	const struct shared_object *o, size_t columns, struct strbuf *out)
 {
 	struct mem_sharer of[SHARERS_SHOWN];
 	size_t n = mem_sharers(r, o, of, SHARERS_SHOWN);
-	auto_strbuf text = { 0 };
+	auto_strbuf owners = { 0 };
+	const char *kind = o->kind == SHARED_FILE ? "" : mem_kind_name(o->kind);
 
-	strbuf_printf(&text, "%s %s", mem_kind_name(o->kind), table_text(t, o->path));
 	for (size_t i = 0; i < n; i++)
-		strbuf_printf(&text, "%s %s %s", i ? "," : " <", of[i].name,
+		strbuf_printf(&owners, "%s %s %s", i ? "," : " <", base_of(of[i].name),
 			human_bytes((double)of[i].share->pss_bytes).s);
-	out->failed |= text.failed;
-	put_name(strbuf_text(&text), columns, false, out);
+	out->failed |= owners.failed;
+	size_t taken = strlen(kind) + (*kind != 0), theirs = words_columns(strbuf_text(&owners));
+	size_t left = columns > taken ? columns - taken : 1;
+	/* Who has it is cut before what it is gets too short to tell. */
+	size_t name = left > theirs + PATH_COLUMNS_LEAST ? left - theirs
+		      : left > PATH_COLUMNS_LEAST        ? PATH_COLUMNS_LEAST
+							 : left;
+	size_t path = words_columns(table_text(t, o->path));
+
+	strbuf_printf(out, "%s%s", kind, *kind ? " " : "");
+	put_name(table_text(t, o->path), name, false, out);
+	path = path < name ? path : name;
+	if (left > path + 8)
+		put_name(strbuf_text(&owners), left - path, false, out);
 }
 
 static void put_list(const struct mem_report *r, const struct amount *columns, enum table_id id,
@@ -352,12 +396,13 @@ static void put_process(
 		{ "swap", PROCESS_SHARE_swap_pss_bytes },
 		{ "page tables", PROCESS_SHARE_page_tables_bytes },
 	};
-	const struct table *t = frame_table(r->frame, TABLE_process_share);
-	const struct process_share *p = table_usable(t) ? table_find(t, r->pid) : NULL;
+	const struct table *t = frame_table(r->frame, TABLE_process_share), *of;
+	struct process_share share;
+	bool known = mem_process(r, &share, &of);
 	auto_strbuf text = { 0 };
 
-	for (size_t i = 0; p && i < ARRAY_SIZE(facts); i++) {
-		struct reading value = table_cell(t, p, facts[i].column);
+	for (size_t i = 0; known && i < ARRAY_SIZE(facts); i++) {
+		struct reading value = table_cell(t, &share, facts[i].column);
 
 		if (reading_ok(value) && (value.value > 0 || i == 0))
 			strbuf_printf(&text, "%s%s %s", text.len ? ", " : "", facts[i].name,
@@ -369,6 +414,16 @@ static void put_process(
 	}
 }
 
+/* Why it maps nothing at all; NULL: it may. */
+static const char *without_memory(const struct mem_report *r)
+{
+	const struct process *p = table_find(frame_table(r->frame, TABLE_process), r->pid);
+
+	if (p && p->kthread)
+		return "A thread of the kernel: it maps nothing.\n";
+	return p && p->state == 'Z' ? "A zombie: it has no memory any more.\n" : NULL;
+}
+
 void mem_text(const struct mem_report *r, const struct text_style *style, struct strbuf *out)
 {
 	put_head(r, style, out);
@@ -378,6 +433,10 @@ void mem_text(const struct mem_report *r, const struct text_style *style, struct
 			r, shared, TABLE_shared_object, "object  < who has most of it", style, out);
 		break;
 	case MEM_PROCESS:
+		if (without_memory(r)) {
+			strbuf_puts(out, without_memory(r));
+			break;
+		}
 		put_process(r, style, out);
 		put_list(r, mappings, TABLE_mapping, "mapping", style, out);
 		break;

@@ -141,11 +141,14 @@ static void put_process(const struct mem_report *r, struct strbuf *out)
 	const struct table *names = frame_table(r->frame, TABLE_process);
 	const struct process *p = table_find(names, r->pid);
 	struct json j = json_begin_kind(out, "process");
+	struct process_share share;
+	const struct table *of;
+	bool known = mem_process(r, &share, &of);
 
 	json_member(&j, "name", p ? table_text(names, p->comm) : NULL);
 	json_member_u64(&j, "pid", r->pid);
-	put_fields(&j, process_fields, t, table_usable(t) ? table_find(t, r->pid) : NULL);
-	put_source(&j, r, t);
+	put_fields(&j, process_fields, t, known ? &share : NULL);
+	put_source(&j, r, of);
 	json_end_kind(&j);
 }
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	MAPS_MAX = 32 << 20,
@@ -38,6 +39,16 @@ int page_room(void *array, size_t n, size_t *size, size_t item)
 	*at = grown;
 	*size = more;
 	return 0;
+}
+
+bool page_meter_sees_frames(const struct probe *p)
+{
+	uint64_t page = (uint64_t)(uintptr_t)&p / (uint64_t)host_page_size(p->host), entry = 0;
+	auto_close fd = host_open_offset(p->host, "proc/self/pagemap");
+
+	return fd >= 0 &&
+	       pread(fd, &entry, sizeof(entry), (off_t)(page * sizeof(entry))) == sizeof(entry) &&
+	       PAGE_FRAME(entry) != 0;
 }
 
 int page_meter_init(struct page_meter *m, struct probe *p, int counts_fd)
@@ -73,13 +84,6 @@ void page_count_one(struct page_result *r, enum page_part_of part, uint32_t maps
 	r->rss[part]++;
 	r->pss[part] += 1.0 / maps;
 	r->uss[part] += maps == 1;
-}
-
-/* The kernel's own, of which RSS has nothing. */
-static bool no_memory(const struct page_vma *v)
-{
-	return v->inode == 0 &&
-	       (span_starts(v->path, "[vvar") || span_starts(v->path, "[vsyscall"));
 }
 
 static int add_range(struct page_meter *m, uint64_t from, uint64_t to, uint32_t area)
@@ -188,7 +192,7 @@ static int lay_out(struct page_meter *m, uint64_t pid)
 
 	m->n_areas = m->n_ranges = m->n_bigs = m->n_pieces = m->reads = m->n_ahead = 0;
 	while (err == 0 && page_vma_next(&c, &v, &bad)) {
-		if (!no_memory(&v))
+		if (!page_vma_of_kernel(&v))
 			err = add_vma(m, pid, &v);
 	}
 	return err == 0 && bad ? -EINVAL : err;

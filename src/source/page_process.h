@@ -98,6 +98,9 @@ struct page_result {
 	struct page_estimate error; /* of the sum of pss */
 };
 
+/* Of page frames pagemap tells only who may know, and else nothing can be looked up. */
+bool page_meter_sees_frames(const struct probe *p);
+
 /* Of kpagecount that is open. 0 or -ENOMEM. */
 int page_meter_init(struct page_meter *m, struct probe *p, int counts_fd);
 void page_meter_release(struct page_meter *m);

@@ -27,17 +27,6 @@ enum {
 
 static const char denied[] = "needs CAP_SYS_ADMIN and CAP_SYS_PTRACE: /proc/kpagecount and pagemap";
 
-/* Of page frames pagemap tells nobody else, and then nothing can be looked up. */
-static bool sees_frames(struct probe *p)
-{
-	uint64_t page = (uint64_t)(uintptr_t)&p / (uint64_t)host_page_size(p->host), entry = 0;
-	auto_close fd = host_open_offset(p->host, "proc/self/pagemap");
-
-	return fd >= 0 &&
-	       pread(fd, &entry, sizeof(entry), (off_t)(page * sizeof(entry))) == sizeof(entry) &&
-	       PAGE_FRAME(entry) != 0;
-}
-
 static int measure_one(struct page_members *all, struct page_member_of *one)
 {
 	if (one->measured || one->err < 0 || one->twin)
@@ -217,7 +206,7 @@ static int run(struct page_members *all)
 		return err;
 	int added = page_members_rows(all);
 
-	page_members_close(all, err == -ETIME, denied);
+	page_members_close(all, err == -ETIME, proc_denied(all->probe, denied));
 	return added;
 }
 
@@ -229,7 +218,7 @@ static int read_page_sample(struct probe *p)
 		return 0;
 	auto_close fd = host_open_offset(p->host, "proc/kpagecount");
 
-	if (fd < 0 || !sees_frames(p)) {
+	if (fd < 0 || !page_meter_sees_frames(p)) {
 		page_members_fail(p, fd == -ENOENT ? STATE_ABSENT : STATE_DENIED, "%s",
 			fd == -ENOENT ? "this kernel has no /proc/kpagecount" : denied);
 		return 0;

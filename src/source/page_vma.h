@@ -20,4 +20,11 @@ struct page_vma {
  */
 bool page_vma_next(struct cursor *c, struct page_vma *ret_vma, bool *ret_bad);
 
+/* Pages of the kernel's own, of which RSS has nothing. */
+static inline bool page_vma_of_kernel(const struct page_vma *v)
+{
+	return v->inode == 0 &&
+	       (span_starts(v->path, "[vvar") || span_starts(v->path, "[vsyscall"));
+}
+
 #endif

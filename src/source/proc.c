@@ -123,6 +123,26 @@ bool tally_count(struct tally *a, int err)
 	return state == STATE_OK;
 }
 
+enum { CAP_PTRACE_BIT = 19 }; /* include/uapi/linux/capability.h */
+
+const char *proc_denied(struct probe *p, const char *needs)
+{
+	char buf[4096];
+	ssize_t n = host_is_live(p->host)
+			    ? host_read_record(p->host, "proc/self/status", buf, sizeof(buf))
+			    : -ENOENT;
+	struct cursor c = cursor_of(buf, n < 0 ? 0 : (size_t)n), line;
+	uint64_t has;
+
+	while (cursor_line(&c, &line)) {
+		if (cursor_lit(&line, "CapEff:") && cursor_x64(&line, &has) &&
+			(has >> CAP_PTRACE_BIT & 1) != 0)
+			return "they refuse even CAP_SYS_PTRACE (a sandbox, another user "
+			       "namespace)";
+	}
+	return needs;
+}
+
 /* What a negative errno means to people here. */
 static const char *wrong(int err)
 {

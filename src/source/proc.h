@@ -58,6 +58,12 @@ static inline int proc_parsed(int err, size_t len)
 bool tally_count(struct tally *a, int err);
 
 /*
+ * Why processes are denied to us. needs: what lifts that; when we have CAP_SYS_PTRACE already they
+ * refuse that as well, and it would be no advice.
+ */
+const char *proc_denied(struct probe *p, const char *needs);
+
+/*
  * State, why and lost of t after the walk: OK when anything could be read; DENIED when everything
  * was; BROKEN when everything failed; ABSENT when not one file was there, as in sosreports, which
  * have some of each process. denied says what would help.

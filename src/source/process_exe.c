@@ -69,7 +69,7 @@ static int read_process_exe(struct probe *p)
 			return err;
 		tally_count(&tally, err);
 	}
-	tally_close(&tally, t, "needs CAP_SYS_PTRACE or root");
+	tally_close(&tally, t, proc_denied(p, "needs CAP_SYS_PTRACE or root"));
 	return 0;
 }
 

@@ -120,11 +120,19 @@ static int order(struct mem_report *r, struct arena *a)
 	return 0;
 }
 
+/* Tables that one source fills miss the same for the same reason: that is said once. */
+static bool same_lack(const struct table *t, const struct table *said)
+{
+	return t && said && t != said && t->method == said->method && t->state == said->state &&
+	       t->lost == said->lost && strcmp(t->why, said->why) == 0;
+}
+
 /* What of a table is missing, before what that means. */
 static void add_lack(
 	struct mem_report *r, const struct table *t, const char *meaning, struct arena *a)
 {
-	if (r->n_lacks == MEM_LACKS || (t && t->state == STATE_OK && t->lost == 0))
+	if (same_lack(t, r->source) || r->n_lacks == MEM_LACKS ||
+		(t && t->state == STATE_OK && t->lost == 0))
 		return;
 	if (!t)
 		r->lack[r->n_lacks++] = arena_printf(a, "%s: it was not read", meaning);
@@ -173,6 +181,33 @@ int mem_view(struct mem_report *r, struct arena *a)
 	int err = order(r, a);
 
 	return err < 0 ? err : a->failed ? -ENOMEM : 0;
+}
+
+bool mem_process(const struct mem_report *r, struct process_share *ret, const struct table **ret_of)
+{
+	const struct table *t = frame_table(r->frame, TABLE_process_share);
+	const struct table *mappings = frame_table(r->frame, TABLE_mapping);
+	const struct process_share *p = table_usable(t) ? table_find(t, r->pid) : NULL;
+	struct process_share share = p ? *p : (struct process_share){ .pid = r->pid };
+	uint64_t rss = 0, pss = 0, uss = 0;
+
+	*ret_of = t;
+	if (t && whole(mappings) && mappings->n > 0) {
+		for (table_each(const struct mapping, m, mappings)) {
+			rss += m->rss_bytes;
+			pss += m->pss_bytes;
+			uss += m->uss_bytes;
+		}
+		row_put(t->schema, &share, PROCESS_SHARE_rss_bytes, rss);
+		row_put(t->schema, &share, PROCESS_SHARE_pss_bytes, pss);
+		row_put(t->schema, &share, PROCESS_SHARE_pss_error_bytes, 0);
+		row_put(t->schema, &share, PROCESS_SHARE_uss_bytes, uss);
+		*ret_of = mappings;
+	} else if (!p) {
+		return false;
+	}
+	*ret = share;
+	return true;
 }
 
 /* The first row of that object; rows are sorted by it. */

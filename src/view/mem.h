@@ -55,6 +55,13 @@ struct mem_report {
 /* Order r->what, and find out what is missing; texts are in a. 0 or -ENOMEM. */
 int mem_view(struct mem_report *r, struct arena *a);
 
+/*
+ * What the process r->pid has: where all of its mappings are known, which are exact, their sums.
+ * *ret_of: the table that tells method and age. False: nothing is known of it.
+ */
+bool mem_process(
+	const struct mem_report *r, struct process_share *ret, const struct table **ret_of);
+
 /* The groups that have most of object, at most max; their number. */
 size_t mem_sharers(const struct mem_report *r, const struct shared_object *object,
 	struct mem_sharer *ret, size_t max);

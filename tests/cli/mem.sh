@@ -68,6 +68,7 @@ valid "$dir/out" --exact
 expect "0 3" "" --json $$
 valid "$dir/out" "a PID"
 grep -q "\"kind\":\"process\",\"name\":\"[a-z.]*\",\"pid\":$$" "$dir/out" || fail "mem $$: not in it"
+grep -q '"kind":"mapping".*"path":"\[stack\]".*"pss_bytes":[1-9]' "$dir/out" || fail "mem $$: no stack"
 expect "0 3" ""
 grep -q 'MemTotal$' "$dir/out" || fail "no total"
 grep -q "$(printf '\033')" "$dir/out" && fail "colours in a file"

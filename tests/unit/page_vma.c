@@ -3,6 +3,7 @@
 #include "source/page_vma.h"
 #include "source/mem_status.h"
 #include "source/page_counts.h"
+#include "source/source.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -99,11 +100,45 @@ static void test_counts(void **state UNUSED)
 	page_counts_release(&c);
 }
 
+static void test_smaps(void **state UNUSED)
+{
+	static const char text[] = "1000-3000 r--p 00000000 fe:00 7  /lib/a b\n"
+				   "Size:                  8 kB\nRss:                   8 kB\n"
+				   "Pss:                   5 kB\nPrivate_Clean:         1 kB\n"
+				   "Private_Dirty:         2 kB\nSwap:                  4 kB\n"
+				   "ProtectionKey:         0\nVmFlags: rd mr mw me\n"
+				   "5000-6000 rw-p 00000000 00:00 0 \nRss:   4 kB\nPss:   4 kB\n"
+				   "8000-9000 rw-p 00001000 fe:00 7  /lib/a b (deleted)\n"
+				   "Rss:                   4 kB\nPss:                   4 kB\n"
+				   "Private_Clean:         0 kB\nPrivate_Dirty:         4 kB\n"
+				   "Swap:                  0 kB\n";
+	static const char *const bad[] = { "Rss: 4 kB\n", "1000-2000 r--p 0 0:0 0\nRss: x kB\n",
+		"1000-2000 r--p 0 0:0 0\nRss: 4 kB\nRss: 4 kB\n", "x\n" };
+	struct table *t = table_new(schemas[TABLE_mapping]);
+
+	assert_int_equal(smaps_parse(text, sizeof(text) - 1, t), 0);
+	assert_int_equal(t->n, 2);
+	const struct mapping *m = table_at(t, 1), *none = table_at(t, 0);
+
+	assert_string_equal(table_text(t, m->path), "/lib/a b");
+	assert_true(m->mappings == 2 && m->start == 0x1000 && m->size_bytes == 0x3000);
+	assert_true(m->rss_bytes == 12 << 10 && m->pss_bytes == 9 << 10);
+	assert_true(m->uss_bytes == 7 << 10 && m->swap_bytes == 4 << 10);
+	assert_string_equal(table_text(t, none->path), "");
+	assert_false(row_has(none->has, MAPPING_uss_bytes));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		assert_int_equal(smaps_parse(bad[i], strlen(bad[i]), t), -EINVAL);
+		assert_int_equal(t->n, 2);
+	}
+	table_unref(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_maps),
 		cmocka_unit_test(test_bad_maps),
+		cmocka_unit_test(test_smaps),
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_counts),
 	};
