@@ -90,13 +90,23 @@ static double rise(const struct suspect *s)
 	return s->trend.slope_per_s * (double)s->trend.window_ns / 1e9;
 }
 
+/*
+ * It has had as much before, and given it back: a garbage collector whose saw-tooth is longer than
+ * the look. What leaks is larger than ever, or nearly so.
+ */
+static bool had_as_much(const struct suspect *s)
+{
+	return row_has(s->of->has, MEM_SERIES_peak_rise_bytes) &&
+	       (double)s->of->peak_rise_bytes < rise(s) / 2;
+}
+
 static bool grows(const struct model *m, const struct suspect *s)
 {
 	if (!trend_rises(&s->trend) || model_is_ours(s->comm))
 		return false;
 	if (s->of->kind == SERIES_COUNT)
 		return s->trend.growth_ratio >= COUNT_GROWTH && rise(s) >= COUNT_RISE_LEAST;
-	if (s->of->kind == SERIES_PROCESS && !still_there(m, s->of))
+	if (s->of->kind == SERIES_PROCESS && (!still_there(m, s->of) || had_as_much(s)))
 		return false;
 	return rise(s) >= (double)RISE_LEAST_BYTES;
 }
@@ -350,8 +360,6 @@ static void tell_group(
 		per_hour(j, s->bytes_per_ns), when(j, s, &r));
 	add_evidence(f, s, &r);
 	name_members(j, m, list, s, f);
-	if (f->n_culprits == 0)
-		finding_culprit(f, pid ? entity_process(j, m, pid) : entity_host());
 	f->cause = judge_text(j,
 		"not their number grows but what each has: %s on average at first, %s at last",
 		human_bytes(s->first).s, human_bytes(s->last).s);
@@ -434,21 +442,17 @@ static bool ask_limits(struct judgement *j, const struct model *m, const struct 
 	return all;
 }
 
-/* All of its members that grow have started lately. */
-static bool all_young(const struct model *m, const struct suspects *list, const struct suspect *s)
+/* A member that grows and has not started lately: a mean of those that come and go is nobody's. */
+static bool has_leaker(const struct model *m, const struct suspects *list, const struct suspect *s)
 {
-	bool any = false;
-
 	for (size_t i = 0; i < list->n; i++) {
 		const struct suspect *one = &list->at[i];
 
-		if (one->of->kind != SERIES_PROCESS || !one->grows || one->of->comm != s->of->comm)
-			continue;
-		if (!is_young(m, one))
-			return false;
-		any = true;
+		if (one->of->kind == SERIES_PROCESS && one->grows && one->of->comm == s->of->comm &&
+			!is_young(m, one))
+			return true;
 	}
-	return any;
+	return false;
 }
 
 static bool tell(struct judgement *j, const struct model *m, struct suspects *list)
@@ -460,7 +464,7 @@ static bool tell(struct judgement *j, const struct model *m, struct suspects *li
 
 		if (!s->grows || s->of->kind == SERIES_PROCESS ||
 			(s->of->kind == SERIES_GROUP &&
-				(is_of_few(list, s) || all_young(m, list, s))))
+				(is_of_few(list, s) || !has_leaker(m, list, s))))
 			continue;
 		if (s->of->kind == SERIES_GROUP)
 			tell_group(j, m, list, s);

@@ -92,6 +92,7 @@ static int run_house(const struct args *a, struct house *house)
 	d.style.known = d.style.verbose || args_get(a, "known");
 	if (root && args_get(a, "watch"))
 		return usage_error(a->command, "--root is of the past: no --watch");
+	o.again = args_get(a, "watch") != NULL;
 	int code = terminal_open_host(root, &h);
 
 	if (code < 0)

@@ -318,7 +318,7 @@ void feed_free(struct feed *f)
 		return;
 	drop_watch(f);
 	reap(f);
-	free(f);
+	run_free_feed(f);
 }
 
 /* End a reader at the source that it is at; what it had not begun waits again. */
@@ -475,7 +475,9 @@ static void run_begin(struct run *r)
 	r->job.was = r->feed->was;
 	r->job.wanted = r->wanted;
 	r->job.tap = r->feed->tap != NULL;
+	r->job.memory = r->feed->memory;
 	run_want_uses(r);
+	run_share_memory(r);
 	for (size_t k = 0; k < n_sources; k++) {
 		if (run_fills_wanted(r, sources[k]))
 			r->progress[k] = WAITING;

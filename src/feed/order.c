@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Which source may run when, and how much a frame may hold. */
+/* Which source may run when, what it leaves behind, and how much a frame may hold. */
 #include "feed/run.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
 
 enum { FRAME_BYTES_MAX = 256 << 20 };
 
@@ -54,6 +57,29 @@ bool run_superfluous(const struct run *r, const struct source *s)
 			return false;
 	}
 	return true;
+}
+
+void run_share_memory(struct run *r)
+{
+	struct feed *f = r->feed;
+
+	for (size_t k = 0; k < n_sources; k++) {
+		if (sources[k]->memory == 0 || f->memory[k] || !run_fills_wanted(r, sources[k]))
+			continue;
+		void *p = mmap(NULL, sources[k]->memory, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+		f->memory[k] = p == MAP_FAILED ? NULL : p;
+	}
+}
+
+void run_free_feed(struct feed *f)
+{
+	for (size_t k = 0; k < n_sources; k++) {
+		if (f->memory[k])
+			munmap(f->memory[k], sources[k]->memory);
+	}
+	free(f);
 }
 
 void run_want_uses(struct run *r)

@@ -91,6 +91,7 @@ static void read_source(const struct reader_job *job, size_t index, struct table
 		.out = out,
 		.needs = job->needs,
 		.n_needs = job->n_needs,
+		.memory = job->memory ? job->memory[index] : NULL,
 		.deadline_ns = clock_ns(CLOCK_MONOTONIC) + reader_deadline_ns(job, s),
 		/* Who reads in our place shows it to the tap as well. */
 		.out_fd = job->tap ? 0 : out_fd,

@@ -22,6 +22,7 @@ struct reader_job {
 	size_t n_needs;
 	const size_t *source; /* indices in sources[], in order */
 	size_t n_sources;
+	void *const *memory; /* by source: what its reads share, or NULL */
 	bool tap;
 	/* Pipes of the readers that run now: the next one, which may hang, does not keep them. */
 	int pipe[READERS_MAX];

@@ -34,6 +34,7 @@ struct feed {
 	pid_t stuck[SOURCES_MAX];   /* by source: a reader that was killed and did not die yet */
 	bool answered[SOURCES_MAX]; /* by source: it has, in this or an earlier frame */
 	pid_t leaving[READERS_MAX]; /* said that they were done and did not end yet */
+	void *memory[SOURCES_MAX];  /* by source: what its readers share; NULL: none yet */
 	struct run *watch;          /* what goes on between two frames; NULL: nothing */
 };
 
@@ -60,6 +61,12 @@ bool run_ready(const struct run *r, size_t k);
 
 /* A better source has filled all that this one could. */
 bool run_superfluous(const struct run *r, const struct source *s);
+
+/* What a source leaves to its next read lies in memory that all its readers have. */
+void run_share_memory(struct run *r);
+
+/* Free f, with that memory. */
+void run_free_feed(struct feed *f);
 
 /* What a source uses is read too, whether or not somebody else wants it. */
 void run_want_uses(struct run *r);

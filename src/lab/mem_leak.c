@@ -1,13 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/lab.h"
 
+#include "base/cursor.h"
+
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #define MIB UINT64_C(1048576)
 
-enum { WORKERS = 600, LEAKER = 371, EACH = 1 << 20, BIT = 64 << 10, LEAK_MS = 1000 };
+enum {
+	WORKERS = 600,
+	LEAKER = 371,
+	EACH = 1 << 20,
+	BIT = 64 << 10,
+	LEAK_MS = 1000,
+	FILL_MS = 1500
+};
+
+#define ROOM (64 * MIB)
 
 /* A megabyte each; one of them takes a 64 KiB more every second, and keeps them. */
 static void work(const struct cgroup *g, bool leaks) __attribute__((noreturn));
@@ -29,6 +41,24 @@ static void work(const struct cgroup *g, bool leaks)
 		pause();
 }
 
+/* Once all are in: what the group has, and ROOM more, which the leak fills in 17 minutes. */
+static int limit(const struct cgroup *g)
+{
+	char path[256], text[32];
+	uint64_t bytes = 0;
+
+	scene_nap(FILL_MS);
+	snprintf(path, sizeof(path), "%s/%s", g->dir,
+		g->version == 1 ? "memory.usage_in_bytes" : "memory.current");
+	ssize_t n = scene_read(path, text, sizeof(text));
+	struct cursor c = cursor_of(text, n > 0 ? (size_t)n : 0);
+
+	if (!cursor_u64(&c, &bytes))
+		return n < 0 ? (int)n : -EINVAL;
+	snprintf(text, sizeof(text), "%ju", (uintmax_t)(bytes + ROOM));
+	return cgroup_set(g, "memory.limit_in_bytes", "memory.max", text);
+}
+
 static int run(struct scene *s)
 {
 	struct cgroup g = { 0 };
@@ -47,6 +77,8 @@ static int run(struct scene *s)
 		leaker = i == LEAKER ? pid : leaker;
 		err = pid < 0 ? pid : 0;
 	}
+	if (err == 0)
+		err = limit(&g);
 	if (err < 0)
 		return err;
 	scene_say(s, "one of %d lab-worker (pid %d) takes 64 KiB a second and keeps them", WORKERS,
@@ -61,7 +93,7 @@ const struct lab lab_mem_leak = {
 	.want = "mem.leak",
 	.bounds = "1.25 GiB of memory at most, in an own cgroup; 600 processes",
 	.root = true,
-	.settle_s = 4,
-	.for_s = 60,
+	.settle_s = 1,
+	.for_s = 30,
 	.run = run,
 };

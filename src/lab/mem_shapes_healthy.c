@@ -25,22 +25,22 @@ static size_t warm(unsigned ms)
 	return BASE + 8 * MIB - missing;
 }
 
-/* A garbage collector, every eleven seconds. */
+/* A garbage collector, every seven seconds. */
 static size_t saw(unsigned ms)
 {
-	return BASE + (size_t)ms % 11000 * (4 * MIB / 11000);
+	return BASE + (size_t)ms % 7000 * (4 * MIB / 7000);
 }
 
 /* A larger batch, once. */
 static size_t step(unsigned ms)
 {
-	return ms < 30000 ? BASE : BASE + 8 * MIB;
+	return ms < 15000 ? BASE : BASE + 8 * MIB;
 }
 
-/* Ended and started again every 19 seconds: a second of much more. */
+/* Ended and started again every nine seconds: a second of much more. */
 static size_t restart(unsigned ms)
 {
-	return ms % 19000 < 1000 ? BASE + 24 * MIB : BASE;
+	return ms % 9000 < 1000 ? BASE + 24 * MIB : BASE;
 }
 
 static void keep(shape_fn *shape) __attribute__((noreturn));
@@ -131,6 +131,6 @@ const struct lab lab_mem_shapes_healthy = {
 	.story = "Memory that grows and is no leak: warm-up, saw-tooth, step, restarts, churn",
 	.bounds = "384 MiB of memory, 35 processes",
 	.settle_s = 1,
-	.for_s = 60,
+	.for_s = 30,
 	.run = run,
 };

@@ -21,7 +21,7 @@ struct look {
 	struct feed *feed;
 	struct look_watch watch;
 	uint64_t for_ns;
-	bool alone;
+	bool alone, again;
 	const struct house *house;
 	const struct check *check[CHECKS_MAX];
 	size_t n_checks;
@@ -82,7 +82,7 @@ const char *look_unknown(const struct look_options *o, const char *list, size_t 
 
 static void add_need(struct look *l, const struct need *n)
 {
-	if (!n->ask && n->for_ns > l->for_ns && host_is_live(l->host))
+	if (!n->ask && n->for_ns > l->for_ns && !l->again && host_is_live(l->host))
 		return;
 	for (size_t i = 0; i < l->n_needs; i++) {
 		struct need *have = &l->need[i];
@@ -138,6 +138,7 @@ int look_new(struct host *h, const struct look_options *o, const struct look_wat
 	l->host = h;
 	l->for_ns = o->for_ns ? o->for_ns : DEFAULT_FOR_NS;
 	l->alone = o->alone != NULL;
+	l->again = o->again;
 	l->house = o->house;
 	if (o->alone)
 		l->check[l->n_checks++] = o->alone;

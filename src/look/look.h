@@ -13,6 +13,8 @@ struct look;
 
 struct look_options {
 	uint64_t for_ns; /* between the two frames of a live look; 0: 2 s */
+	/* Looked at again and again: what is watched is watched from look to look. */
+	bool again;
 	const char *only,
 		*skip; /* comma-separated families ("mem") or ids ("mem.oom"); NULL: none */
 	const struct house *house; /* its rules are judged besides check.def; NULL: none */

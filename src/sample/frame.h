@@ -20,7 +20,7 @@ struct need {
 	/*
 	 * Of a table that is watched: how long. A check says the least that makes sense; of a look
 	 * that takes as long or longer it is the look's own, and it is read all the while; in
-	 * shorter ones nobody reads it.
+	 * shorter ones nobody reads it, unless they follow each other: then it goes on over all.
 	 */
 	uint64_t for_ns;
 	bool exact; /* of a table that may be estimated: do not */

@@ -17,6 +17,7 @@ static const struct {
 	uint64_t unit;
 } keys[] = {
 	{ "PPid:", offsetof(struct mem_status, ppid), 1 },
+	{ "VmHWM:", offsetof(struct mem_status, peak), 1024 },
 	{ "VmRSS:", offsetof(struct mem_status, rss), 1024 },
 	{ "RssAnon:", offsetof(struct mem_status, anon), 1024 },
 	{ "RssFile:", offsetof(struct mem_status, file), 1024 },

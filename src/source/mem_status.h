@@ -10,6 +10,7 @@ struct mem_status {
 	uint64_t ppid;
 	uint64_t anon, file, shmem; /* RssAnon, RssFile, RssShmem: since 4.5 */
 	uint64_t rss, swap, tables; /* VmRSS, VmSwap, VmPTE */
+	uint64_t peak;              /* VmHWM: the highest rss ever */
 	uint64_t name;              /* hash */
 	uint64_t space; /* of all Vm lines: two that share an address space have the same */
 	bool parts;     /* anon, file and shmem are there */

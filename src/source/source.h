@@ -26,6 +26,7 @@ struct probe {
 	const struct need *needs; /* all needs of the look, for keep */
 	size_t n_needs;
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC: stop and mark the table LATE */
+	void *memory; /* bytes as the source says: zero at first, then what its last read left */
 	int out_fd; /* where its tables go, not for children of the source that may hang; 0: none */
 };
 
@@ -48,6 +49,7 @@ struct source {
 	enum source_cost cost;
 	enum source_manner manner;
 	bool rows_only; /* made without reading bytes of the host: a capture keeps the rows */
+	size_t memory;  /* bytes that one read leaves to the next, in probe.memory; 0: none */
 	uint64_t deadline_ns;
 	const char *denied; /* what lifts STATE_DENIED: "needs CAP_SYSLOG or root" */
 	/*

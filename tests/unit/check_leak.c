@@ -45,6 +45,7 @@ static struct mem_series *add_series(
 	row->interval_ns = SECOND;
 	row->points = POINTS;
 	row->pid = row->start_ns = 0;
+	row->peak_rise_bytes = 64 * GIB; /* it never had as much before */
 	row->processes = 10;
 	return row;
 }
@@ -168,6 +169,25 @@ static void what_is_gone_or_small_is_not_told(void **state UNUSED)
 	scene_end(&s);
 }
 
+/* A saw-tooth longer than the look: it was that large before, and its peak stays what it was. */
+static void what_it_had_before_is_no_leak(void **state UNUSED)
+{
+	for (int leaks = 0; leaks < 2; leaks++) {
+		struct scene s;
+
+		scene_start(&s);
+		add_host(&s);
+		add_process(&s, 7, "collected", 20 * MIB, MIB);
+		struct mem_series *row = s.now.at[TABLE_mem_series]->row;
+
+		row_put(schemas[TABLE_mem_series], row, MEM_SERIES_peak_rise_bytes,
+			leaks ? 50 * MIB : MIB);
+		assert_int_equal(
+			scene_judge(&s, &check_mem_leak), leaks ? VERDICT_SAD : VERDICT_FINE);
+		scene_end(&s);
+	}
+}
+
 /* Nothing is said of what starts, unless there is no room for it. */
 static void young_ones_may_fill_up(void **state UNUSED)
 {
@@ -222,6 +242,19 @@ static void all_of_a_name_are_told_together(void **state UNUSED)
 	scene_end(&s);
 }
 
+/* Each lives for a few seconds, and those that were started last have more work to do. */
+static void a_mean_of_short_lives_is_none(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_host(&s);
+	add_series(&s, SERIES_GROUP, "cc1", 20 * MIB, MIB / 4);
+	add_series(&s, SERIES_COUNT, "cc1", 10, 0);
+	assert_int_equal(scene_judge(&s, &check_mem_leak), VERDICT_FINE);
+	scene_end(&s);
+}
+
 /* Small ones go: what is left is larger on average, and less in all. */
 static void a_mean_that_grows_by_loss_is_none(void **state UNUSED)
 {
@@ -262,9 +295,11 @@ int main(void)
 		cmocka_unit_test(longer_looks_see_further),
 		cmocka_unit_test(limit_is_nearer_than_the_host),
 		cmocka_unit_test(what_is_gone_or_small_is_not_told),
+		cmocka_unit_test(what_it_had_before_is_no_leak),
 		cmocka_unit_test(young_ones_may_fill_up),
 		cmocka_unit_test(one_of_many_is_named),
 		cmocka_unit_test(all_of_a_name_are_told_together),
+		cmocka_unit_test(a_mean_of_short_lives_is_none),
 		cmocka_unit_test(a_mean_that_grows_by_loss_is_none),
 		cmocka_unit_test(numbers_and_shared_memory_are_told_as_such),
 	};
