@@ -3,6 +3,7 @@
 # run.sh [BUILD [NAME...]]: labs and murphy under Debian's stock cloud kernel (cgroup v2) in guests,
 # by murphy-lab --guest; needs neither KVM nor root. Without names: all labs. Then
 #   guest-bpf     every eBPF program loads there
+#   guest-mem     murphy mem --exact counts by eBPF there, and all exact methods agree with the kernel
 #   guest-user    murphy answers an ordinary user
 #   guest-killed  when murphy-lab is killed, qemu goes with it, and no file stays
 # A row each on stdout, as of murphy-lab check. The kernel: what murphy-lab finds, else downloaded
@@ -76,6 +77,22 @@ check_bpf()
 	fi
 }
 
+check_mem()
+{
+	test=$build/tests/unit/test-page_exact
+	if [ ! -x "$test" ]; then
+		row skipped guest-mem "no $test: built without tests"
+	elif ! said=$(in_guest /usr/bin/murphy mem --exact --json); then
+		row MISS guest-mem "$(echo "$said" | tail -n 3)"
+	elif ! echo "$said" | grep '"kind":"memory"' | grep -q '"method":"page_walk_bpf"'; then
+		row MISS guest-mem "$(echo "$said" | grep '"kind":"memory"')"
+	elif said=$(in_guest "$test"); then
+		row ok guest-mem "page_walk_bpf; $(echo "$said" | grep -c '  OK ') tests of all exact methods"
+	else
+		row MISS guest-mem "$(echo "$said" | tail -n 3)"
+	fi
+}
+
 check_user()
 {
 	code=0
@@ -121,6 +138,7 @@ mkdir -p "$work"
 # shellcheck disable=SC2086 # two words or none
 "$lab" check --guest $kernel "$@" || failed=1
 check_bpf
+check_mem
 check_user
 check_killed
 exit $failed
