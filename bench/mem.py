@@ -21,7 +21,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
-PYTHONS, SLEEPERS = 200, 10000
+# How many at most, and what one may cost: together never more than a quarter of memory.
+PYTHONS, PYTHON_BYTES = 200, 16 << 20
+SLEEPERS, SLEEPER_BYTES = 10000, 256 << 10
 # An error in per cent says nothing of what is too small, and what moves meanwhile has no truth.
 GROUP_LEAST, PROCESS_LEAST, STABLE = 4 << 20, 500 << 10, 0.001
 PART_OF_MEMORY = 12  # the process that is stalled; as much as the lab's object
@@ -31,7 +33,16 @@ MODES = {
     "murphy mem --exact": (["mem", "--exact"], 15),
     "murphy mem --exact --by process": (["mem", "--exact", "--by", "process"], 8),
 }
-ROLLUPS = ["sh", "-c", "cat /proc/[0-9]*/smaps_rollup"]
+ROLLUPS = ["sh", "-c", "exec cat /proc/[0-9]*/smaps_rollup"]
+
+
+def memory():
+    return os.sysconf("SC_PAGESIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def fitting(wanted, each):
+    """So many processes of that size as a quarter of memory has room for"""
+    return min(wanted, memory() // 4 // each)
 
 
 def child_of_this():
@@ -137,7 +148,8 @@ def part_cpu(bench):
 def python_children():
     code = "import signal, json, re, subprocess, decimal; print('ready', flush=True); signal.pause()"
     children = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE,
-                                 preexec_fn=child_of_this) for _ in range(PYTHONS)]
+                                 preexec_fn=child_of_this)
+                for _ in range(fitting(PYTHONS, PYTHON_BYTES))]
     for child in children:
         child.stdout.readline()
     return children
@@ -146,6 +158,8 @@ def python_children():
 def part_small(bench):
     """CPU seconds on 200 small Python processes"""
     children = python_children()
+    if len(children) < PYTHONS:
+        bench.say(f"{len(children)} processes: a quarter of memory has no room for more")
     try:
         compare(bench, {"murphy mem": 20})
     finally:
@@ -246,8 +260,7 @@ def waited(child):
 
 def part_stall(bench):
     """Worst wait of a thread that maps, touches and unmaps 64 KiB in a process that is looked at"""
-    total = os.sysconf("SC_PAGESIZE") * os.sysconf("SC_PHYS_PAGES")
-    mib = min(total // PART_OF_MEMORY >> 20, 2048)
+    mib = min(memory() // PART_OF_MEMORY >> 20, 2048)
     with load([bench.load, "stall", str(mib)], "ready") as child:
         tools = {"nobody looks": ["sleep", "1"],
                  "smaps_rollup of it": ["cat", f"/proc/{child.pid}/smaps_rollup"],
@@ -275,7 +288,10 @@ def part_stall(bench):
 
 def part_many(bench):
     """murphy mem with 10,000 sleeping processes"""
-    with load([bench.load, "sleep", str(SLEEPERS)], "ready"):
+    sleepers = fitting(SLEEPERS, SLEEPER_BYTES)
+    with load([bench.load, "sleep", str(sleepers)], "ready"):
+        if sleepers < SLEEPERS:
+            bench.say(f"{sleepers} processes: a quarter of memory has no room for more")
         for name, (args, _) in MODES.items():
             took = [run([bench.murphy, *args]) for _ in range(bench.rounds)]
             account = rows_of(bench.murphy, args)[1]
