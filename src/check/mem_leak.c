@@ -140,7 +140,7 @@ static void find_suspects(const struct model *m, struct suspects *list)
 		if (group && s->kind == SERIES_COUNT && s->comm == group->of->comm)
 			group->grows &= n == group->trend.n && sum_grows(mean, p, n);
 		group = NULL;
-		if (list->n == SUSPECTS_MAX || trend_of(p, n, &one.trend) < 0)
+		if (list->n == SUSPECTS_MAX || n == 0 || trend_of(p, n, &one.trend) < 0)
 			continue;
 		one.first = p[0].value;
 		one.last = p[n - 1].value;
@@ -370,12 +370,12 @@ static void tell_group(
 static void tell_count(
 	struct judgement *j, const struct model *m, const struct suspects *list, struct suspect *s)
 {
-	const struct suspect *mean = s > list->at ? s - 1 : NULL;
+	const struct suspect *mean = s == list->at ? s : s - 1;
 	uint64_t pid = member_of(list, s);
 	struct room r = room_of(j, m, pid ? limited(m, pid) : NULL);
 
 	/* The mean stands before it. */
-	if (mean && mean->of->kind == SERIES_GROUP && mean->of->comm == s->of->comm)
+	if (mean->of->kind == SERIES_GROUP && mean->of->comm == s->of->comm)
 		s->bytes_per_ns *= mean->last;
 	else
 		s->bytes_per_ns = 0;
