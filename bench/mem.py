@@ -327,7 +327,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("parts", nargs="*", metavar="PART")
-    args = parser.parse_args()
+    # Parts may come after options, too.
+    args = parser.parse_intermixed_args()
     if not set(args.parts) <= set(PARTS):
         parser.error(f"parts are {', '.join(PARTS)}")
     for name in args.parts or PARTS:
