@@ -312,8 +312,11 @@ void mem_groups_fold(struct mem_groups *g, const struct frame *f)
 	const struct table *processes = frame_table(f, TABLE_process);
 	bool usable = table_usable(t);
 
+	g->outside = true;
+	for (size_t i = 0; i < g->n; i++)
+		g->outside &= !g->group[i].kernel;
 	g->all = usable && t->state == STATE_OK && t->lost == 0 && processes &&
-		 processes->state == STATE_OK && processes->lost == 0;
+		 processes->state == STATE_OK && processes->lost == 0 && !g->outside;
 	for (size_t i = 0; i < g->n; i++) {
 		struct mem_group *one = &g->group[i];
 
@@ -324,5 +327,6 @@ void mem_groups_fold(struct mem_groups *g, const struct frame *f)
 			  (one->share && row_has(one->share->has, GROUP_SHARE_pss_bytes));
 	}
 	mem_shares_fold(g, frame_table(f, TABLE_object_share));
-	mem_account_fold(f, g->pss, g->all, mem_shares_shmem(f), &g->account);
+	mem_account_fold(f, g->pss, g->all,
+		g->outside ? reading_none(STATE_ABSENT) : mem_shares_shmem(f), &g->account);
 }

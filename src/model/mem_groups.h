@@ -55,7 +55,8 @@ struct mem_groups {
 	size_t unnamed; /* processes of which is not known what they belong to */
 	/* Sums over the groups of which something is known; absent: of none. */
 	struct reading rss, pss, pss_error, uss, swap, page_tables;
-	bool all; /* every process that there is was measured, or estimated */
+	bool outside; /* no thread of the kernel is seen: a pid namespace, others have memory too */
+	bool all;     /* every process that there is was measured, or estimated */
 	struct mem_account account;
 };
 

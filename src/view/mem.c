@@ -159,7 +159,12 @@ static void find_lacks(struct mem_report *r, struct arena *a)
 		add_lack(r, processes, "processes are missing", a);
 	add_lack(r, r->source,
 		r->what == MEM_SHARED ? "shared objects are missing" : "memory is missing", a);
-	r->blind = !whole(r->source) || (r->what != MEM_PROCESS && !whole(processes));
+	bool outside = r->what != MEM_PROCESS && r->groups->outside;
+
+	if (outside && r->n_lacks < MEM_LACKS)
+		r->lack[r->n_lacks++] = "processes outside of this pid namespace are not seen: "
+					"run it on the host";
+	r->blind = outside || !whole(r->source) || (r->what != MEM_PROCESS && !whole(processes));
 	for (size_t i = 0; r->what == MEM_GROUPS && i < 2 && by[i]; i++)
 		add_lack(r, frame_table(r->frame, by[i]),
 			r->groups->by == MEM_BY_EXECUTABLE

@@ -37,6 +37,10 @@ static void start(struct show *s)
 	add(s, 11, "large", 5 * MIB, 6 * MIB);
 	add(s, 12, "hidden", 0, 7 * MIB);
 	add(s, 13, "for\nged\033[2J", 2 * MIB, 2 * MIB);
+	struct process *kernel = build_row(&s->f, TABLE_process);
+
+	kernel->pid = 99;
+	kernel->kthread = 1;
 	struct meminfo *i = build_row(&s->f, TABLE_meminfo);
 
 	i->total_bytes = 64 * MIB;
@@ -151,6 +155,21 @@ static void what_is_missing_is_said(void **state UNUSED)
 	stop(&s);
 }
 
+/* No thread of the kernel is seen: what is not ours is others', not nobody's. */
+static void a_pid_namespace_is_not_all(void **state UNUSED)
+{
+	struct show s;
+
+	start(&s);
+	for (size_t i = 0; i < s.f.at[TABLE_process]->n; i++)
+		((struct process *)s.f.at[TABLE_process]->row)[i].kthread = 0;
+	view(&s, MEM_GROUPS, MEM_SORT_PSS);
+	assert_true(s.r.blind);
+	assert_non_null(strstr(s.r.lack[0], "outside of this pid namespace"));
+	assert_false(s.g.all);
+	stop(&s);
+}
+
 static void json_says_null(void **state UNUSED)
 {
 	struct show s;
@@ -224,6 +243,7 @@ int main(void)
 		cmocka_unit_test(order),
 		cmocka_unit_test(text_is_harmless_and_narrow),
 		cmocka_unit_test(what_is_missing_is_said),
+		cmocka_unit_test(a_pid_namespace_is_not_all),
 		cmocka_unit_test(json_says_null),
 		cmocka_unit_test(mappings_and_objects),
 	};
