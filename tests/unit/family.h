@@ -14,6 +14,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+/* Then every fork shares memory, in a mapping of terabytes, that is not of these tests. */
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
 enum { MIB = 1 << 20, CHILDREN = 4, BIG_MIB = 16 };
 
 static struct host *live;

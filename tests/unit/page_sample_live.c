@@ -131,6 +131,8 @@ static void test_two_groups(void **state UNUSED)
 	struct family f;
 	uint64_t keys[CHILDREN];
 
+	if (SANITIZED)
+		skip_because("the sanitizer has shared memory of its own");
 	start(&f, child_of_all_kinds);
 	for (int i = 0; i < CHILDREN; i++) { /* sorted: the first two, then the others */
 		static const int order[CHILDREN] = { 0, 2, 1, 3 };
@@ -183,6 +185,8 @@ static void test_other_ways(void **state UNUSED)
 {
 	struct family f;
 
+	if (SANITIZED)
+		skip_because("the sanitizer has shared memory of its own");
 	start(&f, child_of_all_kinds);
 	measure_one(f.pid[1], false, 1 << 20, 8192);
 	measure_one(f.pid[1], true, 1 << 20, 8192);

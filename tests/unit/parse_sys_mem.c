@@ -21,7 +21,8 @@ static void zone_kernels(void **state UNUSED)
 	assert_int_equal(t->n, 3);
 	assert_int_equal(parse_corpus("zone/6.18", zone_parse, t), 0);
 	assert_int_equal(t->n, 6);
-	assert_int_equal(z[0].per_cpu_bytes, 0);
+	z = table_at(t, 0);
+	assert_int_equal(z->per_cpu_bytes, 0);
 	table_unref(t);
 }
 
