@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/lab.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 static int run(struct scene *s)
 {
-	int err = crash(s, "lab-slip", 1);
+	char name[16];
+
+	/* Each time another: run five times in an hour it would be a program that crashes often. */
+	snprintf(name, sizeof(name), "slip-%d", (int)getpid());
+	int err = crash(s, name, 1);
 
 	if (err < 0)
 		return err;
 	s->announced.len = 0;
-	scene_say(s, "lab-slip crashed once");
+	scene_say(s, "%s crashed once", name);
 	return scene_hold(s);
 }
 
