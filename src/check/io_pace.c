@@ -2,8 +2,15 @@
 #include "check/io_pace.h"
 
 /* Fewer in a tenth of a second are uneven by counting alone. */
-enum { SAMPLES_MAX = 32, STEP = 2, BIN_REQUESTS_MIN = 5 };
+enum { SAMPLES_MAX = 32, STEP = 2, BINS_MAX = SAMPLES_MAX / STEP, BIN_REQUESTS_MIN = 5 };
 #define ROUND_RATIO 0.015
+
+/*
+ * No disk's unevenness but a machine that stood still, and what it catches up: once, in so many
+ * neighbours, of which one is so far from the others. So many others are needed.
+ */
+#define GROSS_RATIO 0.5
+enum { GROSS_BINS_MAX = 2, EVEN_BINS_MIN = 4 };
 
 struct series {
 	const struct disk_pace *row[SAMPLES_MAX];
@@ -24,11 +31,6 @@ static struct series series_of(const struct model *m, uint64_t dev)
 	return s;
 }
 
-static double rate(uint64_t was, uint64_t now, uint64_t ns)
-{
-	return ns > 0 && now > was ? (double)(now - was) * 1e9 / (double)ns : 0;
-}
-
 static double distance(double a, double mean)
 {
 	double d = mean > 0 ? (a - mean) / mean : 0;
@@ -36,24 +38,79 @@ static double distance(double a, double mean)
 	return d < 0 ? -d : d;
 }
 
-static void measure(const struct series *s, struct io_pace *p)
-{
-	const struct disk_pace *first = s->row[0], *last = s->row[s->n - 1];
-	uint64_t whole = last->at_ns - first->at_ns;
+struct bins {
+	double done[BINS_MAX], s[BINS_MAX]; /* how much, in how many seconds */
+	size_t n;
+};
 
-	p->requests_per_s = rate(first->requests, last->requests, whole);
-	p->bytes_per_s = rate(first->bytes, last->bytes, whole);
+/* The rate of the bins but those from skip to end - 1. */
+static double rate_without(const struct bins *b, size_t skip, size_t end)
+{
+	double done = 0, s = 0;
+
+	for (size_t i = 0; i < b->n; i++) {
+		bool in = i < skip || i >= end;
+
+		done += in ? b->done[i] : 0;
+		s += in ? b->s[i] : 0;
+	}
+	return s > 0 ? done / s : 0;
+}
+
+/* The largest distance from mean of the bins from at to end - 1. */
+static double spread_of(const struct bins *b, size_t at, size_t end, double mean)
+{
+	double most = 0;
+
+	for (size_t i = at; i < end; i++) {
+		double d = b->s[i] > 0 ? distance(b->done[i] / b->s[i], mean) : 0;
+
+		most = d > most ? d : most;
+	}
+	return most;
+}
+
+/* The rate, and the largest distance from it. */
+static void measure(const struct bins *b, double *ret_rate, double *ret_spread)
+{
+	*ret_rate = rate_without(b, 0, 0);
+	*ret_spread = spread_of(b, 0, b->n, *ret_rate);
+	for (size_t len = 1; len <= GROSS_BINS_MAX && b->n >= len + EVEN_BINS_MIN; len++) {
+		for (size_t i = 0; i + len <= b->n; i++) {
+			double mean = rate_without(b, i, i + len);
+			double before = spread_of(b, 0, i, mean);
+			double after = spread_of(b, i + len, b->n, mean);
+			double spread = before > after ? before : after;
+
+			if (spread < *ret_spread && spread_of(b, i, i + len, mean) >= GROSS_RATIO) {
+				*ret_rate = mean;
+				*ret_spread = spread;
+			}
+		}
+	}
+}
+
+/* Counters of a device that was replaced start anew. */
+static double done(uint64_t was, uint64_t now)
+{
+	return now > was ? (double)(now - was) : 0;
+}
+
+static void measure_both(const struct series *s, struct io_pace *p)
+{
+	struct bins requests = { .n = 0 }, bytes = { .n = 0 };
+
 	for (size_t i = 0; i + STEP < s->n; i += STEP) {
 		const struct disk_pace *a = s->row[i], *b = s->row[i + STEP];
-		uint64_t ns = b->at_ns - a->at_ns;
-		double requests = distance(rate(a->requests, b->requests, ns), p->requests_per_s);
-		double bytes = distance(rate(a->bytes, b->bytes, ns), p->bytes_per_s);
+		double seconds = (double)(b->at_ns - a->at_ns) / 1e9;
 
-		if (requests > p->requests_spread)
-			p->requests_spread = requests;
-		if (bytes > p->bytes_spread)
-			p->bytes_spread = bytes;
+		requests.done[requests.n] = done(a->requests, b->requests);
+		requests.s[requests.n++] = seconds;
+		bytes.done[bytes.n] = done(a->bytes, b->bytes);
+		bytes.s[bytes.n++] = seconds;
 	}
+	measure(&requests, &p->requests_per_s, &p->requests_spread);
+	measure(&bytes, &p->bytes_per_s, &p->bytes_spread);
 }
 
 /* 1, 1.25, 1.5, 2... times a power of ten. */
@@ -93,7 +150,7 @@ bool io_pace_of(const struct model *m, const struct disk_load *d, struct io_pace
 
 	if (requests < BIN_REQUESTS_MIN * ((s.n - 1) / STEP))
 		return false;
-	measure(&s, &p);
+	measure_both(&s, &p);
 	p.even_requests = p.requests_spread <= IO_PACE_SPREAD_RATIO &&
 			  as_before(p.requests_per_s, d->reads_per_s, d->writes_per_s);
 	p.even_bytes = p.bytes_spread <= IO_PACE_SPREAD_RATIO &&

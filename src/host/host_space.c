@@ -152,10 +152,8 @@ static bool still_hangs(pid_t pid)
 }
 
 /* It did not come to ask: no CPU was given to it, or it was stopped. */
-static bool is_starved(pid_t pid)
+static bool is_starved(char state)
 {
-	char state = state_of(pid);
-
 	return state == 'R' || state == 'T';
 }
 
@@ -214,17 +212,35 @@ static int await(const struct space_child *c, uint64_t until_ns)
 	return n > 0 ? 0 : n < 0 ? -errno : -ETIMEDOUT;
 }
 
+/*
+ * As await(), but -EAGAIN when the child did not run, so that nothing is known. What it is in is
+ * read before the last look for an answer: we may have been given no CPU in between either, and
+ * who answered meanwhile sleeps as who hangs does.
+ */
+static int await_running(const struct space_child *c, uint64_t until_ns)
+{
+	int err = await(c, until_ns);
+
+	for (int i = 1; err == -ETIMEDOUT; i++) {
+		char state = state_of(c->pid);
+
+		err = await(c, 0);
+		if (err != -ETIMEDOUT || !is_starved(state))
+			break;
+		if (i == STARVED_MAX)
+			return -EAGAIN;
+		err = await(c, patience_end_ns());
+	}
+	return err;
+}
+
 /* -ETIMEDOUT: the file system hangs. -EAGAIN: the child did not run, nothing is known. */
 static int answer(
 	struct host *h, struct space_child *c, uint64_t until_ns, struct host_space *ret_space)
 {
 	struct answer a;
-	int err = await(c, until_ns);
+	int err = await_running(c, until_ns);
 
-	for (int i = 1; i < STARVED_MAX && err == -ETIMEDOUT && is_starved(c->pid); i++)
-		err = await(c, patience_end_ns());
-	if (err == -ETIMEDOUT && is_starved(c->pid))
-		err = -EAGAIN;
 	if (err < 0)
 		return give_up(h, c, err);
 	if (recv(c->fd, &a, sizeof(a), 0) != sizeof(a))

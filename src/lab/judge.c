@@ -50,6 +50,7 @@ static void parse_check(const json_t *o, const char *id, struct answer *a)
 {
 	const char *verdict = json_string_value(json_object_get(o, "verdict"));
 	const char *state = json_string_value(json_object_get(o, "state"));
+	const char *why = json_string_value(json_object_get(o, "why"));
 
 	if (!verdict || strcmp(verdict, "unknown") != 0 || a->n_blind == SEEN_MAX)
 		return;
@@ -57,6 +58,8 @@ static void parse_check(const json_t *o, const char *id, struct answer *a)
 
 	copy(b->id, sizeof(b->id), id);
 	b->late = state && strcmp(state, "late") == 0;
+	b->not_built = why && strstr(why, "built without ");
+	copy(b->why, sizeof(b->why), why);
 }
 
 const struct blind *answer_blind(const struct answer *a, const char *id)
@@ -287,6 +290,15 @@ static void tell_method(const struct lab *lab, const struct answer *after, struc
 	}
 }
 
+/* blind: the check that should have found it, when it could not look. */
+static struct judged nothing_new(const struct blind *blind)
+{
+	if (blind && blind->not_built)
+		return judged(OUTCOME_SKIPPED, NULL, blind->why, NULL);
+	return judged(OUTCOME_MISSED, NULL,
+		blind ? "murphy could not look, and said so" : "murphy found nothing new", NULL);
+}
+
 struct judged judge_lab(const struct lab *lab, const char *announced, const struct answer *before,
 	const struct answer *after)
 {
@@ -306,10 +318,7 @@ struct judged judge_lab(const struct lab *lab, const char *announced, const stru
 			alarm = s;
 	}
 	if (lab->want && !first)
-		return judged(OUTCOME_MISSED, NULL,
-			answer_blind(after, lab->want) ? "murphy could not look, and said so"
-						       : "murphy found nothing new",
-			NULL);
+		return nothing_new(answer_blind(after, lab->want));
 	if (lab->want && strcmp(first->id, lab->want) != 0)
 		return judged(OUTCOME_MISSED, first, "first came", first);
 	if (lab->want && !names_right(first, announced))

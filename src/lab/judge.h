@@ -44,6 +44,8 @@ struct seen_source {
 struct blind {
 	char id[48];
 	bool late; /* what it needs was not read in time: the whole machine may have stood still */
+	bool not_built; /* it needs a library that this murphy was built without */
+	char why[128];
 };
 
 struct answer {

@@ -9,12 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CHECKS_MAX = 256, LOOK_NEEDS_MAX = CHECKS_MAX * 4, ASK_ROUNDS = 2 };
+enum { CHECKS_MAX = 256, LOOK_NEEDS_MAX = CHECKS_MAX * 4 };
 
 #define DEFAULT_FOR_NS 2000000000u
-/* Live budgets: 2 s + 1.2 s + 2 rounds of 0.5 s answer within 5 s whatever hangs. */
+/* Live budgets: 2 s + 1.2 s + two rounds of asks answer within 5 s whatever hangs. */
 #define FRAME_NS 1200000000u
-#define ASK_NS 500000000u
+static const uint64_t ask_ns[] = { 800000000u, 500000000u };
 
 struct look {
 	struct host *host;
@@ -278,7 +278,7 @@ static bool asks_table(const struct judgement *j, enum table_id table)
 }
 
 /* Read what was asked; of a table that was read for other keys before, those once more. */
-static int grant(struct look *l)
+static int grant(struct look *l, uint64_t budget_ns)
 {
 	struct judgement *j = &l->judgement;
 	struct feed_ask asks[TABLES];
@@ -300,7 +300,7 @@ static int grant(struct look *l)
 	j->granted = all;
 	j->n_granted = n_all;
 	j->n_asks = 0;
-	feed_set_budget(l->feed, ASK_NS);
+	feed_set_budget(l->feed, budget_ns);
 	return feed_asks(l->feed, asks, n_asks, l->need, l->n_needs, &l->frame[l->at]);
 }
 
@@ -316,8 +316,8 @@ static int judge_all(struct look *l)
 		judge(l, &l->result[i]);
 		asked |= l->result[i].verdict == VERDICT_ASK;
 	}
-	for (int round = 0; asked && round < ASK_ROUNDS; round++) {
-		int err = grant(l);
+	for (size_t round = 0; asked && round < ARRAY_SIZE(ask_ns); round++) {
+		int err = grant(l, ask_ns[round]);
 
 		if (err < 0)
 			return err;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How even a device works: /proc/diskstats several times within 0.4 s, asked by device. A disk is
+ * How even a device works: /proc/diskstats several times within 0.7 s, asked by device. A disk is
  * uneven, a limit is not.
  */
 #include "source/proc.h"
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { SAMPLES = 9, PAUSE_NS = 48000000, FILE_BYTES_MAX = 1 << 20 };
+enum { SAMPLES = 15, PAUSE_NS = 48000000, FILE_BYTES_MAX = 1 << 20 };
 
 static bool was_asked(const struct probe *p, uint64_t dev)
 {
@@ -92,6 +92,6 @@ const struct source source_disk_pace = {
 	.cost = COST_ASKED,
 	.manner = MANNER_RISKY, /* it sleeps: the others shall not wait for it */
 	.rows_only = true,
-	.deadline_ns = 480000000,
+	.deadline_ns = 780000000,
 	.read = read_disk_pace,
 };

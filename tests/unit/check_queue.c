@@ -192,12 +192,12 @@ static void who_is_busy_elsewhere_is_not_to_blame(void **state UNUSED)
 	scene_end(&s);
 }
 
-/* 9 samples; requests of each step of 50 ms. */
+/* 15 samples; requests of each step of 50 ms. */
 static void add_pace(struct scene *s, const unsigned *step, uint64_t request_bytes)
 {
 	uint64_t requests = 1000;
 
-	for (uint32_t i = 0; i < 9; i++) {
+	for (uint32_t i = 0; i < 15; i++) {
 		struct disk_pace *p = build_row(&s->now, TABLE_disk_pace);
 
 		requests += i > 0 ? step[i - 1] : 0;
@@ -213,28 +213,42 @@ static void add_pace(struct scene *s, const unsigned *step, uint64_t request_byt
 static void an_even_pace_below_a_queue_is_a_limit(void **state UNUSED)
 {
 	static const struct {
-		unsigned step[8];
+		unsigned step[14];
 		uint64_t looked; /* requests of the two seconds before */
 		bool idle, stranger;
 		int severity, confidence;
 	} cases[] = {
 		/* 200/s in slices of 100 ms */
-		{ { 0, 20, 0, 20, 0, 20, 0, 20 }, 400, false, true, SEVERITY_WARNING,
-			CONFIDENCE_LIKELY },
-		{ { 10, 10, 10, 10, 10, 10, 10, 10 }, 400, false, false, SEVERITY_INFO,
-			CONFIDENCE_LIKELY },
+		{ { 0, 20, 0, 20, 0, 20, 0, 20, 0, 20, 0, 20, 0, 20 }, 400, false, true,
+			SEVERITY_WARNING, CONFIDENCE_LIKELY },
+		{ { 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10 }, 400, false, false,
+			SEVERITY_INFO, CONFIDENCE_LIKELY },
 		/* 180/s is nobody's choice */
-		{ { 9, 9, 9, 9, 9, 9, 9, 9 }, 360, false, true, SEVERITY_WARNING,
+		{ { 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9 }, 360, false, true, SEVERITY_WARNING,
 			CONFIDENCE_POSSIBLE },
-		{ { 9, 9, 9, 9, 9, 9, 9, 9 }, 360, false, false, -1, 0 },
+		{ { 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9 }, 360, false, false, -1, 0 },
 		/* as a disk is: one tenth 20 % off */
-		{ { 10, 10, 12, 12, 9, 9, 9, 9 }, 400, false, true, -1, 0 },
+		{ { 10, 10, 12, 12, 10, 10, 9, 9, 9, 9, 10, 10, 10, 10 }, 400, false, true, -1, 0 },
+		/* the machine stood still, once; what it caught up; both; at the start */
+		{ { 10, 10, 10, 10, 0, 3, 10, 10, 10, 10, 10, 10, 10, 10 }, 400, false, true,
+			SEVERITY_WARNING, CONFIDENCE_LIKELY },
+		{ { 10, 10, 10, 10, 10, 0, 10, 20, 10, 10, 10, 10, 10, 10 }, 400, false, true,
+			SEVERITY_WARNING, CONFIDENCE_LIKELY },
+		{ { 10, 10, 10, 10, 1, 1, 16, 20, 10, 10, 10, 10, 10, 10 }, 400, false, true,
+			SEVERITY_WARNING, CONFIDENCE_LIKELY },
+		{ { 20, 14, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10 }, 400, false, true,
+			SEVERITY_WARNING, CONFIDENCE_LIKELY },
+		/* twice: that is uneven; so is it when the others are */
+		{ { 10, 10, 0, 3, 10, 10, 10, 10, 0, 3, 10, 10, 10, 10 }, 400, false, true, -1, 0 },
+		{ { 10, 10, 0, 3, 10, 10, 10, 10, 14, 10, 9, 9, 10, 10 }, 400, false, true, -1, 0 },
 		/* even now, twice as fast before */
-		{ { 10, 10, 10, 10, 10, 10, 10, 10 }, 800, false, true, -1, 0 },
+		{ { 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10 }, 800, false, true, -1,
+			0 },
 		/* nobody was held back for a moment */
-		{ { 10, 10, 10, 10, 10, 10, 10, 10 }, 400, true, true, -1, 0 },
+		{ { 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10 }, 400, true, true, -1,
+			0 },
 		/* too few to tell */
-		{ { 2, 2, 2, 2, 2, 2, 2, 2 }, 80, false, true, -1, 0 },
+		{ { 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2 }, 80, false, true, -1, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

@@ -209,6 +209,12 @@ static void a_check_that_could_not_look(void **state UNUSED)
 	assert_null(answer_blind(&fine, "tcp.close-wait"));
 	assert_int_equal(
 		judge(&sick, "culprit process 7 srv", END, CHECK("late") END), OUTCOME_MISSED);
+	/* What is not built in cannot be tried. */
+	const char *bare =
+		"{\"kind\":\"check\",\"id\":\"tcp.close-wait\",\"verdict\":\"unknown\","
+		"\"state\":\"absent\",\"why\":\"this murphy was built without libx\"}\n" END;
+
+	assert_int_equal(judge(&sick, "culprit process 7 srv", END, bare), OUTCOME_SKIPPED);
 	/* A twin that blinds murphy proves nothing; what was unseen before is not its doing. */
 	assert_null(answer_blinded(&denied, &late));
 	assert_string_equal(answer_blinded(&fine, &late)->id, "tcp.close-wait");
