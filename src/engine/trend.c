@@ -52,7 +52,7 @@ static double median_of(double *v, size_t n)
 
 static double median_part(const struct trend_point *p, size_t from, size_t to)
 {
-	double v[TREND_MAX];
+	double v[TREND_MAX] = { 0 };
 
 	for (size_t i = from; i < to; i++)
 		v[i - from] = p[i].value;
@@ -82,7 +82,7 @@ static double slope_of(const struct trend_point *p, size_t n, double *room)
  */
 static double rank_all(const double *v, size_t n, double scale, double *rank, size_t *ret_levels)
 {
-	struct ranked r[TREND_MAX];
+	struct ranked r[TREND_MAX] = { 0 };
 	double ties = 0;
 	size_t levels = 0;
 

@@ -154,13 +154,17 @@ struct host_run {
 /*
  * What of [*start, end) is in memory, from /proc/PID/pagemap that is open: at most size runs, of
  * which HOST_RUNS_MAX are taken at once, with at most most_pages pages, so that no lock is held for
- * long. no_file: only what is neither of a file nor shared. *start: where it stopped. The number of
- * runs, or -errno;
- * -ENOTTY: the kernel cannot (before 6.7). Documentation/admin-guide/mm/pagemap.rst, PAGEMAP_SCAN.
+ * long. *start: where it stopped. The number of runs, or -errno; -ENOTTY: the kernel cannot
+ * (before 6.7). Documentation/admin-guide/mm/pagemap.rst, PAGEMAP_SCAN.
  */
 enum { HOST_RUNS_MAX = 256 };
-int host_present_runs(int pagemap, struct host_run *runs, size_t size, bool no_file, uint64_t end,
-	uint64_t most_pages, uint64_t *start);
+enum host_runs {
+	RUNS_PRESENT,
+	RUNS_OWN, /* present, and neither of a file nor shared */
+	RUNS_USED /* present or swapped out */
+};
+int host_present_runs(int pagemap, struct host_run *runs, size_t size, enum host_runs which,
+	uint64_t end, uint64_t most_pages, uint64_t *start);
 
 /*
  * The device, major << 20 | minor, of what lives in memory and has no mount: memfds, System V

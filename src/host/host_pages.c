@@ -23,6 +23,7 @@ struct scan_arg {
 #define SCAN_IOCTL _IOWR('f', 16, struct scan_arg)
 #define SCAN_FILE UINT64_C(4)
 #define SCAN_PRESENT UINT64_C(8)
+#define SCAN_SWAPPED UINT64_C(16)
 
 int host_shmem_dev(const struct host *h, uint64_t *ret_dev)
 {
@@ -59,9 +60,12 @@ int host_next_data(int fd, uint64_t from, uint64_t *ret_at)
 	return 0;
 }
 
-int host_present_runs(int pagemap, struct host_run *runs, size_t size, bool no_file, uint64_t end,
-	uint64_t most_pages, uint64_t *start)
+int host_present_runs(int pagemap, struct host_run *runs, size_t size, enum host_runs which,
+	uint64_t end, uint64_t most_pages, uint64_t *start)
 {
+	static const uint64_t mask[] = {
+		[RUNS_PRESENT] = SCAN_PRESENT, [RUNS_OWN] = SCAN_PRESENT | SCAN_FILE
+	};
 	struct scan_region region[HOST_RUNS_MAX];
 	struct scan_arg a = {
 		.size = sizeof(a),
@@ -70,9 +74,10 @@ int host_present_runs(int pagemap, struct host_run *runs, size_t size, bool no_f
 		.vec = (uint64_t)(uintptr_t)region,
 		.vec_len = size < HOST_RUNS_MAX ? size : HOST_RUNS_MAX,
 		.max_pages = most_pages,
-		.category_mask = SCAN_PRESENT | (no_file ? SCAN_FILE : 0),
-		.category_inverted = no_file ? SCAN_FILE : 0,
-		.return_mask = SCAN_PRESENT,
+		.category_mask = mask[which],
+		.category_inverted = which == RUNS_OWN ? SCAN_FILE : 0,
+		.category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
+		.return_mask = SCAN_PRESENT | SCAN_SWAPPED,
 	};
 	int n = ioctl(pagemap, SCAN_IOCTL, &a);
 

@@ -33,7 +33,7 @@ static void add_with(struct mem_group *g, size_t other, uint64_t bytes)
 /* The rows of one object. */
 static void fold_object(struct mem_groups *g, const struct object_share *row, size_t n)
 {
-	const struct object_share *top[TOP];
+	const struct object_share *top[TOP] = { NULL };
 	size_t n_top = 0;
 
 	for (size_t i = 0; i < n; i++) {

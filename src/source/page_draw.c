@@ -175,7 +175,7 @@ static double find_own(struct page_meter *m, double missing, struct page_result 
 		while (!a->shared && at < end && r->rss[PART_ANON] - found < missing) {
 			uint64_t stop = at + ((uint64_t)OWN_WALK_MAX << 20);
 			int n = steps++ < OWN_STEPS
-					? host_present_runs(m->fd, runs, HOST_RUNS_MAX, true,
+					? host_present_runs(m->fd, runs, HOST_RUNS_MAX, RUNS_OWN,
 						  stop < end ? stop : end, OWN_PAGES, &at)
 					: -EBUSY;
 

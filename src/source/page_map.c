@@ -99,6 +99,8 @@ static int read_pages(struct map_walk *w, uint64_t from, uint64_t to)
 			i += part;
 		}
 		from += n;
+		if (probe_late(w->probe))
+			return -ETIME;
 	}
 	return 0;
 }
@@ -111,8 +113,8 @@ static int read_present(struct map_walk *w, uint64_t at, uint64_t end)
 
 	while (at < end) {
 		uint64_t stop = end - at < SCAN_BYTES ? end : at + SCAN_BYTES;
-		int err = 0,
-		    n = host_present_runs(w->fd, runs, HOST_RUNS_MAX, false, stop, SCAN_PAGES, &at);
+		int err = 0, n = host_present_runs(
+				     w->fd, runs, HOST_RUNS_MAX, RUNS_USED, stop, SCAN_PAGES, &at);
 
 		if (n < 0)
 			return n;
@@ -137,8 +139,7 @@ static int read_vma(struct map_walk *w, const struct map_process *one, const str
 {
 	uint64_t from = v->start / w->page_bytes, to = v->end / w->page_bytes;
 
-	/* It would not find what is swapped out. */
-	if (!w->no_scan && to - from > LARGE && one->status.swap == 0) {
+	if (!w->no_scan && to - from > LARGE) {
 		int err = read_present(w, v->start, v->end);
 
 		if (err != -ENOTTY)

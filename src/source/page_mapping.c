@@ -60,8 +60,8 @@ static int read_present(struct page_meter *m, const struct page_area *a, struct 
 
 	while (at < end) {
 		uint64_t stop = end - at < SCAN_BYTES ? end : at + SCAN_BYTES;
-		int err = 0, n = host_present_runs(
-				     m->fd, runs, HOST_RUNS_MAX, false, stop, PAGE_ENTRIES, &at);
+		int err = 0, n = host_present_runs(m->fd, runs, HOST_RUNS_MAX, RUNS_USED, stop,
+				     PAGE_ENTRIES, &at);
 
 		if (n < 0)
 			return n;
@@ -74,11 +74,9 @@ static int read_present(struct page_meter *m, const struct page_area *a, struct 
 	return 0;
 }
 
-/* PAGEMAP_SCAN would not find what is swapped out. */
-static int read_vma(struct page_meter *m, const struct page_area *a, const struct mem_status *of,
-	struct sums *s)
+static int read_vma(struct page_meter *m, const struct page_area *a, struct sums *s)
 {
-	if (!m->no_scan && a->to - a->from > LARGE && of->swap == 0) {
+	if (!m->no_scan && a->to - a->from > LARGE) {
 		int err = read_present(m, a, s);
 
 		if (err != -ENOTTY)
@@ -98,8 +96,7 @@ static void put(const struct table *t, struct mapping *row, unsigned int column,
 	row_put(t->schema, row, column, (uint64_t)(bytes + 0.5));
 }
 
-static int add_vma(struct page_meter *m, uint64_t pid, const struct page_vma *v,
-	const struct mem_status *status, struct table *t)
+static int add_vma(struct page_meter *m, uint64_t pid, const struct page_vma *v, struct table *t)
 {
 	struct page_area a = {
 		.from = v->start / m->page_bytes, .to = v->end / m->page_bytes, .object = -1
@@ -115,7 +112,7 @@ static int add_vma(struct page_meter *m, uint64_t pid, const struct page_vma *v,
 	/* Huge pages of hugetlbfs are in no RSS. */
 	if ((object < 0 || m->objects.object[object].kind != SHARED_HUGETLB) &&
 		!page_vma_of_kernel(v))
-		err = read_vma(m, &a, status, &s);
+		err = read_vma(m, &a, &s);
 	put(t, row, MAPPING_pid, (double)pid);
 	put(t, row, MAPPING_rss_bytes, sum_of(s.pages.rss) * page);
 	put(t, row, MAPPING_pss_bytes, sum_of(s.pages.pss) * page);
@@ -128,14 +125,13 @@ static int add_vma(struct page_meter *m, uint64_t pid, const struct page_vma *v,
 static int read_maps(struct page_meter *m, uint64_t pid, struct table *t)
 {
 	struct cursor c = cursor_of(m->text.bytes, m->text.len);
-	struct mem_status status;
 	struct page_vma v;
 	size_t first = t->n;
 	bool bad = false;
-	int err = mem_status_read(m->probe, pid, &status);
+	int err = 0;
 
 	while (err == 0 && page_vma_next(&c, &v, &bad))
-		err = add_vma(m, pid, &v, &status, t);
+		err = add_vma(m, pid, &v, t);
 	if (err == 0 && bad)
 		err = -EINVAL;
 	if (err < 0)
