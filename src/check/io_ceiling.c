@@ -280,7 +280,7 @@ static void report(struct judgement *j, const struct model *m, const struct susp
 static void volume_evidence(
 	struct finding *f, const struct model *m, const struct io_queue *q, const struct io_pace *p)
 {
-	static const char source[] = "/proc/diskstats, 9 times in 0.4 s";
+	static const char source[] = "/proc/diskstats, each 5 ms for 0.7 s";
 
 	finding_evidence(f, "disk_pace.requests_per_s", UNIT_PER_S, reading_of(p->requests_per_s),
 		source, reading_none(STATE_ABSENT), "reads and writes, over the last of the look");

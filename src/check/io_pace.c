@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "check/io_pace.h"
 
-/* Fewer in a tenth of a second are uneven by counting alone. */
-enum { SAMPLES_MAX = 32, STEP = 2, BINS_MAX = SAMPLES_MAX / STEP, BIN_REQUESTS_MIN = 5 };
+/* Fewer requests in a tenth of a second are uneven by counting alone. */
+enum { SAMPLES_MAX = 192, BINS_MAX = 16, BINS_MIN = 4, BIN_REQUESTS_MIN = 5 };
+#define BIN_NS UINT64_C(90000000)
 #define ROUND_RATIO 0.015
 
-/*
- * No disk's unevenness but a machine that stood still, and what it catches up: once, in so many
- * neighbours, of which one is so far from the others. So many others are needed.
- */
-#define GROSS_RATIO 0.5
-enum { GROSS_BINS_MAX = 2, EVEN_BINS_MIN = 4 };
+/* More samples without a request in flight: then nobody was held back. */
+#define IDLE_SAMPLES_RATIO 0.02
 
 struct series {
 	const struct disk_pace *row[SAMPLES_MAX];
@@ -43,50 +40,21 @@ struct bins {
 	size_t n;
 };
 
-/* The rate of the bins but those from skip to end - 1. */
-static double rate_without(const struct bins *b, size_t skip, size_t end)
+/* The rate, and the largest distance from it. */
+static void measure(const struct bins *b, double *ret_rate, double *ret_spread)
 {
 	double done = 0, s = 0;
 
 	for (size_t i = 0; i < b->n; i++) {
-		bool in = i < skip || i >= end;
-
-		done += in ? b->done[i] : 0;
-		s += in ? b->s[i] : 0;
+		done += b->done[i];
+		s += b->s[i];
 	}
-	return s > 0 ? done / s : 0;
-}
+	*ret_rate = s > 0 ? done / s : 0;
+	*ret_spread = 0;
+	for (size_t i = 0; i < b->n; i++) {
+		double d = distance(b->done[i] / b->s[i], *ret_rate);
 
-/* The largest distance from mean of the bins from at to end - 1. */
-static double spread_of(const struct bins *b, size_t at, size_t end, double mean)
-{
-	double most = 0;
-
-	for (size_t i = at; i < end; i++) {
-		double d = b->s[i] > 0 ? distance(b->done[i] / b->s[i], mean) : 0;
-
-		most = d > most ? d : most;
-	}
-	return most;
-}
-
-/* The rate, and the largest distance from it. */
-static void measure(const struct bins *b, double *ret_rate, double *ret_spread)
-{
-	*ret_rate = rate_without(b, 0, 0);
-	*ret_spread = spread_of(b, 0, b->n, *ret_rate);
-	for (size_t len = 1; len <= GROSS_BINS_MAX && b->n >= len + EVEN_BINS_MIN; len++) {
-		for (size_t i = 0; i + len <= b->n; i++) {
-			double mean = rate_without(b, i, i + len);
-			double before = spread_of(b, 0, i, mean);
-			double after = spread_of(b, i + len, b->n, mean);
-			double spread = before > after ? before : after;
-
-			if (spread < *ret_spread && spread_of(b, i, i + len, mean) >= GROSS_RATIO) {
-				*ret_rate = mean;
-				*ret_spread = spread;
-			}
-		}
+		*ret_spread = d > *ret_spread ? d : *ret_spread;
 	}
 }
 
@@ -96,21 +64,44 @@ static double done(uint64_t was, uint64_t now)
 	return now > was ? (double)(now - was) : 0;
 }
 
-static void measure_both(const struct series *s, struct io_pace *p)
+/*
+ * Where tenths of a second begin: a sample after which the device did something. A throttle that
+ * lets through what it may in a burst each 100 ms would else have 0, 1 or 2 of them in a bin.
+ */
+static size_t find_edges(const struct series *s, size_t edge[BINS_MAX + 1])
+{
+	size_t n = 0;
+	uint64_t due = 0;
+
+	for (size_t i = 0; i + 1 < s->n && n <= BINS_MAX; i++) {
+		if (s->row[i]->at_ns < due || s->row[i]->requests == s->row[i + 1]->requests)
+			continue;
+		edge[n++] = i;
+		due = s->row[i]->at_ns + BIN_NS;
+	}
+	return n;
+}
+
+/* False: too few to tell. */
+static bool measure_both(const struct series *s, struct io_pace *p)
 {
 	struct bins requests = { .n = 0 }, bytes = { .n = 0 };
+	size_t edge[BINS_MAX + 1], n = find_edges(s, edge);
+	double all = 0;
 
-	for (size_t i = 0; i + STEP < s->n; i += STEP) {
-		const struct disk_pace *a = s->row[i], *b = s->row[i + STEP];
+	for (size_t i = 0; i + 1 < n; i++) {
+		const struct disk_pace *a = s->row[edge[i]], *b = s->row[edge[i + 1]];
 		double seconds = (double)(b->at_ns - a->at_ns) / 1e9;
 
 		requests.done[requests.n] = done(a->requests, b->requests);
+		all += requests.done[requests.n];
 		requests.s[requests.n++] = seconds;
 		bytes.done[bytes.n] = done(a->bytes, b->bytes);
 		bytes.s[bytes.n++] = seconds;
 	}
 	measure(&requests, &p->requests_per_s, &p->requests_spread);
 	measure(&bytes, &p->bytes_per_s, &p->bytes_spread);
+	return requests.n >= BINS_MIN && all >= BIN_REQUESTS_MIN * (double)requests.n;
 }
 
 /* 1, 1.25, 1.5, 2... times a power of ten. */
@@ -139,18 +130,12 @@ bool io_pace_of(const struct model *m, const struct disk_load *d, struct io_pace
 {
 	struct series s = series_of(m, d->row->dev);
 	struct io_pace p = { 0 };
+	size_t idle = 0;
 
-	if (s.n < 2 * STEP + 1)
+	for (size_t i = 0; i < s.n; i++)
+		idle += s.row[i]->in_flight == 0;
+	if ((double)idle > IDLE_SAMPLES_RATIO * (double)s.n || !measure_both(&s, &p))
 		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.row[i]->in_flight == 0)
-			return false;
-	}
-	uint64_t requests = s.row[s.n - 1]->requests - s.row[0]->requests;
-
-	if (requests < BIN_REQUESTS_MIN * ((s.n - 1) / STEP))
-		return false;
-	measure_both(&s, &p);
 	p.even_requests = p.requests_spread <= IO_PACE_SPREAD_RATIO &&
 			  as_before(p.requests_per_s, d->reads_per_s, d->writes_per_s);
 	p.even_bytes = p.bytes_spread <= IO_PACE_SPREAD_RATIO &&

@@ -18,7 +18,7 @@ struct io_pace {
 };
 
 /*
- * By the rows of disk_pace. False when there are none, too few requests to tell, or a moment
+ * By the rows of disk_pace. False when there are none, too few requests to tell, or moments
  * without a request in flight: then nobody was held back.
  */
 bool io_pace_of(const struct model *m, const struct disk_load *d, struct io_pace *ret_pace);

@@ -84,10 +84,10 @@ int limit_waver(const struct cgroup *g, const struct disk *d, const struct io_li
 	int err = 0;
 
 	for (unsigned i = 0; err == 0; i++) {
-		struct io_limit now = { l->v1, l->v2, i % 2 ? 5 * MIB : 3 * MIB };
+		struct io_limit now = { l->v1, l->v2, i % 2 ? 6 * MIB : 2 * MIB };
 
 		err = limit_set(g, d, &now);
-		scene_nap(120);
+		scene_nap(150);
 	}
 	return err;
 }

@@ -229,18 +229,15 @@ static void an_even_pace_below_a_queue_is_a_limit(void **state UNUSED)
 		{ { 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9 }, 360, false, false, -1, 0 },
 		/* as a disk is: one tenth 20 % off */
 		{ { 10, 10, 12, 12, 10, 10, 9, 9, 9, 9, 10, 10, 10, 10 }, 400, false, true, -1, 0 },
-		/* the machine stood still, once; what it caught up; both; at the start */
-		{ { 10, 10, 10, 10, 0, 3, 10, 10, 10, 10, 10, 10, 10, 10 }, 400, false, true,
+		/* slices of 100 ms that begin anywhere; a burst that two samples see */
+		{ { 20, 0, 20, 0, 20, 0, 20, 0, 20, 0, 20, 0, 20, 0 }, 400, false, true,
 			SEVERITY_WARNING, CONFIDENCE_LIKELY },
-		{ { 10, 10, 10, 10, 10, 0, 10, 20, 10, 10, 10, 10, 10, 10 }, 400, false, true,
+		{ { 0, 20, 0, 20, 0, 15, 5, 20, 0, 20, 0, 20, 0, 20 }, 400, false, true,
 			SEVERITY_WARNING, CONFIDENCE_LIKELY },
-		{ { 10, 10, 10, 10, 1, 1, 16, 20, 10, 10, 10, 10, 10, 10 }, 400, false, true,
-			SEVERITY_WARNING, CONFIDENCE_LIKELY },
-		{ { 20, 14, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10 }, 400, false, true,
-			SEVERITY_WARNING, CONFIDENCE_LIKELY },
-		/* twice: that is uneven; so is it when the others are */
-		{ { 10, 10, 0, 3, 10, 10, 10, 10, 0, 3, 10, 10, 10, 10 }, 400, false, true, -1, 0 },
-		{ { 10, 10, 0, 3, 10, 10, 10, 10, 14, 10, 9, 9, 10, 10 }, 400, false, true, -1, 0 },
+		/* one that comes half a slice late, and the next one in time */
+		{ { 0, 20, 0, 20, 0, 0, 20, 20, 0, 20, 0, 20, 0, 20 }, 400, false, true, -1, 0 },
+		/* only three slices are seen */
+		{ { 0, 0, 0, 40, 0, 0, 0, 40, 0, 0, 0, 40, 0, 0 }, 400, false, true, -1, 0 },
 		/* even now, twice as fast before */
 		{ { 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10 }, 800, false, true, -1,
 			0 },
