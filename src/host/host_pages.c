@@ -63,9 +63,9 @@ int host_next_data(int fd, uint64_t from, uint64_t *ret_at)
 int host_present_runs(int pagemap, struct host_run *runs, size_t size, enum host_runs which,
 	uint64_t end, uint64_t most_pages, uint64_t *start)
 {
-	static const uint64_t mask[] = {
-		[RUNS_PRESENT] = SCAN_PRESENT, [RUNS_OWN] = SCAN_PRESENT | SCAN_FILE
-	};
+	static const uint64_t mask[] = { [RUNS_PRESENT] = SCAN_PRESENT,
+		[RUNS_OWN] = SCAN_PRESENT | SCAN_FILE,
+		[RUNS_USED] = 0 };
 	struct scan_region region[HOST_RUNS_MAX];
 	struct scan_arg a = {
 		.size = sizeof(a),

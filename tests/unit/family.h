@@ -127,10 +127,10 @@ static inline void start(struct family *f, child_fn *run)
 		}
 	}
 	close(memfd);
+	close(ready[1]); /* or the read would wait for a child that has died */
 	for (int i = 0; i < CHILDREN; i++)
 		assert_int_equal(read(ready[0], &c, 1), 1);
 	close(ready[0]);
-	close(ready[1]);
 }
 
 static inline void stop(struct family *f)
