@@ -3,18 +3,12 @@
 
 enum { FRAME_SHIFT = 12 };
 
-/*
- * Of the 32 types of swap entries the last are no swap space: migration, device memory, poisoned
- * pages, markers (include/linux/swap.h, MAX_SWAPFILES): some nine, as the kernel is built.
- */
-enum { SWAP_TYPES = 23 };
-
 /* Offsets of one swap space that a key has room for: 256 GiB of it. */
 enum { SWAP_OFFSET_BITS = 26 };
 
 static page_key swap_key(uint64_t type, uint64_t offset)
 {
-	if (type >= SWAP_TYPES)
+	if (type >= PAGE_SWAP_TYPES)
 		return 0;
 	/* Beyond that neighbours share a number: SwapPss is then what it is at least. */
 	return PAGE_SWAP | (page_key)(type << SWAP_OFFSET_BITS) |

@@ -17,6 +17,12 @@
 #define X86_SPECIAL UINT64_C(0x200)
 #define X86_FRAME UINT64_C(0x000ffffffffff000)
 
+/*
+ * Of the 32 types of swap entries the last are no swap space: migration, device memory, poisoned
+ * pages, markers (include/linux/swap.h, MAX_SWAPFILES): some nine, as the kernel is built.
+ */
+enum { PAGE_SWAP_TYPES = 23 };
+
 /* What the entries of one machine can mean. */
 struct page_entries {
 	page_key frames;    /* page frames from 0 on: memory ends there */

@@ -276,7 +276,8 @@ int mem_groups_make(const struct frame *f, enum mem_by by, struct arena *a, stru
 	if (!member || !g.group || !g.key)
 		return -ENOMEM;
 	for (table_each(const struct process, p, most ? t : NULL)) {
-		if (p->state == 'Z')
+		/* A zombie has no memory but that of the threads that outlived it. */
+		if (p->state == 'Z' && p->threads <= 1)
 			continue;
 		if (!mark(f, by, p, a, &member[n++]))
 			return -ENOMEM;

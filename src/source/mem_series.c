@@ -43,9 +43,10 @@ enum {
 
 struct seen {
 	uint64_t pid, start_ns;
-	uint32_t group;      /* GROUPS_MAX: a thread of the kernel */
+	uint32_t group;      /* GROUPS_MAX: none: of the kernel, or there are too many */
 	uint32_t peak_kib;   /* of its resident size, when it was met */
 	uint32_t kib[TICKS]; /* GAP: it was not there */
+	bool user;           /* not of the kernel */
 };
 
 struct group {
@@ -124,7 +125,8 @@ static struct seen *meet(struct watch *w, uint64_t pid, uint32_t *slot)
 	}
 	*s = (struct seen){ .pid = pid, .start_ns = row->start_ns, .group = GROUPS_MAX };
 	memset(s->kib, 0xff, sizeof(s->kib));
-	if (!row->kthread)
+	s->user = !row->kthread;
+	if (s->user)
 		s->group = group_of(h, table_text(w->stat, row->comm));
 	return s;
 }
@@ -170,8 +172,10 @@ static void look_at(struct watch *w, uint64_t pid)
 	/* Whoever was not there the last time may be another with the same pid. */
 	if (!s || (s->group != GROUPS_MAX && tick > 0 && s->kib[tick - 1] == GAP))
 		s = meet(w, pid, slot);
-	if (!s || s->group == GROUPS_MAX)
+	if (!s || s->group == GROUPS_MAX) {
+		h->left_out += s && s->user;
 		return;
+	}
 	bool known = (h->by_status || s->peak_kib == 0) && all_bytes(w, s, &bytes);
 
 	if (!known && (h->by_status || !anon_bytes(w, pid, &bytes)))
@@ -227,6 +231,7 @@ static int tick(struct watch *w)
 	if (h->ticks == 0)
 		choose_measure(w, &names);
 	clear_tick(h);
+	h->left_out = 0;
 	h->at_ns[h->ticks] = clock_ns(CLOCK_BOOTTIME);
 	for (const char *s = NULL; (s = host_next_name(&names, s));) {
 		/* Half a tick is none: who is not there would have ended. */

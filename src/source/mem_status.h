@@ -13,7 +13,10 @@ struct mem_status {
 	uint64_t peak;              /* VmHWM: the highest rss ever */
 	uint64_t name;              /* hash */
 	uint64_t space; /* of all Vm lines: two that share an address space have the same */
-	bool parts;     /* anon, file and shmem are there */
+	uint64_t threads;
+	bool parts; /* anon, file and shmem are there */
+	bool zombie;
+	bool headless; /* a zombie whose threads live on: the memory is there, but not told of here */
 };
 
 /*

@@ -37,6 +37,12 @@ void page_counts_note(struct page_counts *c, uint64_t frame, uint32_t maps, uint
 /* Of n frames in a row, straight from the kernel. 0 or -errno. */
 int page_counts_run(const struct page_counts *c, uint64_t frame, size_t n, uint64_t *ret_maps);
 
+/* What is noted from now on may be left out. */
+static inline bool page_counts_full(const struct page_counts *c)
+{
+	return c->slots >= PAGE_COUNTS_SLOTS && c->n * 2 >= c->slots;
+}
+
 void page_counts_release(struct page_counts *c);
 
 #endif

@@ -59,11 +59,10 @@ static int draw_one(struct page_meter *m, struct draw *d, uint32_t area, uint64_
 	uint64_t entry, maps = 0;
 	ssize_t n = pread(m->fd, &entry, sizeof(entry), (off_t)(page * sizeof(entry)));
 
-	if (n < 0)
-		return -errno;
-	if (n != sizeof(entry) || !PAGE_PRESENT(entry) ||
-		page_counts_run(&m->counts, PAGE_FRAME(entry), 1, &maps) < 0 || maps == 0 ||
-		maps > UINT32_MAX) {
+	if (n != sizeof(entry))
+		return n < 0 ? -errno : -ESRCH;
+	if (!PAGE_PRESENT(entry) || page_counts_run(&m->counts, PAGE_FRAME(entry), 1, &maps) < 0 ||
+		maps == 0 || maps > UINT32_MAX) {
 		page_strata_add(&d->seen, false, 0);
 		return 0;
 	}

@@ -27,8 +27,9 @@ enum {
 struct map_process {
 	uint64_t pid, twin;
 	struct mem_status status;
-	int space; /* of page_count; -1: none */
-	bool denied;
+	uint64_t start_ns;
+	int space;   /* of page_count; -1: none */
+	bool unread; /* it is there, but not its memory for us */
 };
 
 struct map_walk {
@@ -40,8 +41,10 @@ struct map_walk {
 	uint64_t page_bytes;
 	bool no_scan; /* the kernel has no PAGEMAP_SCAN */
 	struct strbuf names, maps;
+	struct table *stat;          /* to parse into */
 	struct map_process *process; /* by pid */
-	size_t n, done, denied;
+	size_t n, done;
+	size_t unread; /* whose pages are in no count */
 	/* of the process at hand */
 	int fd;
 	uint64_t *entry;
@@ -169,11 +172,19 @@ static int read_space(struct map_walk *w, const struct map_process *one)
 	return err == 0 && bad ? -EINVAL : err;
 }
 
-static bool is_denied(struct map_walk *w, struct map_process *one, int err)
+/* What is denied, or too long or odd to be read: of one process, not of all. */
+static bool is_unread(struct map_walk *w, struct map_process *one, int err)
 {
-	one->denied = err == -EACCES || err == -EPERM;
-	w->denied += one->denied;
-	return one->denied;
+	one->unread = err == -EACCES || err == -EPERM || err == -E2BIG || err == -EINVAL;
+	w->unread += one->unread;
+	return one->unread;
+}
+
+static void drop(struct map_walk *w, struct map_process *one)
+{
+	if (one->space >= 0)
+		page_count_drop(&w->count, one->space);
+	one->space = -1;
 }
 
 /* 0, or -errno that ends it all: not that it has ended or is denied to us. */
@@ -184,21 +195,20 @@ static int read_process(struct map_walk *w, struct map_process *one)
 	int err = host_read_all(h, proc_path(path, one->pid, "maps"), MAPS_MAX, &w->maps);
 
 	if (err == -ESRCH || err == -ENOENT || (err == 0 && w->maps.len == 0) ||
-		is_denied(w, one, err))
+		is_unread(w, one, w->maps.len >= MAPS_MAX ? -E2BIG : err))
 		return 0;
 	if (err < 0)
 		return err;
 	w->fd = host_open_offset(h, proc_path(path, one->pid, "pagemap"));
 	if (w->fd < 0)
-		return w->fd == -ENOENT || w->fd == -ESRCH || is_denied(w, one, w->fd) ? 0 : w->fd;
+		return w->fd == -ENOENT || w->fd == -ESRCH || is_unread(w, one, w->fd) ? 0 : w->fd;
 	one->space = page_count_space(&w->count, page_frame_group(&w->shares, one->pid));
 	err = one->space < 0 ? one->space : read_space(w, one);
 	close(w->fd);
-	if (err != -ESRCH)
+	if (err != -ESRCH && (one->space < 0 || !is_unread(w, one, err)))
 		return err;
-	page_count_drop(&w->count, one->space);
-	one->space = -1;
-	return 0;
+	drop(w, one);
+	return err == -ESRCH ? -ESRCH : 0;
 }
 
 static struct map_process *find(const struct map_walk *w, uint64_t pid)
@@ -230,6 +240,19 @@ static void find_twins(struct map_walk *w)
 	}
 }
 
+/* When a process began; 0: it is not there. */
+static uint64_t start_of(struct map_walk *w, uint64_t pid)
+{
+	char path[PROC_PATH_MAX], buf[1024];
+	ssize_t n =
+		host_read_record(w->probe->host, proc_path(path, pid, "stat"), buf, sizeof(buf));
+
+	table_cut(w->stat, 0);
+	if (n <= 0 || process_parse(buf, (size_t)n, w->stat) < 0)
+		return 0;
+	return ((const struct process *)w->stat->row)->start_ns;
+}
+
 static int by_pid(const void *a, const void *b)
 {
 	const struct map_process *x = a, *y = b;
@@ -254,10 +277,15 @@ static int list_processes(struct map_walk *w)
 	for (const char *name = NULL; (name = host_next_name(&w->names, name));) {
 		struct map_process *one = &w->process[w->n];
 
-		if (!proc_is_pid(name, &pid) || mem_status_read(w->probe, pid, &one->status) < 0 ||
-			(one->status.rss == 0 && one->status.tables == 0))
+		if (!proc_is_pid(name, &pid))
+			continue;
+		int got = mem_status_read(w->probe, pid, &one->status);
+
+		w->unread += got == -EACCES || got == -EPERM || (got == 0 && one->status.headless);
+		if (got < 0 || (one->status.rss == 0 && one->status.tables == 0))
 			continue;
 		one->pid = pid;
+		one->start_ns = start_of(w, pid);
 		one->space = -1;
 		w->n++;
 	}
@@ -266,12 +294,32 @@ static int list_processes(struct map_walk *w)
 	return 0;
 }
 
+/* What has ended since gave its pages back, perhaps to others that were read later. */
+static void drop_gone(struct map_walk *w)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		if (start_of(w, w->process[i].pid) != w->process[i].start_ns)
+			drop(w, &w->process[i]);
+	}
+}
+
+/* A process that is hidden maps pages that others are not alone with. */
+static bool sees_all(const struct map_walk *w)
+{
+	const struct table *seen = frame_table(w->probe->frame, TABLE_process);
+
+	return w->unread == 0 && seen && seen->lost == 0 && page_frame_sees_all(w->probe);
+}
+
 static int read_all(struct map_walk *w)
 {
 	for (; w->done < w->n; w->done++) {
-		int err = w->process[w->done].twin ? 0 : read_process(w, &w->process[w->done]);
+		struct map_process *one = &w->process[w->done];
+		int err = one->twin ? 0 : read_process(w, one);
 
-		if (err < 0)
+		if (err == -ESRCH) /* it runs another program now, or has ended */
+			err = read_process(w, one);
+		if (err < 0 && err != -ESRCH)
 			return err;
 		if (probe_late(w->probe))
 			return -ETIME;
@@ -283,8 +331,8 @@ static const char denied[] = "needs CAP_SYS_ADMIN and CAP_SYS_PTRACE: pagemap of
 
 static int put_rows(struct map_walk *w)
 {
-	bool seen_all = w->denied == 0 && page_frame_sees_all(w->probe);
-	int err = page_frame_count(w->probe, &w->count, seen_all);
+	drop_gone(w);
+	int err = page_frame_count(w->probe, &w->count, sees_all(w));
 
 	if (err < 0)
 		return err;
@@ -293,7 +341,7 @@ static int put_rows(struct map_walk *w)
 		const struct map_process *one = find(w, to->pid);
 
 		/* Who has none any more, or never had, is nobody that is missing. */
-		to->gone = !one || (!one->twin && !one->denied && one->space < 0);
+		to->gone = !one || (!one->twin && !one->unread && one->space < 0);
 		to->measured = one && (one->twin || one->space >= 0);
 		if (!to->measured)
 			continue;
@@ -315,8 +363,9 @@ static int run(struct map_walk *w)
 	if (err == 0 && !w->entries.zero_page)
 		err = -EPERM;
 	w->entry = mem_new(AT_ONCE, sizeof(*w->entry));
+	w->stat = table_new(schemas[TABLE_process]);
 	if (err == 0)
-		err = w->entry ? shares_init(&w->shares, w->probe) : -ENOMEM;
+		err = w->entry && w->stat ? shares_init(&w->shares, w->probe) : -ENOMEM;
 	if (err == 0)
 		err = page_count_init(&w->count, page_frame_limit(w->probe));
 	if (err == 0)
@@ -361,6 +410,7 @@ static int read_page_map(struct probe *p)
 	shares_release(&w.shares);
 	strbuf_release(&w.names);
 	strbuf_release(&w.maps);
+	table_unref(w.stat);
 	free(w.process);
 	free(w.entry);
 	return err == -ENOMEM ? err : 0;

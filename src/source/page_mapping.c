@@ -3,6 +3,7 @@
  * Mappings of a process, each page of them: /proc/PID/pagemap tells what is there, kpagecount how
  * often it is mapped. Unlike smaps it holds no lock of the process for longer than 2 MiB take.
  */
+#include "engine/page_entry.h"
 #include "source/mapping_rows.h"
 #include "source/page_process.h"
 #include "source/proc.h"
@@ -25,7 +26,8 @@ struct sums {
 	uint64_t swapped;
 };
 
-#define PAGE_SWAPPED(e) (((e) >> 62 & 3) == 1)
+/* Swap space; the last of 32 types are migration, markers and the like (include/linux/swap.h). */
+#define PAGE_SWAPPED(e) (((e) >> 62 & 3) == 1 && ((e)&31) < PAGE_SWAP_TYPES)
 
 /* Pages from to to - 1. 0 or -errno. */
 static int read_pages(
@@ -148,6 +150,8 @@ static int read_process(struct page_meter *m, uint64_t pid, struct table *t)
 
 	if (err < 0 || m->text.len == 0) /* of the kernel, or a zombie */
 		return err;
+	if (m->text.len >= MAPS_MAX)
+		return -E2BIG;
 	m->fd = host_open_offset(m->probe->host, proc_path(path, pid, "pagemap"));
 	if (m->fd < 0)
 		return m->fd;

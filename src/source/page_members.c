@@ -133,6 +133,21 @@ void page_member_gone(struct page_members *all, struct page_member_of *one)
 	add_member(all, one, -1);
 }
 
+int page_member_again(struct page_members *all, struct page_member_of *one)
+{
+	struct mem_status now;
+	int err = mem_status_read(all->probe, one->pid, &now);
+
+	if (err < 0)
+		return err;
+	add_member(all, one, -1);
+	one->status = now;
+	if (!now.parts)
+		one->status.anon = now.rss;
+	add_member(all, one, 1);
+	return 0;
+}
+
 /*
  * Half of the time is for looking at pages: of a part of the processes something is better known
  * than nothing.
@@ -153,6 +168,9 @@ int page_members_status(struct page_members *all)
 
 		one->err = out_of_time(all) ? -ETIME
 					    : mem_status_read(all->probe, one->pid, &one->status);
+		/* Its memory is that of threads that outlived the one that had its pid. */
+		if (one->err == 0 && one->status.headless)
+			one->err = -EIO;
 		one->gone = one->err < 0 && state_of_errno(one->err) == STATE_ABSENT;
 		all->read += one->err != -ETIME;
 		shared += (double)(one->status.file + one->status.shmem);

@@ -22,6 +22,7 @@ struct page_group_of {
 	size_t first, n; /* its members */
 	uint64_t live, measured;
 	bool known;                 /* pss and uss are */
+	bool partial;               /* exclusive and shared are not: page_meter.partial */
 	double sizes[PAGE_PARTS];   /* pages of all members */
 	double sized[PAGE_PARTS];   /* and of those that were measured */
 	uint64_t rss, swap, tables; /* bytes */
@@ -56,6 +57,9 @@ struct page_member_of *page_members_find(const struct page_members *all, uint64_
 
 /* It has ended since: take it out of its group's sums. */
 void page_member_gone(struct page_members *all, struct page_member_of *one);
+
+/* It runs another program now: read its status anew. 0 or -errno. */
+int page_member_again(struct page_members *all, struct page_member_of *one);
 
 /* What a member's PSS is likely to be, from its status. */
 double page_member_likely(const struct page_members *all, const struct page_member_of *one);

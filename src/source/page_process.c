@@ -88,6 +88,13 @@ void page_count_one(struct page_result *r, enum page_part_of part, uint32_t maps
 
 static int add_range(struct page_meter *m, uint64_t from, uint64_t to, uint32_t area)
 {
+	struct page_range *last = m->n_ranges ? &m->range[m->n_ranges - 1] : NULL;
+
+	if (m->n_ranges >= RANGES_MAX && last->vma == area) {
+		m->holes = true;
+		last->to = to;
+		return 0;
+	}
 	if (m->n_ranges >= RANGES_MAX)
 		return -E2BIG;
 	int err = page_room(&m->range, m->n_ranges, &m->ranges_size, sizeof(*m->range));
@@ -143,8 +150,10 @@ static int count_object(struct page_meter *m, const struct page_area *a)
 	struct page_part *part = page_objects_part(&m->objects, (uint32_t)a->object, m->group);
 	struct page_object *x = &m->objects.object[a->object];
 
-	if (!part)
-		return -ENOMEM;
+	if (!part) { /* there are too many */
+		m->objects.left_out++;
+		return 0;
+	}
 	part->mapped += a->to - a->from;
 	part->areas++;
 	part->processes += x->last_process != m->process;
@@ -190,6 +199,7 @@ static int lay_out(struct page_meter *m, uint64_t pid)
 	bool bad = false;
 	int err = 0;
 
+	m->holes = m->no_scan;
 	m->n_areas = m->n_ranges = m->n_bigs = m->n_pieces = m->reads = m->n_ahead = 0;
 	while (err == 0 && page_vma_next(&c, &v, &bad)) {
 		if (!page_vma_of_kernel(&v))
@@ -246,11 +256,14 @@ int page_process_measure(struct page_meter *m, uint64_t pid, const struct mem_st
 		return err;
 	if (m->text.len == 0)
 		return -ESRCH;
+	if (m->text.len >= MAPS_MAX)
+		return -E2BIG;
 	m->fd = host_open_offset(m->probe->host, proc_path(path, pid, "pagemap"));
 	if (m->fd < 0)
 		return m->fd;
 	m->process++;
 	memset(m->left, 0, sizeof(m->left));
+	m->partial = false;
 	err = measure(m, pid, status, &r);
 	close(m->fd);
 	m->fd = -1;

@@ -66,6 +66,8 @@ struct page_meter {
 	double worth;                    /* PSS of a shared page, on the average */
 	size_t draws;                    /* pages that are to be hit of its large objects */
 	bool no_scan;                    /* the kernel has no PAGEMAP_SCAN */
+	bool holes;                      /* ranges of its anonymous memory may have holes */
+	bool partial; /* not all of its pages that others map as well were looked up */
 	/* of the process at hand */
 	int fd; /* its pagemap */
 	struct strbuf text;

@@ -127,6 +127,7 @@ static uint32_t maps_of(
 		return maps;
 	if (m->reads < LOOKUPS)
 		return ask(m, entry, n);
+	m->partial = true;
 	page_reservoir_add(&m->left[part], &m->random, frame);
 	return 0;
 }
@@ -173,8 +174,8 @@ static int read_long(struct page_meter *m, const struct page_range *g, struct pa
 		uint64_t to = (at / PAGE_ENTRIES + 1) * PAGE_ENTRIES;
 		ssize_t n = read_entries(m, at, to < g->to ? to : g->to);
 
-		if (n <= 0) /* unmapped meanwhile, or the process is gone */
-			return n < 0 ? (int)n : 0;
+		if (n <= 0) /* what is not mapped reads as holes: its address space is gone */
+			return n < 0 ? (int)n : -ESRCH;
 		if (probe_late(m->probe))
 			return -ETIME;
 		page_count_entries(m, &m->area[g->vma], at, m->entry, (size_t)n, r);
@@ -191,7 +192,7 @@ static int read_together(struct page_meter *m, size_t i, size_t n, struct page_r
 	ssize_t got = read_entries(m, from, g[n - 1].to);
 
 	if (got <= 0)
-		return (int)got;
+		return got < 0 ? (int)got : -ESRCH;
 	for (; i < n && g[i].from < from + (uint64_t)got; i++) {
 		uint64_t to = g[i].to < from + (uint64_t)got ? g[i].to : from + (uint64_t)got;
 
@@ -201,17 +202,28 @@ static int read_together(struct page_meter *m, size_t i, size_t n, struct page_r
 	return 0;
 }
 
-/* All ranges of at most most pages. */
-static int read_up_to(struct page_meter *m, uint64_t most, struct page_result *r)
+/*
+ * Anonymous memory, of which is known what is there. In large mappings of objects there may be holes,
+ * and what is there counts as theirs.
+ */
+static bool clusters_do(const struct page_meter *m, const struct page_range *g)
+{
+	return g->to - g->from > LARGE && m->area[g->vma].object < 0;
+}
+
+/* All ranges, or those for which clusters do not do. */
+static int read_all(struct page_meter *m, bool all, struct page_result *r)
 {
 	const struct page_range *g = m->range;
 	int err = 0;
 
 	for (size_t i = 0, n; i < m->n_ranges && err == 0; i = n) {
 		n = i + 1;
-		if (g[i].to - g[i].from > most)
+		if (probe_late(m->probe))
+			return -ETIME;
+		if (!all && clusters_do(m, &g[i]))
 			continue;
-		while (n < m->n_ranges && g[n].to - g[n].from <= most &&
+		while (n < m->n_ranges && (all || !clusters_do(m, &g[n])) &&
 			g[n].from - g[n - 1].to <= GAP && g[n].to - g[i].from <= PAGE_ENTRIES)
 			n++;
 		if (n > i + 1)
@@ -222,14 +234,14 @@ static int read_up_to(struct page_meter *m, uint64_t most, struct page_result *r
 	return err;
 }
 
-/* The range that has page number at of all that are larger than most. */
+/* The range that has page number at of all that are read in clusters. */
 static const struct page_range *range_at(
-	const struct page_meter *m, uint64_t most, size_t *i, uint64_t *before, uint64_t at)
+	const struct page_meter *m, size_t *i, uint64_t *before, uint64_t at)
 {
 	for (; *i < m->n_ranges; (*i)++) {
 		const struct page_range *g = &m->range[*i];
 
-		if (g->to - g->from <= most)
+		if (!clusters_do(m, g))
 			continue;
 		if (at < *before + (g->to - g->from))
 			return g;
@@ -246,10 +258,12 @@ static int read_clusters(
 	uint64_t before = 0;
 	size_t next = 0;
 
+	m->partial = true;
+
 	for (uint64_t i = 0; i < CLUSTERS; i++) {
 		uint64_t from = all * i / CLUSTERS, to = all * (i + 1) / CLUSTERS;
 		uint64_t at = from + page_random_below(&m->random, to - from);
-		const struct page_range *g = range_at(m, LARGE, &next, &before, at);
+		const struct page_range *g = range_at(m, &next, &before, at);
 		struct page_result one = { 0 };
 
 		if (!g)
@@ -260,8 +274,8 @@ static int read_clusters(
 		start = start > g->from ? start : g->from;
 		ssize_t n = read_entries(m, start, stop);
 
-		if (n < 0)
-			return (int)n;
+		if (n <= 0)
+			return n < 0 ? (int)n : -ESRCH;
 		if (may_be_huge(m, start, m->entry, (size_t)n))
 			count_row(m, &m->area[g->vma], m->entry, (size_t)n, &one);
 		else
@@ -271,7 +285,7 @@ static int read_clusters(
 	}
 	/* Where the kernel could tell what is there, that is all; else what status knows of. */
 	double left = pages_of(m, s->anon) - r->rss[PART_ANON];
-	double pages = m->no_scan ? (left > 0 ? left : 0) : (double)all;
+	double pages = m->holes ? (left > 0 ? left : 0) : (double)all;
 	struct page_estimate e = page_clusters_total(&worth, (double)all / CLUSTER, pages);
 	double uss = page_clusters_total(&alone, (double)all / CLUSTER, pages).pages;
 
@@ -295,11 +309,11 @@ int page_read_ranges(struct page_meter *m, const struct mem_status *s, struct pa
 	for (size_t i = 0; i < m->n_ranges; i++) {
 		uint64_t pages = m->range[i].to - m->range[i].from;
 
-		*(pages > LARGE ? &large : &small) += pages;
+		*(clusters_do(m, &m->range[i]) ? &large : &small) += pages;
 	}
 	if (small + large <= room)
-		return read_up_to(m, UINT64_MAX, r);
-	int err = read_up_to(m, LARGE, r);
+		return read_all(m, true, r);
+	int err = read_all(m, false, r);
 
 	return err < 0 || large == 0 ? err : read_clusters(m, large, s, r);
 }

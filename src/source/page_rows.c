@@ -202,6 +202,8 @@ static int put_group(const struct page_members *all, struct table *t, const stru
 	if (all->bounds)
 		return 0;
 	row_put(t->schema, row, GROUP_SHARE_uss_bytes, bytes_of(all, g->uss));
+	if (g->partial && g->n > 1)
+		return 0;
 	row_put(t->schema, row, GROUP_SHARE_exclusive_bytes, bytes_of(all, g->exclusive));
 	row_put(t->schema, row, GROUP_SHARE_shared_bytes, bytes_of(all, g->shared));
 	return 0;

@@ -37,8 +37,13 @@ static int measure_one(struct page_members *all, struct page_member_of *one)
 		one->measured = true;
 		return 0;
 	}
-	one->err = page_process_measure(&all->meter, one->pid, &one->status, &one->result);
+	struct page_meter *m = &all->meter;
+
+	one->err = page_process_measure(m, one->pid, &one->status, &one->result);
+	if (one->err == -ESRCH && page_member_again(all, one) == 0)
+		one->err = page_process_measure(m, one->pid, &one->status, &one->result);
 	one->measured = one->err == 0;
+	all->group[one->group].partial |= m->partial || page_counts_full(&m->counts);
 	if (state_of_errno(one->err) == STATE_ABSENT)
 		page_member_gone(all, one);
 	return one->err;

@@ -5,8 +5,9 @@
  *
  * A table can be freed, and its page used for something else, at any moment. So the entry that
  * leads to a table is read again after the table: when it changed, what was read is dropped and
- * read anew, and tables on which that does not succeed are counted. The kernel clears the entry
- * before it frees the table, so what was read between two equal values was the table.
+ * the table is looked for from the top (the entry may be of a table that is freed itself), and
+ * tables on which that does not succeed are counted. The kernel clears the entry before it frees the
+ * table, so what was read between two equal values was the table.
  */
 #ifndef MURPHY_SOURCE_PAGE_TABLE_H
 #define MURPHY_SOURCE_PAGE_TABLE_H
@@ -22,6 +23,8 @@ struct page_table_ref {
 	uint64_t at;       /* where it is in the kernel's address space */
 	uint64_t entry_at; /* where the entry is that leads to it; 0: the topmost */
 	uint64_t entry;
+	uint64_t page; /* the first that it maps */
+	bool moved;    /* that entry has changed: it is to be looked for from the top */
 };
 
 struct page_table_refs {
@@ -37,6 +40,7 @@ struct page_table_walk {
 	int flags_fd;  /* /proc/kpageflags */
 	uint64_t base; /* where the kernel has physical memory mapped */
 	int levels;    /* 4 or 5 */
+	uint64_t pgd;  /* the topmost table of the process at hand */
 	uint64_t lost; /* tables that changed each time they were read */
 	/* private */
 	struct page_table_bpf *skel;
