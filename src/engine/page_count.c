@@ -262,9 +262,32 @@ static int intern(
 	return err < 0 ? err : grow_slots(c);
 }
 
+/* The leaf that came after the last one in the space before, + 1. */
+static uint32_t guess_of(const struct page_count *c)
+{
+	return c->last ? c->leaf[c->last - 1].next : 0;
+}
+
+const page_key *page_count_guess(const struct page_count *c, size_t *ret_from, size_t *ret_to)
+{
+	uint32_t guess = guess_of(c);
+	const struct page_leaf *l = guess ? &c->leaf[guess - 1] : NULL;
+
+	if (!l || !l->key || l->index)
+		return NULL;
+	*ret_from = l->from;
+	*ret_to = l->to;
+	return l->key;
+}
+
+int page_count_guessed(struct page_count *c)
+{
+	return refer(c, guess_of(c) - 1);
+}
+
 int page_count_leaf(struct page_count *c, const page_key key[PAGE_LEAF])
 {
-	uint32_t guess = c->last ? c->leaf[c->last - 1].next : 0;
+	uint32_t guess = guess_of(c);
 	struct page_leaf like = { 0 };
 	int64_t new_leaf;
 

@@ -66,6 +66,13 @@ int page_count_space(struct page_count *c, uint32_t group);
 int page_count_leaf(struct page_count *c, const page_key key[PAGE_LEAF]);
 
 /*
+ * What the next leaf will be if it is as it was in the space before: keys from *ret_from to *ret_to
+ * - 1, and 0 else. NULL: it cannot be told so. page_count_guessed() adds that leaf.
+ */
+const page_key *page_count_guess(const struct page_count *c, size_t *ret_from, size_t *ret_to);
+int page_count_guessed(struct page_count *c);
+
+/*
  * Add 512 pages from first on, which is a multiple of 512, mapped by one entry or by 512.
  * *ret_leaf is set when nobody added it before: see page_count_ignore().
  */

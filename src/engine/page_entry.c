@@ -65,6 +65,23 @@ void page_entry_x86(
 		ret_key[i] = x86_rare(e, entry[i]);
 }
 
+bool VECTOR page_entry_x86_equal(
+	const uint64_t entry[PAGE_LEAF], const page_key *key, size_t from, size_t to)
+{
+	uint64_t any = 0, odd = 0, differ = 0;
+
+	for (size_t i = 0; i < from; i++)
+		differ |= entry[i];
+	for (size_t i = to; i < PAGE_LEAF; i++)
+		differ |= entry[i];
+	for (size_t i = from; i < to; i++) {
+		any |= entry[i];
+		odd |= entry[i] & ((entry[i] & X86_PRESENT) - 1);
+		differ |= ((entry[i] & X86_FRAME) >> FRAME_SHIFT) ^ key[i - from];
+	}
+	return differ == 0 && odd == 0 && !(any & X86_SPECIAL);
+}
+
 page_key page_entry_x86_block(const struct page_entries *e, uint64_t entry)
 {
 	uint64_t bits = entry & X86_PRESENT ? entry : ~entry;

@@ -33,6 +33,10 @@ struct page_entries {
 void page_entry_x86(
 	const struct page_entries *e, const uint64_t entry[PAGE_LEAF], page_key ret_key[PAGE_LEAF]);
 
+/* Do they map just key, from entry from to entry to - 1, and nothing else? Faster than the above. */
+bool page_entry_x86_equal(
+	const uint64_t entry[PAGE_LEAF], const page_key *key, size_t from, size_t to);
+
 /*
  * The first of the 512 pages that an entry of a table above maps; 0: none, it is empty, leads to a
  * table, or maps what is no memory.

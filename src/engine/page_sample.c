@@ -47,6 +47,7 @@ void page_estimate_add(struct page_estimate *to, struct page_estimate more)
 	to->freedom = squares > 0 ? variance * variance / squares : to->freedom + more.freedom;
 	to->pages += more.pages;
 	to->variance = variance;
+	to->seen += more.seen;
 	to->widen = hypot(to->widen, more.widen);
 }
 
@@ -256,14 +257,15 @@ struct page_estimate page_group_total(
 	return e;
 }
 
-size_t page_group_enough(struct page_estimate e, size_t n, double goal)
+double page_kind_deviation(struct page_estimate e, size_t n)
 {
-	double want = goal * e.pages;
+	return sqrt(e.seen * (double)n);
+}
 
-	if (want <= 0)
-		return n;
-	double by = e.seen / (want * want);
+size_t page_kind_enough(double deviation, double sum, double error)
+{
+	/* A fifth more: the deviation itself is an estimate. */
+	double n = error > 0 ? 1.2 * deviation * sum / (error * error) : 0;
 
-	/* A fifth more: the variance itself is an estimate. */
-	return by <= 1 ? n : (size_t)ceil((double)n * by * 1.2);
+	return n < 1e9 ? (size_t)ceil(n) : (size_t)1e9;
 }

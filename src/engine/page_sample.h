@@ -123,9 +123,12 @@ struct page_estimate page_group_total(
 	const struct page_member *m, size_t n, bool whole, const double sizes[PAGE_PARTS]);
 
 /*
- * How many draws would give a standard error of goal (of the total), after n have been. That goes
- * by what was seen: what was not is for the interval.
+ * Of a group of several kinds of members: how far apart those of one kind are, after n draws of it;
+ * and how many draws of it would be enough, together with those of the other kinds, for a standard
+ * error (pages) of the group's sum: each in proportion to its deviation (J. Neyman, 1934), sum that
+ * of all kinds. That goes by what was seen: what was not is for the interval.
  */
-size_t page_group_enough(struct page_estimate e, size_t n, double goal);
+double page_kind_deviation(struct page_estimate e, size_t n);
+size_t page_kind_enough(double deviation, double sum, double error);
 
 #endif

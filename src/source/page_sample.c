@@ -5,9 +5,8 @@
  * groups are measured whole, so asking for each process as a group of its own measures every
  * process.
  */
-#include "source/page_members.h"
-
 #include "base/mem.h"
+#include "source/page_kinds.h"
 #include "source/proc.h"
 
 #include <errno.h>
@@ -15,7 +14,8 @@
 
 enum {
 	WHOLE = 16,       /* members of a group of which all are measured */
-	DRAWS = 12,       /* members of a larger one, at first */
+	DRAWS = 16,       /* members of a larger one, at first */
+	DRAWS_LEAST = 4,  /* of each kind of them */
 	DRAWS_MAX = 256,  /* and in all */
 	BUDGET = 4 << 20, /* pages of their own that are read of all */
 	BUDGET_LEAST = 8192,
@@ -65,116 +65,188 @@ static struct page_member member_of(
 	return m;
 }
 
-/* Draws of a group, and what they tell. */
+/* Draws of some members, and what they tell. */
 struct drawn {
-	size_t picked[DRAWS_MAX];
+	struct page_member_of *picked[DRAWS_MAX];
 	double stands[DRAWS_MAX];
 	struct page_member member[DRAWS_MAX];
 	size_t n;
+	bool whole; /* each of them once */
 };
 
+/* What cannot be gone on with. */
+static bool ends_it(int err)
+{
+	return err == -ETIME || err == -ENOMEM;
+}
+
 /*
- * n more, all those that are there then standing for the group in equal parts. 0, -ETIME or
+ * n more, all those that are there then standing for the kind in equal parts. 0, -ETIME or
  * -ENOMEM.
  */
-static int draw_more(struct page_members *all, struct page_group_of *g, struct drawn *d, size_t n)
+static int draw_more(struct page_members *all, const struct page_kind *k, struct drawn *d, size_t n)
 {
-	size_t was = d->n;
-	auto_free double *weight = mem_new(g->n, sizeof(*weight));
+	size_t was = d->n, at[DRAWS_MAX];
+	auto_free double *weight = mem_new(k->n, sizeof(*weight));
 
 	if (!weight)
 		return -ENOMEM;
-	for (size_t i = 0; i < g->n; i++)
-		weight[i] = page_member_likely(all, &all->member[g->first + i]);
-	n = page_group_draw(&all->meter.random, weight, g->n, n, d->picked + was, d->stands + was);
+	for (size_t i = 0; i < k->n; i++)
+		weight[i] = k->member[i]->gone ? 0 : page_member_likely(all, k->member[i]);
+	n = page_group_draw(&all->meter.random, weight, k->n, n, at, d->stands + was);
 	for (size_t i = 0; i < was; i++)
 		d->stands[i] *= (double)was / (double)(was + n);
 	for (size_t i = was; i < was + n; i++)
 		d->stands[i] *= (double)n / (double)(was + n);
-	for (size_t i = was; i < was + n; i++) {
-		struct page_member_of *one = &all->member[g->first + d->picked[i]];
+	for (size_t i = 0; i < n; i++) {
+		struct page_member_of *one = k->member[at[i]];
 		int err = measure_one(all, one);
 
-		if (err == -ETIME || err == -ENOMEM)
+		if (ends_it(err))
 			return err;
 		if (err < 0)
 			continue; /* it has ended, or hides: the others stand for it */
-		d->picked[d->n] = d->picked[i];
-		d->stands[d->n++] = d->stands[i];
+		d->stands[d->n] = d->stands[was + i];
+		d->picked[d->n++] = one;
 	}
 	return 0;
 }
 
-static struct page_estimate total(const struct page_members *all, const struct page_group_of *g,
-	struct drawn *d, bool whole, bool uss)
+/* All of them. Those that could not be measured are taken for like the others. */
+static int measure_all(struct page_members *all, const struct page_kind *k, struct drawn *d)
 {
-	for (size_t i = 0; i < d->n; i++)
-		d->member[i] =
-			member_of(all, &all->member[g->first + d->picked[i]], d->stands[i], uss);
-	return page_group_total(d->member, d->n, whole, g->sizes);
+	int err = 0;
+
+	d->n = 0;
+	d->whole = true;
+	for (size_t i = 0; i < k->n && !ends_it(err); i++) {
+		struct page_member_of *one = k->member[i];
+
+		if (one->twin || one->gone)
+			continue;
+		err = measure_one(all, one);
+		d->whole &= one->measured || one->gone;
+		if (!one->measured)
+			continue;
+		d->stands[d->n] = 1;
+		d->picked[d->n++] = one;
+	}
+	return ends_it(err) ? err : 0;
+}
+
+static struct page_estimate total(
+	const struct page_members *all, const struct page_kind *k, struct drawn *d, bool uss)
+{
+	double sizes[PAGE_PARTS] = { 0 };
+	struct page_estimate error = { 0 };
+
+	for (size_t i = 0; i < k->n; i++) {
+		const struct page_member_of *one = k->member[i];
+
+		if (one->twin || one->gone)
+			continue;
+		sizes[PART_ANON] += pages_of(&all->meter, one->status.anon);
+		sizes[PART_FILE] += pages_of(&all->meter, one->status.file);
+		sizes[PART_SHMEM] += pages_of(&all->meter, one->status.shmem);
+	}
+	for (size_t i = 0; i < d->n; i++) {
+		d->member[i] = member_of(all, d->picked[i], d->stands[i], uss);
+		page_estimate_add(&error, d->picked[i]->result.error);
+	}
+	struct page_estimate e = page_group_total(d->member, d->n, d->whole, sizes);
+
+	if (d->whole) { /* freedom and skewness are known of each */
+		error.pages = e.pages;
+		e = error;
+	}
+	return e;
+}
+
+/* The sum of all kinds. */
+static void add_up(const struct page_members *all, struct page_group_of *g,
+	const struct page_kinds *k, struct drawn *d)
+{
+	g->known = g->rss == 0 && g->live > 0;
+	g->pss = (struct page_estimate){ 0 };
+	g->uss = 0;
+	for (size_t i = 0; i < k->n; i++) {
+		g->known |= d[i].n > 0 || (d[i].whole && g->live > 0);
+		page_estimate_add(&g->pss, total(all, &k->kind[i], &d[i], false));
+		g->uss += total(all, &k->kind[i], &d[i], true).pages;
+	}
+}
+
+/* n members of kind i, or all, where that is most of them. */
+static int measure_kind(
+	struct page_members *all, const struct page_kind *k, struct drawn *d, size_t n)
+{
+	if (d->whole || n <= d->n)
+		return 0;
+	if (n * 3 >= k->n * 2 && k->n <= DRAWS_MAX)
+		return measure_all(all, k, d);
+	return draw_more(all, k, d, (n < DRAWS_MAX ? n : DRAWS_MAX) - d->n);
+}
+
+/* More of those kinds that are uneven, so that the sum is as sure as it should be. */
+static int measure_more(struct page_members *all, const struct page_group_of *g,
+	const struct page_kinds *k, struct drawn *d)
+{
+	double deviation[PAGE_KINDS_MAX], sum = 0, want = g->pss.pages * GOAL;
+	int err = 0;
+
+	if (g->pss.seen <= want * want)
+		return 0;
+	for (size_t i = 0; i < k->n; i++) {
+		struct page_estimate e = total(all, &k->kind[i], &d[i], false);
+
+		deviation[i] = page_kind_deviation(e, d[i].n);
+		sum += deviation[i];
+	}
+	for (size_t i = 0; i < k->n && err == 0; i++)
+		err = measure_kind(
+			all, &k->kind[i], &d[i], page_kind_enough(deviation[i], sum, want));
+	return err;
 }
 
 static int measure_some(struct page_members *all, struct page_group_of *g)
 {
-	struct drawn d = { .n = 0 };
-	int err = draw_more(all, g, &d, DRAWS);
+	struct page_kinds k;
+	int err = page_kinds_find(all, g, &k);
+	auto_free struct drawn *d = mem_new(PAGE_KINDS_MAX, sizeof(*d));
 
-	g->known = g->rss == 0;
+	if (!d)
+		err = -ENOMEM;
+	for (size_t i = 0; i < k.n && err == 0; i++) {
+		double n = k.kind[i].likely * DRAWS;
 
+		err = measure_kind(
+			all, &k.kind[i], &d[i], n > DRAWS_LEAST ? (size_t)n : DRAWS_LEAST);
+	}
 	if (err == 0) {
-		size_t want = page_group_enough(total(all, g, &d, false, false), d.n, GOAL);
-
-		want = want > DRAWS_MAX ? DRAWS_MAX : want;
-		if (want > d.n)
-			err = draw_more(all, g, &d, want - d.n);
+		add_up(all, g, &k, d);
+		err = measure_more(all, g, &k, d);
 	}
-	if (d.n > 0) {
-		g->pss = total(all, g, &d, false, false);
-		g->uss = total(all, g, &d, false, true).pages;
-		g->known = true;
-	}
+	if (err != -ENOMEM)
+		add_up(all, g, &k, d);
+	page_kinds_release(&k);
 	return err;
 }
 
-/* Those of a small group that could not be measured are taken for like the others. */
-static void sum_whole(const struct page_members *all, struct page_group_of *g)
-{
-	struct drawn d = { .n = 0 };
-	struct page_estimate error = { 0 };
-	bool whole = true;
-
-	for (size_t i = 0; i < g->n; i++) {
-		const struct page_member_of *one = &all->member[g->first + i];
-
-		if (one->twin || one->gone)
-			continue;
-		whole &= one->measured;
-		if (!one->measured)
-			continue;
-		d.picked[d.n] = i;
-		d.stands[d.n++] = 1;
-		page_estimate_add(&error, one->result.error);
-	}
-	g->known = d.n > 0 || (whole && g->live > 0);
-	g->uss = total(all, g, &d, whole, true).pages;
-	g->pss = total(all, g, &d, whole, false);
-	if (whole) { /* freedom and skewness are known of each */
-		error.pages = g->pss.pages;
-		g->pss = error;
-	}
-}
-
+/* Each of a small group. */
 static int measure_whole(struct page_members *all, struct page_group_of *g)
 {
-	int err = 0;
+	struct page_member_of *member[WHOLE];
+	struct page_kinds k = { .kind = { { .member = member, .n = g->n } }, .n = 1 };
+	auto_free struct drawn *d = mem_new(1, sizeof(*d));
 
-	for (size_t i = g->first; i < g->first + g->n; i++) {
-		err = measure_one(all, &all->member[i]);
-		if (err == -ETIME || err == -ENOMEM)
-			break;
-		err = 0;
-	}
-	sum_whole(all, g);
+	if (!d)
+		return -ENOMEM;
+	for (size_t i = 0; i < g->n; i++)
+		member[i] = &all->member[g->first + i];
+	int err = measure_all(all, &k.kind[0], d);
+
+	if (err != -ENOMEM)
+		add_up(all, g, &k, d);
 	return err;
 }
 

@@ -57,18 +57,27 @@ static int add_block(struct page_table_walk *w, int level, uint64_t entry)
 	return first ? page_frame_block(w->count, w->flags_fd, first) : 0;
 }
 
+static int add_leaf(struct page_table_walk *w, const uint64_t entry[PAGE_TABLE_ENTRIES])
+{
+	page_key key[PAGE_LEAF];
+	size_t from, to;
+	const page_key *guess = page_count_guess(w->count, &from, &to);
+
+	if (guess && page_entry_x86_equal(entry, guess, from, to))
+		return page_count_guessed(w->count);
+	page_entry_x86(&w->entries, entry, key);
+	return page_count_leaf(w->count, key);
+}
+
 static int visit(struct page_table_walk *w, int level, const struct page_table_ref *ref,
 	const uint64_t entry[PAGE_TABLE_ENTRIES])
 {
 	/* The upper half of the topmost table is the kernel's. */
 	size_t n = level == w->levels ? PAGE_TABLE_ENTRIES / 2 : PAGE_TABLE_ENTRIES;
-	page_key key[PAGE_LEAF];
 	int err = 0;
 
-	if (level == 1) {
-		page_entry_x86(&w->entries, entry, key);
-		return page_count_leaf(w->count, key);
-	}
+	if (level == 1)
+		return add_leaf(w, entry);
 	for (size_t i = 0; i < n && err == 0; i++) {
 		if (leads_on(w, entry[i]))
 			err = remember(&w->todo[level - 1], ref_of(w, level, ref, i, entry[i]));

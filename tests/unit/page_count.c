@@ -242,6 +242,43 @@ static void equal_leaves_are_kept_once(void **state UNUSED)
 	page_count_release(&c);
 }
 
+/* Of a process that maps what the one before mapped, each leaf but the first is foretold. */
+static void leaves_are_guessed(void **state UNUSED)
+{
+	struct page_count c;
+	page_key key[PAGE_LEAF] = { 0 };
+	size_t guessed = 0, from, to;
+
+	assert_int_equal(page_count_init(&c, LIMIT), 0);
+	for (uint32_t p = 0; p < 3; p++) {
+		assert_true(page_count_space(&c, 0) >= 0);
+		for (uint32_t leaf = 0; leaf < 10; leaf++) {
+			const page_key *guess = page_count_guess(&c, &from, &to);
+
+			for (uint32_t i = leaf; i < PAGE_LEAF - 1; i++)
+				key[i] = (leaf + 1) * 1000 + i;
+			key[leaf ? leaf - 1 : PAGE_LEAF - 1] = 0;
+			if (!guess) {
+				assert_int_equal(page_count_leaf(&c, key), 0);
+				continue;
+			}
+			assert_true(from == leaf && to == PAGE_LEAF - 1);
+			assert_memory_equal(guess, key + from, (to - from) * sizeof(*key));
+			assert_int_equal(page_count_guessed(&c), 0);
+			guessed++;
+		}
+	}
+	assert_int_equal(guessed, 2 * 9);
+	assert_int_equal(page_count_finish(&c, NULL, NULL), 0);
+	for (int p = 0; p < 3; p++) {
+		struct page_sums s = page_count_sums(&c, p);
+
+		assert_int_equal(s.rss, 10 * (PAGE_LEAF - 1) - 45);
+		assert_true(s.uss == 0 && fabs(s.pss - (double)s.rss / 3) < 1e-6);
+	}
+	page_count_release(&c);
+}
+
 static void memory_is_bounded(void **state UNUSED)
 {
 	struct page_count c;
@@ -281,6 +318,7 @@ int main(void)
 		cmocka_unit_test(equals_plain_counting),
 		cmocka_unit_test(counts_of_the_kernel_for_what_is_hidden),
 		cmocka_unit_test(equal_leaves_are_kept_once),
+		cmocka_unit_test(leaves_are_guessed),
 		cmocka_unit_test(memory_is_bounded),
 		cmocka_unit_test(nothing_is_nothing),
 	};

@@ -47,6 +47,35 @@ static void x86_maps_no_memory(void **state UNUSED)
 	assert_int_equal(x86(X86_FRAME | X86_PRESENT), 0);
 }
 
+/* Compared with keys that are known, entries say the same as read one by one. */
+static void x86_equal(void **state UNUSED)
+{
+	static const uint64_t others[] = { 0, FRAME(1301) | X86_PRESENT, FRAME(1300),
+		FRAME(1300) | X86_PRESENT | X86_SPECIAL,
+		FRAME(UINT64_C(1) << 32 | 1300) | X86_PRESENT,
+		(~FRAME(1300) & X86_FRAME) | X86_PROT_NONE };
+	enum { FROM = 100, TO = 400, HOLE = 200, AT = 300 };
+	uint64_t table[PAGE_LEAF] = { 0 };
+	page_key key[PAGE_LEAF];
+
+	for (size_t i = FROM; i < TO; i++)
+		table[i] = i == HOLE ? 0 : FRAME(1000 + i) | X86_PRESENT | (i % 2 ? USED : NO_EXEC);
+	page_entry_x86(&machine, table, key);
+	assert_true(page_entry_x86_equal(table, key + FROM, FROM, TO));
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		table[AT] = others[i];
+		assert_false(page_entry_x86_equal(table, key + FROM, FROM, TO));
+	}
+	table[AT] = FRAME(1300) | X86_PRESENT;
+	table[FROM - 1] = FRAME(5) | X86_PRESENT;
+	assert_false(page_entry_x86_equal(table, key + FROM, FROM, TO));
+	table[FROM - 1] = 0;
+	table[TO] = FRAME(5) | X86_PRESENT;
+	assert_false(page_entry_x86_equal(table, key + FROM, FROM, TO));
+	table[TO] = 0;
+	assert_true(page_entry_x86_equal(table, key + FROM, FROM, TO));
+}
+
 /* As __swp_entry() of the kernel makes it. */
 static uint64_t swap_entry(uint64_t type, uint64_t offset)
 {
@@ -122,6 +151,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(x86_maps_memory),
 		cmocka_unit_test(x86_maps_no_memory),
+		cmocka_unit_test(x86_equal),
 		cmocka_unit_test(swap_is_a_slot),
 		cmocka_unit_test(pagemap),
 		cmocka_unit_test(blocks),

@@ -212,17 +212,21 @@ static void test_group_of_all_is_exact(void **state UNUSED)
 
 	assert_true(fabs(e.pages - 16.75) < 1e-9);
 	assert_true(page_estimate_error(e) == 0);
-	assert_int_equal(page_group_enough(e, 3, 0.01), 3);
 }
 
 static void test_group_wants_more(void **state UNUSED)
 {
-	struct page_estimate e = { .pages = 1000, .variance = 9000, .seen = 400 };
+	/* Alone and 20 off where 10 are wanted: 4 times as many, and a fifth more. */
+	double one =
+		page_kind_deviation((struct page_estimate){ .variance = 9000, .seen = 400 }, 8);
+	double other = page_kind_deviation((struct page_estimate){ .seen = 100 }, 8);
 
-	/* 2 % off: 4 times as many, and a fifth more. */
-	assert_int_equal(page_group_enough(e, 8, 0.01), 39);
-	e.seen = 100;
-	assert_int_equal(page_group_enough(e, 8, 0.01), 8);
+	assert_int_equal(page_kind_enough(one, one, 10), 39);
+	/* Besides another one that is half as uneven: twice as many as of that. */
+	assert_int_equal(page_kind_enough(one, one + other, 10), 58);
+	assert_int_equal(page_kind_enough(other, one + other, 10), 29);
+	assert_int_equal(page_kind_enough(0, one, 10), 0);
+	assert_int_equal(page_kind_enough(one, one, 0), 0);
 }
 
 static void test_draw_takes_the_large_ones(void **state UNUSED)
