@@ -33,7 +33,7 @@ struct page_entries {
 void page_entry_x86(
 	const struct page_entries *e, const uint64_t entry[PAGE_LEAF], page_key ret_key[PAGE_LEAF]);
 
-/* Do they map just key, from entry from to entry to - 1, and nothing else? Faster than the above. */
+/* Do entries from to to - 1 map just key, and the others nothing? Faster than page_entry_x86(). */
 bool page_entry_x86_equal(
 	const uint64_t entry[PAGE_LEAF], const page_key *key, size_t from, size_t to);
 

@@ -24,9 +24,8 @@ enum {
 	SLOTS = 32768,     /* of pids, a power of 2 */
 	GIVEN_PROCESSES = 64,
 	GIVEN_GROUPS = 32,
-	TREND_TICKS = 18, /* what a trend needs */
-	STATUS_MOST =
-		1000, /* processes whose status, five times as dear as statm, is read each time */
+	TREND_TICKS = 18,   /* what a trend needs */
+	STATUS_MOST = 1000, /* processes whose status, which is dearer than statm, is read */
 };
 
 /* Less than half a minute shows nothing; reading the first frame may have taken of it. */

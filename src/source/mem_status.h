@@ -16,7 +16,7 @@ struct mem_status {
 	uint64_t threads;
 	bool parts; /* anon, file and shmem are there */
 	bool zombie;
-	bool headless; /* a zombie whose threads live on: the memory is there, but not told of here */
+	bool headless; /* a zombie whose threads live on: their memory is not told of here */
 };
 
 /*

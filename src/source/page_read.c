@@ -203,8 +203,8 @@ static int read_together(struct page_meter *m, size_t i, size_t n, struct page_r
 }
 
 /*
- * Anonymous memory, of which is known what is there. In large mappings of objects there may be holes,
- * and what is there counts as theirs.
+ * Anonymous memory, of which is known what is there. In large mappings of objects there may be
+ * holes, and what is there counts as theirs.
  */
 static bool clusters_do(const struct page_meter *m, const struct page_range *g)
 {

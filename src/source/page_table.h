@@ -6,8 +6,8 @@
  * A table can be freed, and its page used for something else, at any moment. So the entry that
  * leads to a table is read again after the table: when it changed, what was read is dropped and
  * the table is looked for from the top (the entry may be of a table that is freed itself), and
- * tables on which that does not succeed are counted. The kernel clears the entry before it frees the
- * table, so what was read between two equal values was the table.
+ * tables on which that does not succeed are counted. The kernel clears the entry before it frees
+ * the table, so what was read between two equal values was the table.
  */
 #ifndef MURPHY_SOURCE_PAGE_TABLE_H
 #define MURPHY_SOURCE_PAGE_TABLE_H
