@@ -29,12 +29,13 @@
 #define UNTIL_WARNING_NS (24 * HOUR_NS)
 #define CRITICAL_SPANS 10
 #define WARNING_SPANS 60
-/* What starts fills up, for as long as it was watched; after twenty minutes nothing starts. */
-#define YOUNG_SPANS 2
-#define YOUNG_MOST_NS 1.2e12
+/* What starts fills up, however short the look; after twenty minutes nothing starts. */
+#define YOUNG_NS 1.2e12
 /* A number of processes that grows: a pool follows its load by a few, and by less than a tenth. */
 #define COUNT_GROWTH 0.10
 #define COUNT_RISE_LEAST 8
+/* Workers are started one after the other: in a shorter look that is all that was seen. */
+#define COUNT_LONG_NS 6e11
 /* One or few leak among many of their name: told by pid. More: it is what they all run. */
 enum { FEW = 3, SUSPECTS_MAX = 256 };
 
@@ -200,13 +201,11 @@ static struct room room_of(struct judgement *j, const struct model *m, const str
 		"memory.max and memory.stat, memory.limit_in_bytes" };
 }
 
-/* A process that has not lived for twice as long as it was watched: what starts may grow. */
 static bool is_young(const struct model *m, const struct suspect *s)
 {
 	double age = (double)m->now->boottime_ns - (double)s->of->start_ns;
 
-	return s->of->kind == SERIES_PROCESS &&
-	       age < fmin(YOUNG_MOST_NS, YOUNG_SPANS * (double)s->trend.window_ns);
+	return s->of->kind == SERIES_PROCESS && age < YOUNG_NS;
 }
 
 /* Somebody of the group, whose control group stands for that of all. */
@@ -297,14 +296,25 @@ static void advise_process(
 		f, judge_text(j, "restart it before it is full:  %s", restart_command(j, m, pid)));
 }
 
+/*
+ * There is little room for what starts: little in the group that it was given, or hardly any on this
+ * machine.
+ */
+static bool is_tight(const struct suspect *s, const struct room *r, bool limited)
+{
+	return until_ns(s, r) <
+	       (limited ? WARNING_SPANS : CRITICAL_SPANS) * (double)s->trend.window_ns;
+}
+
 /* False: a young one that does no harm soon, of which nothing is said. */
 static bool tell_process(struct judgement *j, const struct model *m, struct suspect *s)
 {
-	struct room r = room_of(j, m, limited(m, s->of->pid));
+	const struct cgroup *group = limited(m, s->of->pid);
+	struct room r = room_of(j, m, group);
 	bool young = is_young(m, s);
 	enum severity severity = grade(s, &r);
 
-	if (young && severity == SEVERITY_INFO)
+	if (young && !is_tight(s, &r, group != NULL))
 		return false;
 	struct finding *f = judge_finding(j, young ? SEVERITY_WARNING : severity,
 		young ? CONFIDENCE_POSSIBLE : CONFIDENCE_LIKELY);
@@ -379,7 +389,13 @@ static void tell_count(
 		s->bytes_per_ns *= mean->last;
 	else
 		s->bytes_per_ns = 0;
-	struct finding *f = judge_finding(j, grade(s, &r), CONFIDENCE_LIKELY);
+	bool seen_long = (double)s->trend.window_ns >= COUNT_LONG_NS;
+	enum severity severity = grade(s, &r);
+	struct finding *f = judge_finding(j,
+		!seen_long                     ? SEVERITY_INFO
+		: severity < SEVERITY_CRITICAL ? severity
+					       : SEVERITY_WARNING,
+		seen_long ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
 
 	f->title = judge_text(j, "more and more processes %s: %.0f, then %.0f%s", s->comm, s->first,
 		s->last, when(j, s, &r));
@@ -389,7 +405,9 @@ static void tell_count(
 	finding_todo(f, judge_text(j, "who starts them:  ps -o ppid= -C %s | sort | uniq -c",
 				shell_word(j, s->comm)));
 	finding_todo(f, "see what the oldest wait for:  murphy why PID");
-	f->refuted_if = "their number follows a load that rises, and falls with it";
+	if (!seen_long)
+		finding_todo(f, "watch it for longer:  murphy --only mem.leak --for 600");
+	f->refuted_if = "they have just been started, or follow a load that rises, and falls";
 }
 
 /* Never more than info: the buffers of a database, or files that are copied, fill up like this. */

@@ -19,6 +19,7 @@ static void add_host(struct scene *s)
 
 	m->total_bytes = 16 * GIB;
 	m->available_bytes = 8 * GIB;
+	s->now.boottime_ns = 5000 * SECOND;
 	build_table(&s->now, TABLE_process);
 	build_table(&s->now, TABLE_mem_series);
 	build_table(&s->now, TABLE_mem_point);
@@ -188,17 +189,20 @@ static void what_it_had_before_is_no_leak(void **state UNUSED)
 	}
 }
 
-/* Nothing is said of what starts, unless there is no room for it. */
+/* Nothing is said of what starts, unless there is hardly any room for it. */
 static void young_ones_may_fill_up(void **state UNUSED)
 {
-	for (int hurts = 0; hurts < 2; hurts++) {
+	static const int64_t each[] = { MIB, 4 * MIB, 20 * MIB };
+
+	for (size_t i = 0; i < ARRAY_SIZE(each); i++) {
+		bool hurts = each[i] == 20 * MIB;
 		struct scene s;
 
 		scene_start(&s);
 		add_host(&s);
-		add_process(&s, 7, "young", 20 * MIB, (hurts ? 20 : 1) * (int64_t)MIB);
-		((struct process *)s.now.at[TABLE_process]->row)->start_ns = 930 * SECOND;
-		((struct mem_series *)s.now.at[TABLE_mem_series]->row)->start_ns = 930 * SECOND;
+		add_process(&s, 7, "young", 20 * MIB, each[i]);
+		((struct process *)s.now.at[TABLE_process]->row)->start_ns = 4000 * SECOND;
+		((struct mem_series *)s.now.at[TABLE_mem_series]->row)->start_ns = 4000 * SECOND;
 		if (hurts) {
 			const struct finding *f = scene_sad(&s, &check_mem_leak, SEVERITY_WARNING);
 
@@ -278,6 +282,13 @@ static void numbers_and_shared_memory_are_told_as_such(void **state UNUSED)
 	add_series(&s, SERIES_COUNT, "job", 100, 2);
 	assert_int_equal(scene_judge(&s, &check_mem_leak), VERDICT_SAD);
 	assert_non_null(strstr(scene_only(&s)->title, "more and more processes job"));
+	assert_int_equal(scene_only(&s)->severity, SEVERITY_INFO); /* a pool that starts */
+	assert_int_equal(scene_only(&s)->confidence, CONFIDENCE_POSSIBLE);
+	struct mem_series *count = table_at(s.now.at[TABLE_mem_series], 1);
+
+	count->interval_ns = 11 * SECOND;
+	assert_int_equal(scene_judge(&s, &check_mem_leak), VERDICT_SAD);
+	assert_int_equal(scene_only(&s)->confidence, CONFIDENCE_LIKELY);
 	scene_end(&s);
 	scene_start(&s);
 	add_host(&s);
