@@ -297,8 +297,8 @@ static void advise_process(
 }
 
 /*
- * There is little room for what starts: little in the group that it was given, or hardly any on this
- * machine.
+ * There is little room for what starts: little in the group that it was given, or hardly any on
+ * this machine.
  */
 static bool is_tight(const struct suspect *s, const struct room *r, bool limited)
 {

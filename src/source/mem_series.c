@@ -122,11 +122,9 @@ static struct seen *meet(struct watch *w, uint64_t pid, uint32_t *slot)
 		s = &h->seen[h->n++];
 		*slot = h->n;
 	}
-	*s = (struct seen){ .pid = pid, .start_ns = row->start_ns, .group = GROUPS_MAX };
+	*s = (struct seen){ .pid = pid, .start_ns = row->start_ns, .user = !row->kthread };
 	memset(s->kib, 0xff, sizeof(s->kib));
-	s->user = !row->kthread;
-	if (s->user)
-		s->group = group_of(h, table_text(w->stat, row->comm));
+	s->group = s->user ? group_of(h, table_text(w->stat, row->comm)) : GROUPS_MAX;
 	return s;
 }
 
@@ -281,7 +279,7 @@ static void forget_groups(struct history *h, uint32_t ret_now[GROUPS_MAX])
 	h->n_groups = kept;
 }
 
-/* There is no room for one tick more. */
+/* For one tick more. */
 static void make_room(struct history *h)
 {
 	uint32_t now[GROUPS_MAX], kept = 0;
