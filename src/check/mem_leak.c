@@ -247,7 +247,8 @@ static void add_evidence(struct finding *f, const struct suspect *s, const struc
 	enum unit unit = count ? UNIT_COUNT : UNIT_BYTES;
 	const char *source = s->of->kind == SERIES_SHARED ? "/proc/meminfo Shmem"
 			     : count                      ? "/proc"
-				     : "/proc/PID/status: RssAnon, VmSwap, VmPTE";
+				     : "/proc/PID/statm: resident less shared; with swap status: "
+				       "RssAnon, VmSwap, VmPTE";
 	struct reading none = reading_none(STATE_ABSENT);
 
 	finding_evidence(f, "leak.growth_per_hour", unit, reading_of(s->trend.slope_per_s * hours),

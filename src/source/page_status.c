@@ -170,6 +170,7 @@ struct anon {
 	double sum;    /* of all members */
 	double excess; /* what it has more than AnonPages; 0: none, or not known */
 	bool sure;     /* it is all that is counted twice */
+	double all;    /* AnonPages; 0: not known */
 };
 
 /* What size of it is worth, of which twice may be counted twice. */
@@ -180,8 +181,12 @@ static struct page_estimate anon_within(const struct anon *a, double size, doubl
 	over = over < size ? over : size;
 	if (over <= 0)
 		return (struct page_estimate){ .pages = size };
-	return within((struct bounds){ size - over, size },
-		size - (a->excess > 0 ? a->excess * size / a->sum : over / 2));
+	double value = size - (a->excess > 0 ? a->excess * size / a->sum : over / 2);
+	/* However many have it: no more than there is on this machine. */
+	double most = a->all > 0 && a->all < size ? a->all : size;
+	double least = size - over < most ? size - over : most;
+
+	return within((struct bounds){ least, most }, value < most ? value : most);
 }
 
 static double middle(struct bounds b)
@@ -213,7 +218,8 @@ static void bound_member(const struct page_members *all, const struct whole *w,
 
 static struct anon anon_of(const struct page_members *all, const struct whole *w)
 {
-	struct anon a = { .sure = w->anon > 0 && sees_all(all) };
+	struct anon a = { .sure = w->anon > 0 && sees_all(all),
+		.all = pages_of(&all->meter, w->anon) };
 
 	for (size_t i = 0; i < all->n_groups; i++)
 		a.sum += all->group[i].sizes[PART_ANON];
