@@ -3,8 +3,8 @@
 
 #define MIB 1048576UL
 /* Of version 2's groups. Neither is near what all read together, so that it is no ceiling. */
-#define SLOW (4 * MIB)
-#define FAST (32 * MIB)
+#define SLOW (1 * MIB)
+#define FAST (12 * MIB)
 
 enum { GROUPS = 2, STEP_MS = 120 };
 
@@ -59,7 +59,7 @@ const struct lab lab_io_saturated = {
 	.name = "io-saturated",
 	.story = "A job reads all that a slow disk gives, and somebody else waits in its queue",
 	.want = "io.saturated",
-	.bounds = "160 MiB of disk, two loop devices at 1 to 32 MiB/s",
+	.bounds = "160 MiB of disk, two loop devices at 1 to 12 MiB/s",
 	.root = true,
 	.settle_s = 3,
 	.run = run,

@@ -2,7 +2,7 @@
 /*
  * How even a device works: /proc/diskstats again and again for 0.7 s, asked by device. A disk is
  * uneven, a limit is not. Throttles work in bursts, of which the beginning is to be seen: so often
- * that it costs a twentieth of a CPU at most.
+ * that it costs a fifth of a CPU at most, for that time.
  */
 #include "source/proc.h"
 
@@ -11,7 +11,7 @@
 #include <time.h>
 
 enum { SAMPLES_MAX = 160, PAUSE_NS = 5000000, LONG_NS = 700000000, FILE_BYTES_MAX = 1 << 20 };
-enum { COST_PART = 20 };
+enum { COST_PART = 4 };
 
 static bool was_asked(const struct probe *p, uint64_t dev)
 {
