@@ -56,6 +56,7 @@ bool mem_ask_groups(struct judgement *j, const struct model *m, const struct mem
 		for (size_t k = 0; !one->kernel && k < one->processes; k++) {
 			looked &= judge_ask(j, m, TABLE_group_share, g->key[one->first + k]);
 			looked &= judge_ask(j, m, TABLE_shared_object, g->key[one->first + k]);
+			looked &= judge_ask(j, m, TABLE_object_share, g->key[one->first + k]);
 		}
 	}
 	return looked;
@@ -66,16 +67,44 @@ const struct group_share *mem_share_of(const struct model *m, size_t which)
 	return table_find(frame_table(m->now, TABLE_group_share), which);
 }
 
-const struct shared_object *mem_shared_most(const struct model *m)
+static const struct shared_object *object_of(
+	const struct table *objects, const struct object_share *x)
 {
-	const struct table *t = frame_table(m->now, TABLE_shared_object);
-	const struct shared_object *most = NULL;
+	for (table_each(const struct shared_object, o, table_usable(objects) ? objects : NULL)) {
+		if (o->dev == x->dev && o->inode == x->inode)
+			return o;
+	}
+	return NULL;
+}
 
-	for (table_each(const struct shared_object, o, table_usable(t) ? t : NULL)) {
-		if (o->processes > 1 && (!most || o->mapped_bytes > most->mapped_bytes))
+static const struct shared_object *most_of(const struct model *m, size_t which, bool mapped)
+{
+	const struct table *objects = frame_table(m->now, TABLE_shared_object);
+	const struct table *shares = frame_table(m->now, TABLE_object_share);
+	const struct shared_object *most = NULL;
+	uint64_t bytes = 0;
+
+	for (table_each(const struct object_share, x, table_usable(shares) ? shares : NULL)) {
+		const struct shared_object *o =
+			x->group == which && x->processes > 1 ? object_of(objects, x) : NULL;
+		uint64_t its = o && mapped ? o->mapped_bytes : x->pss_bytes;
+
+		if (o && its > bytes) {
 			most = o;
+			bytes = its;
+		}
 	}
 	return most;
+}
+
+const struct shared_object *mem_shared_most(const struct model *m, size_t which)
+{
+	return most_of(m, which, false);
+}
+
+const struct shared_object *mem_mapped_most(const struct model *m, size_t which)
+{
+	return most_of(m, which, true);
 }
 
 const char *mem_object_name(

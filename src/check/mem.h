@@ -32,9 +32,11 @@ bool mem_ask_groups(struct judgement *j, const struct model *m, const struct mem
 const struct group_share *mem_share_of(const struct model *m, size_t which);
 
 /*
- * Of what was asked the object that is mapped most, by at least two processes; NULL: none is known.
+ * Of the objects that processes of group number which share: the one of which they have most, and
+ * the one of which they map most. NULL: none is known.
  */
-const struct shared_object *mem_shared_most(const struct model *m);
+const struct shared_object *mem_shared_most(const struct model *m, size_t which);
+const struct shared_object *mem_mapped_most(const struct model *m, size_t which);
 
 /* "/dev/shm/pool", and "shared memory without a name" of a row of shared_object. */
 const char *mem_object_name(

@@ -59,9 +59,13 @@ static void add_holder(struct judgement *j, struct finding *f, const struct mode
 	const struct mem_groups *g, size_t which, double bytes)
 {
 	const struct mem_group *one = &g->group[which];
-	const struct shared_object *o = mem_shared_most(m);
+	const struct shared_object *o = mem_mapped_most(m, which);
 	struct entity e = entity_process(j, m, member_pid(g->key[one->first]));
 	double each = bytes / (double)one->processes;
+
+	/* What needs so many tables, 8 bytes for 4 KiB: a library does not. */
+	if (o && (double)o->mapped_bytes / 512 < bytes * HOLDER_RATIO)
+		o = NULL;
 
 	e.detail = judge_text(j, "%zu processes of that name have %s of page tables",
 		one->processes, human_bytes(bytes).s);
@@ -158,6 +162,7 @@ const struct check check_mem_page_tables = {
 		{ .table = TABLE_vmstat, .rate = true, .optional = true },
 		{ .table = TABLE_group_share, .ask = true },
 		{ .table = TABLE_shared_object, .ask = true },
+		{ .table = TABLE_object_share, .ask = true },
 	},
 	.models = { MODEL_pressure, MODEL_memory },
 	.judge = judge,

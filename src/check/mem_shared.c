@@ -41,9 +41,8 @@ static size_t find_suspects(
 }
 
 static void add_evidence(struct judgement *j, struct finding *f, const struct model *m, double sum,
-	const struct group_share *s)
+	const struct group_share *s, const struct shared_object *o)
 {
-	const struct shared_object *o = mem_shared_most(m);
 	struct reading none = reading_none(STATE_ABSENT);
 
 	finding_evidence(f, "group.rss_of_total_ratio", UNIT_RATIO, reading_of(f->share),
@@ -73,7 +72,7 @@ static void report(struct judgement *j, const struct model *m, const struct mem_
 	const struct mem_group *one, const struct group_share *s)
 {
 	const struct meminfo *i = frame_row(m->now, TABLE_meminfo);
-	const struct shared_object *o = mem_shared_most(m);
+	const struct shared_object *o = mem_shared_most(m, s->group);
 	double sum = sum_of(frame_table(m->now, TABLE_process), g, one);
 	struct finding *f = judge_finding(j, SEVERITY_INFO, CONFIDENCE_CERTAIN);
 	struct entity e = entity_process(j, m, member_pid(g->key[one->first]));
@@ -81,7 +80,7 @@ static void report(struct judgement *j, const struct model *m, const struct mem_
 	f->share = sum / (double)i->total_bytes;
 	f->title = judge_text(j, "The RSS of %zu processes %s adds up to %s; they have %s",
 		one->processes, one->name, human_bytes(sum).s, human_bytes((double)s->pss_bytes).s);
-	add_evidence(j, f, m, sum, s);
+	add_evidence(j, f, m, sum, s, o);
 	e.detail = judge_text(j, "%zu processes of that name", one->processes);
 	finding_culprit(f, e);
 	f->cause = judge_text(j,
@@ -105,6 +104,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 	enum verdict verdict = VERDICT_FINE;
 	size_t suspect[GROUPS_MAX];
 	struct mem_groups g;
+	bool unknown = false;
 
 	for (table_each(const struct process, p, t))
 		all += (double)p->resident_bytes;
@@ -120,8 +120,10 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 		const struct mem_group *one = &g.group[suspect[k]];
 		const struct group_share *s = mem_share_of(m, suspect[k]);
 
-		if (!s || !row_has(s->has, GROUP_SHARE_pss_bytes) || s->pss_bytes == 0)
-			return judge_unknown(j, m, TABLE_group_share);
+		if (!s || !row_has(s->has, GROUP_SHARE_pss_bytes) || s->pss_bytes == 0) {
+			unknown = true;
+			continue;
+		}
 		/* What is not certain within its error is not told. */
 		if ((double)(s->pss_bytes + s->pss_error_bytes) * RSS_OF_PSS_RATIO >
 			sum_of(t, &g, one))
@@ -129,7 +131,8 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 		report(j, m, &g, one, s);
 		verdict = VERDICT_SAD;
 	}
-	return verdict;
+	return unknown && verdict == VERDICT_FINE ? judge_unknown(j, m, TABLE_group_share)
+						  : verdict;
 }
 
 const struct check check_mem_shared = {
@@ -141,6 +144,7 @@ const struct check check_mem_shared = {
 		{ .table = TABLE_process_cgroup, .optional = true },
 		{ .table = TABLE_group_share, .ask = true },
 		{ .table = TABLE_shared_object, .ask = true },
+		{ .table = TABLE_object_share, .ask = true },
 	},
 	.judge = judge,
 };

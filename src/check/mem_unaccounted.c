@@ -13,17 +13,6 @@
 #define UNACCOUNTED_RATIO 0.10
 #define UNACCOUNTED_FLOOR_BYTES (512ull << 20)
 
-static bool has_zfs(const struct model *m)
-{
-	const struct table *t = frame_table(m->now, TABLE_mount);
-
-	for (table_each(const struct mount, mt, table_usable(t) ? t : NULL)) {
-		if (strcmp(table_text(t, mt->fstype), "zfs") == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Who is known to take pages without a word, and is here. */
 static const char *suspect(
 	struct judgement *j, struct finding *f, const struct model *m, const struct mem_account *a)
@@ -39,11 +28,6 @@ static const char *suspect(
 		finding_todo(f, "ask who runs the hypervisor to give the balloon back");
 		return judge_text(j, "the hypervisor's balloon took %s back",
 			human_bytes((double)i->balloon_bytes).s);
-	}
-	if (has_zfs(m)) {
-		finding_todo(f, "see how large ZFS's cache is, and its bound:  "
-				"grep -wE 'size|c_max' /proc/spl/kstat/zfs/arcstats");
-		return "ZFS is mounted, and keeps its cache (ARC) outside of the page cache";
 	}
 	if (s && (double)(s->tcp_memory_bytes + s->udp_memory_bytes) > rest / 4) {
 		finding_evidence(f, "sockstat.tcp_memory_bytes", UNIT_BYTES,
@@ -88,7 +72,7 @@ static void report(struct judgement *j, const struct model *m, const struct mem_
 	finding_todo(f,
 		"see what modules are loaded, largest first:  sort -k2 -rn /proc/modules | head");
 	finding_todo(f, "see which code took the pages, after booting with page_owner=on:  "
-			"sort /sys/kernel/debug/page_owner | uniq -c | sort -rn | head");
+			"page_owner_sort (of the kernel's tools/mm) /sys/kernel/debug/page_owner");
 	f->refuted_if =
 		"MemFree rises by that much when the driver is unloaded, or the cache shrunk: "
 		"then it was that";
@@ -130,7 +114,6 @@ const struct check check_mem_unaccounted = {
 		{ .table = TABLE_zone, .ask = true },
 		{ .table = TABLE_vmstat, .rate = true, .optional = true },
 		{ .table = TABLE_pressure, .rate = true, .optional = true },
-		{ .table = TABLE_mount, .optional = true },
 		{ .table = TABLE_sockstat, .optional = true },
 		{ .table = TABLE_process, .optional = true },
 		{ .table = TABLE_process_status, .optional = true },

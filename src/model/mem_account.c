@@ -25,6 +25,7 @@ static const struct {
 	[MEM_ROW_FUSE] = { "fuse_writeback", "FUSE, being written" },
 	[MEM_ROW_BOUNCE] = { "bounce", "bounce buffers" },
 	[MEM_ROW_GPU] = { "gpu", "GPU" },
+	[MEM_ROW_ARC] = { "zfs_cache", "ZFS cache (ARC), in no other row" },
 	[MEM_ROW_CPU_LISTS] = { "cpu_lists", "free, on lists of CPUs" },
 	[MEM_ROW_FREE] = { "free", "free" },
 };
@@ -194,6 +195,13 @@ void mem_account_fold(const struct frame *f, struct reading pss, bool all, struc
 	for (int row = 0; row < MEM_ROWS; row++) {
 		if (reading_ok(m.row[row]))
 			m.unaccounted.value -= m.row[row].value;
+	}
+	/* Some of it is in slab and vmalloc: what is not is at most what is left. */
+	struct reading arc = cell(i, MEMINFO_zfs_arc_bytes);
+
+	if (reading_ok(arc) && arc.value > 0) {
+		m.row[MEM_ROW_ARC] = reading_of(least(arc.value, at_least_0(m.unaccounted.value)));
+		m.unaccounted.value -= m.row[MEM_ROW_ARC].value;
 	}
 	*ret = m;
 }

@@ -101,9 +101,42 @@ int meminfo_parse(const char *buf, size_t len, struct table *t)
 	return 0;
 }
 
+/*
+ * Parse the size of ZFS's cache. Pure.
+ *
+ * Shape:  a line of numbers, "name type data", then "NAME TYPE VALUE" in columns.
+ * Units:  bytes.
+ * Errors: -EINVAL malformed, -ENODATA there is no size.
+ * Source: OpenZFS, module/os/linux/spl/spl-kstat.c, kstat_seq_show_named(); module/zfs/arc.c.
+ */
+static int zfs_arc_parse(const char *buf, size_t len, uint64_t *ret_bytes)
+{
+	struct cursor c = cursor_of(buf, len), line;
+
+	while (cursor_line(&c, &line)) {
+		struct span name;
+		uint64_t type;
+
+		if (!cursor_word(&line, &name) || !span_eq(name, "size"))
+			continue;
+		cursor_blank(&line);
+		return cursor_u64(&line, &type) && cursor_u64(&line, ret_bytes) ? 0 : -EINVAL;
+	}
+	return -ENODATA;
+}
+
 static int read_meminfo(struct probe *p)
 {
-	return probe_parse(p, TABLE_meminfo, "proc/meminfo", 65536, meminfo_parse);
+	struct table *t = probe_table(p, TABLE_meminfo);
+	int err = probe_parse(p, TABLE_meminfo, "proc/meminfo", 65536, meminfo_parse);
+	auto_strbuf text = { 0 };
+	uint64_t arc;
+
+	if (err == 0 && t && t->n == 1 &&
+		host_read_all(p->host, "proc/spl/kstat/zfs/arcstats", 65536, &text) == 0 &&
+		zfs_arc_parse(strbuf_text(&text), text.len, &arc) == 0)
+		row_put(t->schema, table_at(t, 0), MEMINFO_zfs_arc_bytes, arc);
+	return err;
 }
 
 const struct source source_meminfo = {

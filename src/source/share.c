@@ -157,6 +157,8 @@ static int put_group(struct table *t, const struct share_group *g, const struct 
 	row_put(t->schema, row, GROUP_SHARE_group, g->group);
 	row_put(t->schema, row, GROUP_SHARE_processes, sum->processes);
 	row_put(t->schema, row, GROUP_SHARE_measured, sum->measured);
+	if (sum->measured == 0 && sum->processes > 0) /* nothing is known, which is not 0 */
+		return 0;
 	row_put(t->schema, row, GROUP_SHARE_rss_bytes, whole(sum->rss));
 	row_put(t->schema, row, GROUP_SHARE_pss_bytes, whole(sum->pss));
 	row_put(t->schema, row, GROUP_SHARE_pss_error_bytes, 0);

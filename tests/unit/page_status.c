@@ -116,12 +116,49 @@ static void test_missing(void **state UNUSED)
 	drop_tables(out);
 }
 
+/* The cache of ZFS is in no line of meminfo. */
+static void test_zfs(void **state UNUSED)
+{
+	static const enum table_id meminfo[] = { TABLE_meminfo, TABLE_none };
+	static const struct {
+		const char *text;
+		bool known;
+	} cases[] = {
+		{ "13 1 0x01 147 39984 5109 1\nname                            type data\n"
+		  "hits                            4    77\nsize                            4    "
+		  "8123456789\nc_max                           4    9\n",
+			true },
+		{ "size 4 x\n", false },
+		{ "size\n", false },
+		{ "", false },
+	};
+
+	put("proc/meminfo", "MemTotal: 1000000 kB\nMemFree: 1000 kB\n");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct table *out[TABLES] = { 0 };
+		struct host *h;
+		char why[160];
+
+		put("proc/spl/kstat/zfs/arcstats", cases[i].text);
+		assert_int_equal(host_open_root(top, &h, why), 0);
+		run_source(h, "meminfo", out, meminfo, NULL, 0);
+		const struct meminfo *m = table_only(out[TABLE_meminfo]);
+
+		assert_non_null(m);
+		assert_int_equal(row_has(m->has, MEMINFO_zfs_arc_bytes), cases[i].known);
+		assert_true(!cases[i].known || m->zfs_arc_bytes == UINT64_C(8123456789));
+		drop_tables(out);
+		host_free(h);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_shared_once, make_top, drop_top),
 		cmocka_unit_test_setup_teardown(test_forks, make_top, drop_top),
 		cmocka_unit_test_setup_teardown(test_missing, make_top, drop_top),
+		cmocka_unit_test_setup_teardown(test_zfs, make_top, drop_top),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
