@@ -59,6 +59,7 @@ struct room {
 	double bytes;
 	const char *end; /* "memory is full", "the limit of /app is reached" */
 	const char *source;
+	bool limit; /* of a control group */
 };
 
 /* The points of series s; *at is where they begin, in a table sorted by series. How many. */
@@ -161,44 +162,62 @@ static const struct cgroup *group_at(const struct model *m, const char *path, si
 	return table_find(frame_table(m->now, TABLE_cgroup), hash_fnv64(path, len));
 }
 
-/* The group that a process is in, or the nearest above it, that has a limit. */
-static const struct cgroup *limited(const struct model *m, uint64_t pid)
+/* The path of its control group; "": none is known. */
+static const char *path_of(const struct model *m, uint64_t pid)
 {
 	const struct table *t = frame_table(m->now, TABLE_process_cgroup);
-	const struct process_cgroup *pc = table_find(t, pid);
-	const char *path = pc ? table_text(t, pc->path) : "";
+	const struct process_cgroup *pc = pid ? table_find(t, pid) : NULL;
 
-	for (size_t len = strlen(path); len > 1; len--) {
+	return pc ? table_text(t, pc->path) : "";
+}
+
+/*
+ * The group of the first *len bytes of path, or the next above it, that has a limit. *len: where to
+ * go on.
+ */
+static const struct cgroup *limited(const struct model *m, const char *path, size_t *len)
+{
+	for (; *len > 1; (*len)--) {
 		const struct cgroup *c =
-			path[len] == '\0' || path[len] == '/' ? group_at(m, path, len) : NULL;
+			path[*len] == '\0' || path[*len] == '/' ? group_at(m, path, *len) : NULL;
 
-		if (c && row_has(c->has, CGROUP_memory_max_bytes) && c->memory_max_bytes > 0)
+		if (c && row_has(c->has, CGROUP_memory_max_bytes) && c->memory_max_bytes > 0) {
+			(*len)--;
 			return c;
+		}
 	}
 	return NULL;
 }
 
-/* What the host has left, or less: what the limit of c leaves, where c is one. */
-static struct room room_of(struct judgement *j, const struct model *m, const struct cgroup *c)
+/* What the limit of c leaves. */
+static double left_in(const struct model *m, const struct cgroup *c)
 {
-	const struct meminfo *i = frame_row(m->now, TABLE_meminfo);
-	struct room r = { INFINITY, "memory is full", "/proc/meminfo: MemAvailable and SwapFree" };
-
-	if (i && row_has(i->has, MEMINFO_available_bytes))
-		r.bytes = (double)i->available_bytes + (double)i->swap_free_bytes;
-	if (!c)
-		return r;
 	const struct cgroup_mem *cm = table_find(frame_table(m->now, TABLE_cgroup_mem), c->id);
 	uint64_t files = cm ? cm->inactive_file_bytes + cm->active_file_bytes : 0;
 	uint64_t firm = c->memory_bytes > files ? c->memory_bytes - files : 0;
-	double left = c->memory_max_bytes > firm ? (double)(c->memory_max_bytes - firm) : 0;
 
-	if (left >= r.bytes)
-		return r;
-	return (struct room){ left,
-		judge_text(j, "the limit of %s is reached",
-			table_text(frame_table(m->now, TABLE_cgroup), c->path)),
-		"memory.max and memory.stat, memory.limit_in_bytes" };
+	return c->memory_max_bytes > firm ? (double)(c->memory_max_bytes - firm) : 0;
+}
+
+/* What the host has left, or less: what a limit leaves of the groups that the process is in. */
+static struct room room_of(struct judgement *j, const struct model *m, uint64_t pid)
+{
+	const struct meminfo *i = frame_row(m->now, TABLE_meminfo);
+	struct room r = { INFINITY, "memory is full", "/proc/meminfo: MemAvailable and SwapFree",
+		false };
+	const char *path = path_of(m, pid);
+	size_t len = strlen(path);
+
+	if (i && row_has(i->has, MEMINFO_available_bytes))
+		r.bytes = (double)i->available_bytes + (double)i->swap_free_bytes;
+	for (const struct cgroup *c; (c = limited(m, path, &len)) != NULL;) {
+		if (left_in(m, c) < r.bytes)
+			r = (struct room){ left_in(m, c),
+				judge_text(j, "the limit of %s is reached",
+					table_text(frame_table(m->now, TABLE_cgroup), c->path)),
+				"memory.max and memory.stat, memory.limit_in_bytes", true };
+	}
+	return r;
 }
 
 static bool is_young(const struct model *m, const struct suspect *s)
@@ -301,21 +320,20 @@ static void advise_process(
  * There is little room for what starts: little in the group that it was given, or hardly any on
  * this machine.
  */
-static bool is_tight(const struct suspect *s, const struct room *r, bool limited)
+static bool is_tight(const struct suspect *s, const struct room *r)
 {
 	return until_ns(s, r) <
-	       (limited ? WARNING_SPANS : CRITICAL_SPANS) * (double)s->trend.window_ns;
+	       (r->limit ? WARNING_SPANS : CRITICAL_SPANS) * (double)s->trend.window_ns;
 }
 
 /* False: a young one that does no harm soon, of which nothing is said. */
 static bool tell_process(struct judgement *j, const struct model *m, struct suspect *s)
 {
-	const struct cgroup *group = limited(m, s->of->pid);
-	struct room r = room_of(j, m, group);
+	struct room r = room_of(j, m, s->of->pid);
 	bool young = is_young(m, s);
 	enum severity severity = grade(s, &r);
 
-	if (young && !is_tight(s, &r, group != NULL))
+	if (young && !is_tight(s, &r))
 		return false;
 	struct finding *f = judge_finding(j, young ? SEVERITY_WARNING : severity,
 		young ? CONFIDENCE_POSSIBLE : CONFIDENCE_LIKELY);
@@ -362,7 +380,7 @@ static void tell_group(
 	struct judgement *j, const struct model *m, struct suspects *list, const struct suspect *s)
 {
 	uint64_t pid = member_of(list, s);
-	struct room r = room_of(j, m, pid ? limited(m, pid) : NULL);
+	struct room r = room_of(j, m, pid);
 	struct finding *f = judge_finding(j, grade(s, &r), CONFIDENCE_LIKELY);
 	unsigned long long n = s->of->processes;
 
@@ -383,7 +401,7 @@ static void tell_count(
 {
 	const struct suspect *mean = s == list->at ? s : s - 1;
 	uint64_t pid = member_of(list, s);
-	struct room r = room_of(j, m, pid ? limited(m, pid) : NULL);
+	struct room r = room_of(j, m, pid);
 
 	/* The mean stands before it. */
 	if (mean->of->kind == SERIES_GROUP && mean->of->comm == s->of->comm)
@@ -414,7 +432,7 @@ static void tell_count(
 /* Never more than info: the buffers of a database, or files that are copied, fill up like this. */
 static void tell_shared(struct judgement *j, const struct model *m, const struct suspect *s)
 {
-	struct room r = room_of(j, m, NULL);
+	struct room r = room_of(j, m, 0);
 	struct finding *f = judge_finding(j, SEVERITY_INFO, CONFIDENCE_POSSIBLE);
 
 	f->title = judge_text(j, "shared memory and tmpfs grow by %s%s",
@@ -452,10 +470,10 @@ static bool ask_limits(struct judgement *j, const struct model *m, const struct 
 
 	for (size_t i = 0; i < list->n; i++) {
 		const struct suspect *s = &list->at[i];
-		uint64_t pid = s->grows ? member_of(list, s) : 0;
-		const struct cgroup *c = pid ? limited(m, pid) : NULL;
+		const char *path = path_of(m, s->grows ? member_of(list, s) : 0);
+		size_t len = strlen(path);
 
-		if (c)
+		for (const struct cgroup *c; (c = limited(m, path, &len)) != NULL;)
 			all &= judge_ask(j, m, TABLE_cgroup_mem, c->id);
 	}
 	return all;

@@ -74,6 +74,7 @@ static int print(const struct request *q, const struct mem_look *l)
 		.sort = q->sort,
 		.top = q->top,
 		.pid = q->look.pid,
+		.exact = q->look.exact,
 		.now_ns = mem_look_now_ns(l),
 		.cpu_ns = mem_look_cpu_ns(l),
 		.wall_ns = mem_look_wall_ns(l),
@@ -168,7 +169,16 @@ static int parse(const struct args *a, struct request *q)
 		return EXIT_USAGE;
 	int code = parse_top(q);
 
-	return code >= 0 ? code : parse_target(q);
+	code = code >= 0 ? code : parse_target(q);
+	if (code < 0 && !mem_sorts(q->what, q->sort))
+		return usage_error(a->command,
+			q->what == MEM_SHARED
+				? "shared objects can be sorted by pss, rss, processes or name, "
+				  "not by '%s'"
+				: "mappings can be sorted by pss, rss, uss, swap, processes or "
+				  "name, not by '%s'",
+			sort);
+	return code;
 }
 
 static int run(const struct args *a)

@@ -167,13 +167,16 @@ static const char *comm_of(const struct mem_report *r)
 static void put_how(const struct mem_report *r, const struct text_style *style, struct strbuf *out)
 {
 	const struct mem_groups *g = r->groups;
+	const struct table *of = r->source;
+	struct process_share share;
 	auto_strbuf text = { 0 };
 
-	if (r->source && table_usable(r->source))
-		strbuf_printf(&text, "%s %s ago, ", r->source->method ? r->source->method : "?",
-			human_ns((double)(r->now_ns > r->source->taken_ns
-						  ? r->now_ns - r->source->taken_ns
-						  : 0))
+	/* Of a process whose mappings are not known there may be sums. */
+	if (r->what == MEM_PROCESS && !mem_process(r, &share, &of))
+		of = NULL;
+	if (table_usable(of))
+		strbuf_printf(&text, "%s %s ago, ", of->method ? of->method : "?",
+			human_ns((double)(r->now_ns > of->taken_ns ? r->now_ns - of->taken_ns : 0))
 				.s);
 	if (r->what == MEM_GROUPS && reading_ok(g->pss_error) && g->pss_error.value > 0)
 		strbuf_printf(&text, "PSS +/- %s in all, ", human_bytes(g->pss_error.value).s);
@@ -315,7 +318,7 @@ static void put_groups(
 	strbuf_puts(out, "  ");
 	put_name(process ? "process" : mem_by_name(r->groups->by), NAME_COLUMNS,
 		style->width >= 100, out);
-	if (style->width >= 100)
+	if (style->width >= 100 && table_usable(frame_table(r->frame, TABLE_object_share)))
 		strbuf_puts(out, "  shares most with");
 	end_bold(style, out);
 	for (size_t i = 0; i < n; i++)

@@ -3,6 +3,8 @@
 
 #include "render/json_report.h"
 
+#include <string.h>
+
 /* A column under the name that the contract has. */
 struct field {
 	const char *name;
@@ -57,7 +59,16 @@ static const struct field mapping_fields[] = {
 	{ 0 },
 };
 
-/* row NULL: nothing of it is known. */
+/* As it is: a double has no room for large inode numbers. */
+static uint64_t whole_of(const struct table *t, const void *row, unsigned int column)
+{
+	uint64_t value;
+
+	memcpy(&value, (const char *)row + t->schema->columns[column].offset, sizeof(value));
+	return value;
+}
+
+/* Columns of u64. row NULL: nothing of it is known. */
 static void put_fields(
 	struct json *j, const struct field *f, const struct table *t, const void *row)
 {
@@ -67,7 +78,7 @@ static void put_fields(
 
 		json_key(j, f->name);
 		if (reading_ok(value))
-			json_u64(j, (uint64_t)value.value);
+			json_u64(j, whole_of(t, row, f->column));
 		else
 			json_null(j);
 	}
@@ -107,9 +118,16 @@ static void put_id(struct json *j, const struct mem_groups *by, const struct mem
 		json_member(j, "path", g->path);
 }
 
-static void put_with(struct json *j, const struct mem_groups *by, const struct mem_group *g)
+static void put_with(struct json *j, const struct mem_report *r, const struct mem_group *g)
 {
+	const struct mem_groups *by = r->groups;
+
 	json_key(j, "shares_with");
+	/* Exact methods do not tell: that is not nobody. */
+	if (!table_usable(frame_table(r->frame, TABLE_object_share))) {
+		json_null(j);
+		return;
+	}
 	json_begin_array(j);
 	for (size_t i = 0; i < g->n_with; i++) {
 		json_begin_object(j);
@@ -130,7 +148,7 @@ static void put_group(const struct mem_report *r, const struct mem_group *g, str
 	put_id(&j, r->groups, g);
 	json_member_u64(&j, "processes", g->processes);
 	put_fields(&j, group_fields, frame_table(r->frame, TABLE_group_share), g->share);
-	put_with(&j, r->groups, g);
+	put_with(&j, r, g);
 	put_source(&j, r, r->source);
 	json_end_kind(&j);
 }

@@ -64,6 +64,12 @@ static int column_of(enum mem_what what, enum mem_sort sort)
 	return columns[what][sort];
 }
 
+bool mem_sorts(enum mem_what what, enum mem_sort sort)
+{
+	return sort == MEM_SORT_NAME || (what == MEM_GROUPS && sort == MEM_SORT_PROCESSES) ||
+	       column_of(what, sort) >= 0;
+}
+
 static double value_of(const struct table *t, const void *row, int column)
 {
 	struct reading r = row && column >= 0 ? table_cell(t, row, (unsigned int)column)
@@ -176,6 +182,20 @@ static void find_lacks(struct mem_report *r, struct arena *a)
 			"who shares with whom is missing", a);
 }
 
+/* Asked for, but nothing could count: an estimate must not be taken for it. */
+static void find_estimate(struct mem_report *r, struct arena *a)
+{
+	const struct table *t = r->source;
+	bool estimate =
+		table_usable(t) && t->method &&
+		(strcmp(t->method, "page_sample") == 0 || strcmp(t->method, "page_status") == 0);
+
+	if (r->exact && estimate && r->n_lacks < MEM_LACKS)
+		r->lack[r->n_lacks++] = arena_printf(a,
+			"exact values were asked for: %s, which estimates, is what there is",
+			t->method);
+}
+
 int mem_view(struct mem_report *r, struct arena *a)
 {
 	static const enum table_id sources[] = { TABLE_group_share, TABLE_shared_object,
@@ -183,6 +203,7 @@ int mem_view(struct mem_report *r, struct arena *a)
 
 	r->source = frame_table(r->frame, sources[r->what]);
 	find_lacks(r, a);
+	find_estimate(r, a);
 	int err = order(r, a);
 
 	return err < 0 ? err : a->failed ? -ENOMEM : 0;

@@ -27,6 +27,9 @@ bool mem_sort_parse(const char *text, enum mem_sort *ret_sort);
 /* What was asked for. */
 enum mem_what { MEM_GROUPS, MEM_SHARED, MEM_PROCESS };
 
+/* Does what is shown have a column for it? */
+bool mem_sorts(enum mem_what what, enum mem_sort sort);
+
 /* A group that has a part of a shared object. */
 struct mem_sharer {
 	const char *name;
@@ -42,6 +45,7 @@ struct mem_report {
 	enum mem_sort sort;
 	size_t top;   /* rows to show; 0: all */
 	uint64_t pid; /* MEM_PROCESS */
+	bool exact;   /* was asked for */
 	uint64_t now_ns, cpu_ns, wall_ns, peak_bytes;
 	/* set by mem_view() */
 	const void **row; /* in order: mem_group, shared_object or mapping */

@@ -44,6 +44,8 @@ P
 expect 64 "not 'bogus'" --by bogus
 expect 64 "not 'bogus'" --sort bogus
 expect 64 "not 'x'" --top x
+expect 64 "sorted by pss, rss, processes or name" --shared --sort swap
+expect 64 "not by 'exclusive'" --sort exclusive 1
 expect 64 "is no PID" 0
 expect 64 "is no PID" nginx
 expect 64 "one PID" 1 2

@@ -153,6 +153,16 @@ static void limit_is_nearer_than_the_host(void **state UNUSED)
 	const struct finding *f = scene_sad(&s, &check_mem_leak, SEVERITY_CRITICAL);
 
 	assert_non_null(strstr(f->title, "/app"));
+	/* Its own group may have much more. */
+	c = build_row(&s.now, TABLE_cgroup);
+	c->id = hash_fnv64("/app/worker", 11);
+	c->path = build_text(&s.now, TABLE_cgroup, "/app/worker");
+	c->memory_bytes = 20 * MIB;
+	c->memory_max_bytes = 4 * GIB;
+	cm = build_row(&s.now, TABLE_cgroup_mem);
+	cm->id = c->id;
+	f = scene_sad(&s, &check_mem_leak, SEVERITY_CRITICAL);
+	assert_non_null(strstr(f->title, "the limit of /app is"));
 	scene_end(&s);
 }
 
