@@ -3,9 +3,9 @@
 """What murphy mem --exact says of each process of a shape, against its smaps_rollup.
 
 mem.py MURPHY FILE: lines "shape NAME pid N" of the file name the processes. Nothing of them moves
-meanwhile; only the pages of libraries are shared with whoever else runs. So murphy is kept alive
-while the kernel counts: it is one of those. It looks three times, each time with less that it may
-do, so that each of its exact methods is compared.
+meanwhile; of libraries that are not theirs alone murphy takes its share, so it is kept alive while
+the kernel counts. It looks three times, each time with less that it may do, so that each of its
+exact methods is compared.
 """
 import ctypes
 import json
@@ -127,7 +127,7 @@ def main():
         return 1
     seen, failed = set(), 0
     for deny in (None, without_bpf if BPF else None, without_frames):
-        # Who starts or ends meanwhile takes part in the libraries: what is wrong stays wrong.
+        # Who starts or ends meanwhile may take a share: what is wrong stays wrong.
         for _ in range(LOOKS):
             rows, truth = look(murphy, [pid for _, pid in shapes], deny)
             methods = {row["method"] for row in rows.values()}

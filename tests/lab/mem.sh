@@ -7,9 +7,14 @@ if [ "$(id -u)" != 0 ]; then
 	echo 'needs root'
 	exit 77
 fi
-out=$(mktemp)
-trap '[ -z "$pid" ] || { kill "$pid" && wait "$pid"; } 2>/dev/null; rm -f "$out"' EXIT
-"$lab" run mem-shapes --for 300 >"$out" 2>&1 &
+dir=$(mktemp -d) out=$dir/out
+trap '[ -z "$pid" ] || { kill "$pid" && wait "$pid"; } 2>/dev/null; rm -rf "$dir"' EXIT
+# Its own copies of its libraries: who else starts or ends on this host takes no share of them.
+mkdir "$dir/lib"
+ldd "$lab" 2>/dev/null | sed -n 's/.*=> \(\/[^ ]*\).*/\1/p' | while read -r library; do
+	cp "$library" "$dir/lib"
+done
+LD_LIBRARY_PATH=$dir/lib "$lab" run mem-shapes --for 300 >"$out" 2>&1 &
 pid=$!
 i=0
 until grep -q '^ready' "$out" || ! kill -0 $pid 2>/dev/null || [ $i -ge 900 ]; do
