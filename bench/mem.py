@@ -20,12 +20,15 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import mem_servers
+
 PR_SET_PDEATHSIG = 1
 # How many at most, and what one may cost: together never more than a quarter of memory.
 PYTHONS, PYTHON_BYTES = 200, 16 << 20
 SLEEPERS, SLEEPER_BYTES = 10000, 256 << 10
 # An error in per cent says nothing of what is too small, and what moves meanwhile has no truth.
 GROUP_LEAST, PROCESS_LEAST, STABLE = 4 << 20, 500 << 10, 0.001
+SERVER_LOOKS = 5
 PART_OF_MEMORY = 12  # the process that is stalled; as much as the lab's object
 MODES = {
     "murphy mem": (["mem"], 200),
@@ -49,11 +52,11 @@ def child_of_this():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def run(argv):
+def run(argv, env=None):
     """(CPU seconds of it and all its children, wall seconds, output)"""
     with tempfile.TemporaryFile() as out:
         began = time.monotonic()
-        child = subprocess.Popen(argv, stdout=out, stderr=subprocess.DEVNULL,
+        child = subprocess.Popen(argv, stdout=out, stderr=subprocess.DEVNULL, env=env,
                                  stdin=subprocess.DEVNULL, preexec_fn=child_of_this)
         _, status, used = os.wait4(child.pid, 0)
         wall = time.monotonic() - began
@@ -65,9 +68,9 @@ def run(argv):
         return used.ru_utime + used.ru_stime, wall, out.read()
 
 
-def rows_of(murphy, args):
-    """What murphy mem --json says: (rows, the account at the end)"""
-    lines = [json.loads(line) for line in run([murphy, *args, "--json"])[2].splitlines()]
+def rows_of(murphy, args, env=None):
+    """What murphy, called so, mem --json says: (rows, the account at the end)"""
+    lines = [json.loads(line) for line in run([*murphy, *args, "--json"], env)[2].splitlines()]
     return lines[:-1], lines[-1]
 
 
@@ -227,12 +230,15 @@ def steady(before, after):
 
 def part_accuracy(bench):
     """RMS error and coverage of nominal 95 % intervals on the lab mem-shared, against smaps_rollup"""
-    with lab(bench):
+    with lab(bench), tempfile.TemporaryDirectory() as libraries:
+        # It is part of what it looks at, but not of what the kernel is asked afterwards.
+        env = mem_servers.apart(bench.murphy, libraries)
+        murphy = mem_servers.alone(bench.murphy, libraries)
         before = truth_now()
         trials = []
         for _ in range(bench.trials):
             for by in KEYS:
-                trials.append((by, rows_of(bench.murphy, ["mem", "--by", by])[0]))
+                trials.append((by, rows_of(murphy, ["mem", "--by", by], env)[0]))
         truth = dict(steady(before, truth_now()))
     scores = {}
     for by, rows in trials:
@@ -294,15 +300,67 @@ def part_many(bench):
             bench.say(f"{sleepers} processes: a quarter of memory has no room for more")
         for name, (args, _) in MODES.items():
             took = [run([bench.murphy, *args]) for _ in range(bench.rounds)]
-            account = rows_of(bench.murphy, args)[1]
+            account = rows_of([bench.murphy], args)[1]
             bench.say(f"{name:32} CPU {three([t[0] for t in took])}  wall {three([t[1] for t in took])}  "
                       f"peak {account['cost_peak_bytes'] / (1 << 20):.1f} MiB  "
                       f"{account['processes']} processes by {account['method']}"
                       + "".join(f"; lost: {text}" for text in account["lost"]))
 
 
+def rollup(pid):
+    """kB of RSS, PSS, USS and SwapPss"""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    kb = dict(re.findall(r"^(\w+): +(\d+) kB", text, re.M))
+    return (int(kb["Rss"]), int(kb["Pss"]), int(kb["Private_Clean"]) + int(kb["Private_Dirty"]),
+            int(kb["SwapPss"]))
+
+
+def look_exactly(murphy, pids, env):
+    """{pid: how far off are RSS, PSS, USS and SwapPss, in kB}; None: not told."""
+    fields = ("rss_bytes", "pss_bytes", "uss_bytes", "swap_bytes")
+    rows = {row["pid"]: row for row in rows_of(
+        murphy, ["mem", "--exact", "--by", "process"], env)[0]}
+    truth = {pid: rollup(pid) for pid in pids}
+    off = {}
+    for pid in pids:
+        told = [rows.get(pid, {}).get(field) for field in fields]
+        off[pid] = None if None in told \
+            else [abs(a / 1024 - b) for a, b in zip(told, truth[pid])]
+    return off, truth, rows[pids[0]]["method"]
+
+
+def part_servers(bench):
+    """Exact values of real servers, stopped in the midst of their work, against smaps_rollup"""
+    bench.say("Who starts or ends meanwhile takes a share of what is not the server's alone: "
+              f"{SERVER_LOOKS} looks at most, of each process the best")
+    bench.say(f"{'processes':>9} {'sum of RSS':>11} {'sum of PSS':>11}   off: RSS   PSS   USS  swap kB"
+              "  above 2 kB  looks")
+    for make in mem_servers.SERVERS:
+        best, looks = {}, 0
+        try:
+            with tempfile.TemporaryDirectory() as libraries, \
+                    tempfile.TemporaryDirectory() as folder, \
+                    mem_servers.stopped(make, folder, child_of_this) as pids:
+                env = mem_servers.apart(bench.murphy, libraries)
+                murphy = mem_servers.alone(bench.murphy, libraries)
+                while looks < SERVER_LOOKS and (not best or wrong):
+                    off, truth, method = look_exactly(murphy, pids, env)
+                    looks += 1
+                    for pid in pids:
+                        if off[pid] and (not best.get(pid) or max(off[pid]) < max(best[pid])):
+                            best[pid] = off[pid]
+                    wrong = sum(pid not in best or max(best[pid]) > 2 for pid in pids)
+        except mem_servers.Absent as lack:
+            bench.say(f"{make.__doc__}: {lack}")
+            continue
+        worst = " ".join(f"{max(o[i] for o in best.values()):5.1f}" for i in range(4))
+        bench.say(f"{len(truth):9} {sum(t[0] for t in truth.values()) / 1024:7.0f} MiB "
+                  f"{sum(t[1] for t in truth.values()) / 1024:7.0f} MiB       {worst}    {wrong:10} "
+                  f"{looks:6}  {make.__doc__}, by {method}" + (": MISSED" if wrong else ""))
+
+
 PARTS = {"cpu": part_cpu, "accuracy": part_accuracy, "small": part_small, "stall": part_stall,
-         "many": part_many}
+         "many": part_many, "servers": part_servers}
 
 
 def write(top, name, lines):

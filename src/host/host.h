@@ -152,10 +152,24 @@ struct host_run {
 };
 
 /*
+ * Who reads /proc/PID/pagemap has the lock of that address space, piece by piece. But for 4 ms a
+ * reader who comes back gets it before a writer (mmap(), munmap()) that waits and has to wake up
+ * first (kernel/locking/rwsem.c, RWSEM_WAIT_TIMEOUT): so rest now and then. Zeroed, one for a
+ * process or for all.
+ */
+struct host_turn {
+	uint64_t held_ns; /* since the last rest */
+};
+
+/* Entries of n pages from first on, from pagemap that is open. How many, 0 at its end, -errno. */
+ssize_t host_read_pagemap(
+	int pagemap, struct host_turn *turn, uint64_t first, uint64_t n, uint64_t *ret_entry);
+
+/*
  * What of [*start, end) is in memory, from /proc/PID/pagemap that is open: at most size runs, of
- * which HOST_RUNS_MAX are taken at once, with at most most_pages pages, so that no lock is held for
- * long. *start: where it stopped. The number of runs, or -errno; -ENOTTY: the kernel cannot
- * (before 6.7). Documentation/admin-guide/mm/pagemap.rst, PAGEMAP_SCAN.
+ * which HOST_RUNS_MAX are taken at once, with at most most_pages pages, and never so many that the
+ * lock is held for long. *start: where it stopped. The number of runs, or -errno; -ENOTTY: the
+ * kernel cannot (before 6.7). Documentation/admin-guide/mm/pagemap.rst, PAGEMAP_SCAN.
  */
 enum { HOST_RUNS_MAX = 256 };
 enum host_runs {
@@ -163,8 +177,8 @@ enum host_runs {
 	RUNS_OWN, /* present, and neither of a file nor shared */
 	RUNS_USED /* present or swapped out */
 };
-int host_present_runs(int pagemap, struct host_run *runs, size_t size, enum host_runs which,
-	uint64_t end, uint64_t most_pages, uint64_t *start);
+int host_present_runs(int pagemap, struct host_turn *turn, struct host_run *runs, size_t size,
+	enum host_runs which, uint64_t end, uint64_t most_pages, uint64_t *start);
 
 /*
  * The device, major << 20 | minor, of what lives in memory and has no mount: memfds, System V

@@ -10,7 +10,16 @@
 
 #define MIB (1 << 20)
 
-enum { BASE = 32 * MIB, MOST = 64 * MIB, STEP_MS = 250, POOL = 20, POOL_MAX = 30 };
+enum {
+	BASE = 32 * MIB,
+	MOST = 64 * MIB,
+	STEP_MS = 250,
+	LIFE_MS = 9000,
+	POOL = 20,
+	POOL_MAX = 30,
+	/* When a process is no longer young to mem.leak: for those who keep the lab up for long. */
+	LATE_MS = 1260000,
+};
 
 /* What it has after so many milliseconds. */
 typedef size_t shape_fn(unsigned ms);
@@ -37,22 +46,30 @@ static size_t step(unsigned ms)
 	return ms < 15000 ? BASE : BASE + 8 * MIB;
 }
 
-/* Ended and started again every nine seconds: a second of much more. */
-static size_t restart(unsigned ms)
+/* A second of much more, as what starts needs it. */
+static size_t begin(unsigned ms)
 {
-	return ms % 9000 < 1000 ? BASE + 24 * MIB : BASE;
+	return ms < 1000 ? BASE + 24 * MIB : BASE;
 }
 
-static void keep(shape_fn *shape) __attribute__((noreturn));
-static void keep(shape_fn *shape)
+struct kind {
+	const char *comm;
+	shape_fn *shape;
+	unsigned after_ms; /* until then it has what it begins with */
+	bool restarts;     /* every LIFE_MS */
+};
+
+/* Returns when it is to end. */
+static void keep(const struct kind *k)
 {
 	char *p = mmap(NULL, MOST, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	size_t have = 0;
 
 	if (p == MAP_FAILED)
 		_exit(1);
-	for (unsigned n = 0;; n++) {
-		size_t want = shape(n * STEP_MS) & ~(size_t)4095;
+	for (unsigned ms = 0; !k->restarts || ms < LIFE_MS; ms += STEP_MS) {
+		unsigned begun = ms > k->after_ms ? ms - k->after_ms : 0;
+		size_t want = k->shape(begun) & ~(size_t)4095;
 
 		if (want > have)
 			memset(p + have, 1, want - have);
@@ -61,6 +78,24 @@ static void keep(shape_fn *shape)
 		have = want;
 		scene_nap(STEP_MS);
 	}
+}
+
+static void live(const struct kind *k) __attribute__((noreturn));
+static void live(const struct kind *k)
+{
+	while (k->restarts) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			keep(k);
+			_exit(0);
+		}
+		if (pid < 0 || waitpid(pid, NULL, 0) < 0)
+			_exit(1);
+	}
+	keep(k);
+	_exit(1);
 }
 
 /* A process of a pool: a few megabytes, for some seconds. */
@@ -102,18 +137,21 @@ static void churn(void)
 
 static int run(struct scene *s)
 {
-	static const struct {
-		const char *comm;
-		shape_fn *shape;
-	} kinds[] = { { "lab-warm", warm }, { "lab-saw", saw }, { "lab-step", step },
-		{ "lab-restart", restart } };
-	int err = scene_need_memory(s, UINT64_C(384) << 20);
+	static const struct kind kinds[] = {
+		{ "lab-warm", warm, 0, false },
+		{ "lab-saw", saw, 0, false },
+		{ "lab-step", step, 0, false },
+		{ "lab-restart", begin, 0, true },
+		{ "lab-warm-late", warm, LATE_MS, false },
+		{ "lab-step-late", step, LATE_MS, false },
+	};
+	int err = scene_need_memory(s, UINT64_C(512) << 20);
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds) && err == 0; i++) {
 		pid_t pid = scene_child(s, kinds[i].comm);
 
 		if (pid == 0)
-			keep(kinds[i].shape);
+			live(&kinds[i]);
 		err = pid < 0 ? pid : 0;
 	}
 	pid_t pool = err == 0 ? scene_child(s, "lab-pool") : err;
@@ -129,7 +167,7 @@ static int run(struct scene *s)
 const struct lab lab_mem_shapes_healthy = {
 	.name = "mem-shapes-healthy",
 	.story = "Memory that grows and is no leak: warm-up, saw-tooth, step, restarts, churn",
-	.bounds = "384 MiB of memory, 35 processes",
+	.bounds = "512 MiB of memory, 40 processes",
 	.settle_s = 1,
 	.for_s = 30,
 	.run = run,

@@ -25,6 +25,7 @@ struct amount {
 	const char *head;
 	int column, of; /* of: a percentage of that column; -1: bytes, or a count */
 	unsigned int width, least;
+	int most; /* where column is not known: it is at most that, "<12 MiB"; 0: nothing is */
 };
 
 static const struct amount groups[] = {
@@ -33,7 +34,7 @@ static const struct amount groups[] = {
 	{ "RSS", GROUP_SHARE_rss_bytes, -1, AMOUNT, 0 },
 	{ "USS", GROUP_SHARE_uss_bytes, -1, AMOUNT, 110 },
 	{ "exclusive", GROUP_SHARE_exclusive_bytes, -1, 10, 70 },
-	{ "swap", GROUP_SHARE_swap_pss_bytes, -1, AMOUNT, 80 },
+	{ "swap", GROUP_SHARE_swap_pss_bytes, -1, AMOUNT + 1, 80, GROUP_SHARE_swap_bytes },
 	{ "tables", GROUP_SHARE_page_tables_bytes, -1, AMOUNT, 90 },
 	{ 0 },
 };
@@ -73,9 +74,13 @@ static void put_amount(
 		row ? table_cell(t, row, (unsigned int)c->column) : reading_none(STATE_ABSENT);
 	struct reading of = row && c->of >= 0 ? table_cell(t, row, (unsigned int)c->of)
 					      : reading_none(STATE_ABSENT);
-	char text[TEXT_MAX] = "?";
+	struct reading most = row && c->most ? table_cell(t, row, (unsigned int)c->most)
+					     : reading_none(STATE_ABSENT);
+	char text[TEXT_MAX + 1] = "?";
 
-	if (reading_ok(value) && c->of >= 0 && value.value == 0)
+	if (!reading_ok(value) && reading_ok(most))
+		snprintf(text, sizeof(text), "<%s", human_bytes(most.value).s);
+	else if (reading_ok(value) && c->of >= 0 && value.value == 0)
 		text[0] = '\0';
 	else if (reading_ok(value) && reading_ok(of) && of.value > 0)
 		snprintf(text, sizeof(text), "%s", human_ratio(value.value / of.value).s);
@@ -228,6 +233,14 @@ static void put_with(
 	put_name(strbuf_text(&text), columns, false, out);
 }
 
+/* What is known is of some of its processes, and nothing was estimated of the others. */
+static bool is_part(const struct table *t, const struct mem_group *g)
+{
+	return g->share && g->share->measured < g->share->processes &&
+	       reading_ok(table_cell(t, g->share, GROUP_SHARE_pss_bytes)) &&
+	       !reading_ok(table_cell(t, g->share, GROUP_SHARE_pss_error_bytes));
+}
+
 static void put_group(const struct mem_report *r, const struct mem_group *g, size_t left,
 	const struct text_style *style, struct strbuf *out)
 {
@@ -238,6 +251,9 @@ static void put_group(const struct mem_report *r, const struct mem_group *g, siz
 	put_amounts(groups, t, g->share, style, out);
 	if (r->groups->by == MEM_BY_PROCESS)
 		snprintf(id, sizeof(id), "%llu", (unsigned long long)g->id);
+	else if (is_part(t, g))
+		snprintf(id, sizeof(id), "%llu/%llu", (unsigned long long)g->share->measured,
+			(unsigned long long)g->share->processes);
 	else
 		snprintf(id, sizeof(id), "%zu", g->processes);
 	put_right(out, id, 8);

@@ -20,6 +20,7 @@ static const struct field group_fields[] = {
 	{ "exclusive_bytes", GROUP_SHARE_exclusive_bytes },
 	{ "shared_bytes", GROUP_SHARE_shared_bytes },
 	{ "swap_bytes", GROUP_SHARE_swap_pss_bytes },
+	{ "vm_swap_bytes", GROUP_SHARE_swap_bytes },
 	{ "page_tables_bytes", GROUP_SHARE_page_tables_bytes },
 	{ 0 },
 };
@@ -30,6 +31,7 @@ static const struct field process_fields[] = {
 	{ "pss_error_bytes", PROCESS_SHARE_pss_error_bytes },
 	{ "uss_bytes", PROCESS_SHARE_uss_bytes },
 	{ "swap_bytes", PROCESS_SHARE_swap_pss_bytes },
+	{ "vm_swap_bytes", PROCESS_SHARE_swap_bytes },
 	{ "page_tables_bytes", PROCESS_SHARE_page_tables_bytes },
 	{ 0 },
 };

@@ -174,21 +174,19 @@ static double find_own(struct page_meter *m, double missing, struct page_result 
 		while (!a->shared && at < end && r->rss[PART_ANON] - found < missing) {
 			uint64_t stop = at + ((uint64_t)OWN_WALK_MAX << 20);
 			int n = steps++ < OWN_STEPS
-					? host_present_runs(m->fd, runs, HOST_RUNS_MAX, RUNS_OWN,
-						  stop < end ? stop : end, OWN_PAGES, &at)
+					? host_present_runs(m->fd, &m->turn, runs, HOST_RUNS_MAX,
+						  RUNS_OWN, stop < end ? stop : end, OWN_PAGES, &at)
 					: -EBUSY;
 
 			if (n < 0)
 				return missing - (r->rss[PART_ANON] - found);
 			for (int k = 0; k < n; k++) {
 				uint64_t from = runs[k].start / m->page_bytes;
-				ssize_t got = pread(m->fd, m->entry,
-					(runs[k].end - runs[k].start) / m->page_bytes * 8,
-					(off_t)(from * 8));
+				ssize_t got = host_read_pagemap(m->fd, &m->turn, from,
+					runs[k].end / m->page_bytes - from, m->entry);
 
 				if (got > 0)
-					page_count_entries(
-						m, a, from, m->entry, (size_t)got / 8, r);
+					page_count_entries(m, a, from, m->entry, (size_t)got, r);
 			}
 		}
 	}

@@ -47,6 +47,7 @@ struct map_walk {
 	size_t unread; /* whose pages are in no count */
 	/* of the process at hand */
 	int fd;
+	struct host_turn turn;
 	uint64_t *entry;
 	uint64_t leaf; /* that key is of: page number / PAGE_LEAF */
 	page_key key[PAGE_LEAF];
@@ -86,12 +87,11 @@ static int read_pages(struct map_walk *w, uint64_t from, uint64_t to)
 {
 	while (from < to) {
 		size_t n = to - from < AT_ONCE ? (size_t)(to - from) : AT_ONCE;
-		ssize_t got = pread(
-			w->fd, w->entry, n * sizeof(*w->entry), (off_t)(from * sizeof(*w->entry)));
+		ssize_t got = host_read_pagemap(w->fd, &w->turn, from, n, w->entry);
 
 		if (got <= 0)
-			return got < 0 ? -errno : -ESRCH; /* it has ended */
-		n = (size_t)got / sizeof(*w->entry);
+			return got < 0 ? (int)got : -ESRCH; /* it has ended */
+		n = (size_t)got;
 		for (size_t i = 0; i < n;) {
 			size_t left = PAGE_LEAF - (size_t)((from + i) % PAGE_LEAF);
 			size_t part = n - i < left ? n - i : left;
@@ -116,8 +116,8 @@ static int read_present(struct map_walk *w, uint64_t at, uint64_t end)
 
 	while (at < end) {
 		uint64_t stop = end - at < SCAN_BYTES ? end : at + SCAN_BYTES;
-		int err = 0, n = host_present_runs(
-				     w->fd, runs, HOST_RUNS_MAX, RUNS_USED, stop, SCAN_PAGES, &at);
+		int err = 0, n = host_present_runs(w->fd, &w->turn, runs, HOST_RUNS_MAX, RUNS_USED,
+				     stop, SCAN_PAGES, &at);
 
 		if (n < 0)
 			return n;

@@ -37,14 +37,13 @@ static int read_pages(
 		/* Pieces end where a huge page does. */
 		uint64_t stop = (from / PAGE_ENTRIES + 1) * PAGE_ENTRIES;
 		size_t n = (size_t)((stop < to ? stop : to) - from);
-		ssize_t got = pread(
-			m->fd, m->entry, n * sizeof(*m->entry), (off_t)(from * sizeof(*m->entry)));
+		ssize_t got = host_read_pagemap(m->fd, &m->turn, from, n, m->entry);
 
 		if (got <= 0)
-			return got < 0 ? -errno : -ESRCH;
+			return got < 0 ? (int)got : -ESRCH;
 		if (probe_late(m->probe))
 			return -ETIME;
-		n = (size_t)got / sizeof(*m->entry);
+		n = (size_t)got;
 		m->reads = m->n_ahead = 0; /* there is no limit to what is looked up */
 		page_count_entries(m, a, from, m->entry, n, &s->pages);
 		for (size_t i = 0; i < n; i++)
@@ -62,8 +61,8 @@ static int read_present(struct page_meter *m, const struct page_area *a, struct 
 
 	while (at < end) {
 		uint64_t stop = end - at < SCAN_BYTES ? end : at + SCAN_BYTES;
-		int err = 0, n = host_present_runs(m->fd, runs, HOST_RUNS_MAX, RUNS_USED, stop,
-				     PAGE_ENTRIES, &at);
+		int err = 0, n = host_present_runs(m->fd, &m->turn, runs, HOST_RUNS_MAX, RUNS_USED,
+				     stop, PAGE_ENTRIES, &at);
 
 		if (n < 0)
 			return n;

@@ -114,8 +114,8 @@ static int add_sparse(struct page_meter *m, const struct page_area *a, uint32_t 
 	while (err == 0 && at < end) {
 		uint64_t stop = end - at > step ? at + step : end;
 		int n = m->no_scan ? -ENOTTY
-				   : host_present_runs(m->fd, runs, HOST_RUNS_MAX, RUNS_PRESENT,
-					     stop, SCAN_PAGES, &at);
+				   : host_present_runs(m->fd, &m->turn, runs, HOST_RUNS_MAX,
+					     RUNS_PRESENT, stop, SCAN_PAGES, &at);
 
 		if (n == -ENOTTY) {
 			m->no_scan = true;

@@ -70,6 +70,7 @@ struct page_meter {
 	bool partial; /* not all of its pages that others map as well were looked up */
 	/* of the process at hand */
 	int fd; /* its pagemap */
+	struct host_turn turn;
 	struct strbuf text;
 	struct page_area *area;
 	size_t n_areas, areas_size;

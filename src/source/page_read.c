@@ -159,12 +159,9 @@ void page_count_entries(struct page_meter *m, const struct page_area *a, uint64_
 }
 
 /* Entries of [from, to) into m->entry. How many, or -errno. */
-static ssize_t read_entries(const struct page_meter *m, uint64_t from, uint64_t to)
+static ssize_t read_entries(struct page_meter *m, uint64_t from, uint64_t to)
 {
-	ssize_t n = pread(m->fd, m->entry, (to - from) * sizeof(*m->entry),
-		(off_t)(from * sizeof(*m->entry)));
-
-	return n < 0 ? -errno : n / (ssize_t)sizeof(*m->entry);
+	return host_read_pagemap(m->fd, &m->turn, from, to - from, m->entry);
 }
 
 /* A range in pieces that fit; pieces end where a huge page does. */

@@ -161,11 +161,14 @@ static int put_group(struct table *t, const struct share_group *g, const struct 
 		return 0;
 	row_put(t->schema, row, GROUP_SHARE_rss_bytes, whole(sum->rss));
 	row_put(t->schema, row, GROUP_SHARE_pss_bytes, whole(sum->pss));
-	row_put(t->schema, row, GROUP_SHARE_pss_error_bytes, 0);
 	row_put(t->schema, row, GROUP_SHARE_uss_bytes, whole(sum->uss));
 	row_put(t->schema, row, GROUP_SHARE_swap_bytes, whole(sum->swap));
 	row_put(t->schema, row, GROUP_SHARE_swap_pss_bytes, whole(sum->swap_pss));
 	row_put(t->schema, row, GROUP_SHARE_page_tables_bytes, whole(sum->tables));
+	/* Of some of them: at least this. How much more there is nobody knows. */
+	if (sum->measured < sum->processes)
+		return 0;
+	row_put(t->schema, row, GROUP_SHARE_pss_error_bytes, 0);
 	if (!g->split)
 		return 0;
 	row_put(t->schema, row, GROUP_SHARE_exclusive_bytes, whole(g->exclusive));

@@ -87,6 +87,9 @@ static struct place group_place(const struct mem_report *r, const struct mem_gro
 		p.value = (double)g->processes;
 	else if (r->sort != MEM_SORT_NAME)
 		p.value = value_of(t, g->share, column_of(MEM_GROUPS, r->sort));
+	/* As it is shown: at most that. */
+	if (r->sort == MEM_SORT_SWAP && p.value < 0)
+		p.value = value_of(t, g->share, GROUP_SHARE_swap_bytes);
 	return p;
 }
 

@@ -170,6 +170,48 @@ static void a_pid_namespace_is_not_all(void **state UNUSED)
 	stop(&s);
 }
 
+/* What is shared of swap no cheap method tells: at most all of it. */
+static void swap_is_at_most(void **state UNUSED)
+{
+	struct text_style style = { .width = 100 };
+	struct show s;
+
+	start(&s);
+	for (size_t i = 0; i < 2; i++) {
+		struct group_share *g = table_at(s.f.at[TABLE_group_share], i);
+
+		g->swap_bytes = (i + 1) * 100 * MIB;
+		build_unset(g, GROUP_SHARE_swap_pss_bytes);
+	}
+	view(&s, MEM_GROUPS, MEM_SORT_SWAP);
+	assert_string_equal(name(&s, 0), "large");
+	mem_text(&s.r, &style, &s.out);
+	assert_non_null(strstr(s.out.bytes, "<200 MiB"));
+	mem_json(&s.r, 0, &s.out);
+	assert_non_null(strstr(s.out.bytes, "\"swap_bytes\":null,\"vm_swap_bytes\":209715200,"));
+	stop(&s);
+}
+
+/* Counted, but not all of them could be: nobody knows how much is missing. */
+static void a_part_is_not_exact(void **state UNUSED)
+{
+	struct text_style style = { .width = 100 };
+	struct show s;
+
+	start(&s);
+	struct group_share *g = s.f.at[TABLE_group_share]->row;
+
+	g->processes = 3;
+	g->measured = 2;
+	build_unset(g, GROUP_SHARE_pss_error_bytes);
+	view(&s, MEM_GROUPS, MEM_SORT_PSS);
+	s.g.by = MEM_BY_UNIT; /* a group of one here: it is the share that counts */
+	mem_text(&s.r, &style, &s.out);
+	assert_non_null(strstr(s.out.bytes, " 2/3  small"));
+	assert_non_null(strstr(s.out.bytes, "1 MiB      ?"));
+	stop(&s);
+}
+
 static void json_says_null(void **state UNUSED)
 {
 	struct show s;
@@ -244,6 +286,8 @@ int main(void)
 		cmocka_unit_test(text_is_harmless_and_narrow),
 		cmocka_unit_test(what_is_missing_is_said),
 		cmocka_unit_test(a_pid_namespace_is_not_all),
+		cmocka_unit_test(swap_is_at_most),
+		cmocka_unit_test(a_part_is_not_exact),
 		cmocka_unit_test(json_says_null),
 		cmocka_unit_test(mappings_and_objects),
 	};

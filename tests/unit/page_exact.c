@@ -4,6 +4,7 @@
  * smaps_rollup says, to the KiB to which it rounds.
  */
 #include "source/page_frame.h"
+#include "source/share.h"
 #include "tests/unit/family.h"
 #include "tests/unit/run_source.h"
 
@@ -203,6 +204,40 @@ static void twins(void **state UNUSED)
 	}
 }
 
+/* Of two processes one may not be read: what the other has is no exact sum of both. */
+static void part(void **state UNUSED)
+{
+	const uint64_t keys[] = { member_key(1, 10), member_key(1, 11), member_key(2, 12) };
+	struct table *out[TABLES] = { [TABLE_group_share] = table_new(schemas[TABLE_group_share]) };
+	struct probe p = { .out = out };
+	struct shares s;
+
+	p.asked[TABLE_group_share] = keys;
+	p.n_asked[TABLE_group_share] = ARRAY_SIZE(keys);
+	assert_int_equal(shares_init(&s, &p), 0);
+	for (size_t i = 0; i < s.n_groups; i++)
+		s.group[i].split = true;
+	for (uint64_t pid = 10; pid <= 12; pid += 2) {
+		*shares_find(&s, pid) = (struct share){ .pid = pid,
+			.group = pid == 10 ? 1 : 2,
+			.group_at = pid == 10 ? 0 : 1,
+			.measured = true,
+			.pss = 4096 };
+	}
+	assert_int_equal(shares_rows(&s, &p, "1 of 3 denied"), 0);
+	const struct group_share *some = table_find(out[TABLE_group_share], 1);
+	const struct group_share *all = table_find(out[TABLE_group_share], 2);
+
+	assert_int_equal(out[TABLE_group_share]->lost, 1);
+	assert_true(some->measured == 1 && some->processes == 2 && some->pss_bytes == 4096);
+	assert_false(row_has(some->has, GROUP_SHARE_pss_error_bytes));
+	assert_false(row_has(some->has, GROUP_SHARE_exclusive_bytes));
+	assert_true(row_has(all->has, GROUP_SHARE_pss_error_bytes));
+	assert_true(row_has(all->has, GROUP_SHARE_exclusive_bytes));
+	shares_release(&s);
+	drop_tables(out);
+}
+
 static void gone(void **state UNUSED)
 {
 	const uint64_t keys[] = { member_key(1, (uint64_t)getpid()), member_key(2, 4194305) };
@@ -225,6 +260,7 @@ static void gone(void **state UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(part),
 		cmocka_unit_test(all_kinds),
 		cmocka_unit_test(huge_pages),
 		cmocka_unit_test(groups),
