@@ -12,12 +12,13 @@
 #define UNUSED __attribute__((unused))
 
 /*
- * A loop over many numbers that pays to have twice, for all CPUs and for those with AVX2. The
- * loader chooses, which not all C libraries can, and not below a sanitizer.
+ * A loop over many numbers that pays to have for all CPUs, for those with AVX2 and for those with
+ * AVX-512. The loader chooses, which not all C libraries can, and not below a sanitizer.
  */
 #if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && \
 	!defined(__SANITIZE_THREAD__) && defined(__GNUC__) && !defined(__clang__)
-#define VECTOR __attribute__((target_clones("avx2", "default"), optimize("O3")))
+#define VECTOR \
+	__attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3")))
 #else
 #define VECTOR
 #endif

@@ -268,16 +268,18 @@ static uint32_t guess_of(const struct page_count *c)
 	return c->last ? c->leaf[c->last - 1].next : 0;
 }
 
-const page_key *page_count_guess(const struct page_count *c, size_t *ret_from, size_t *ret_to)
+bool page_count_guess(const struct page_count *c, struct page_guess *ret_guess)
 {
 	uint32_t guess = guess_of(c);
 	const struct page_leaf *l = guess ? &c->leaf[guess - 1] : NULL;
 
 	if (!l || !l->key || l->index)
-		return NULL;
-	*ret_from = l->from;
-	*ret_to = l->to;
-	return l->key;
+		return false;
+	*ret_guess = (struct page_guess){ .key = l->key,
+		.from = l->from,
+		.to = l->to,
+		.dense = l->n == (uint32_t)(l->to - l->from) };
+	return true;
 }
 
 int page_count_guessed(struct page_count *c)

@@ -66,10 +66,15 @@ int page_count_space(struct page_count *c, uint32_t group);
 int page_count_leaf(struct page_count *c, const page_key key[PAGE_LEAF]);
 
 /*
- * What the next leaf will be if it is as it was in the space before: keys from *ret_from to *ret_to
- * - 1, and 0 else. NULL: it cannot be told so. page_count_guessed() adds that leaf.
+ * What the next leaf will be if it is as it was in the space before. False: it cannot be told so.
+ * page_count_guessed() adds that leaf.
  */
-const page_key *page_count_guess(const struct page_count *c, size_t *ret_from, size_t *ret_to);
+struct page_guess {
+	const page_key *key; /* of the pages from to to - 1; of the others 0 */
+	size_t from, to;
+	bool dense; /* no key is 0 */
+};
+bool page_count_guess(const struct page_count *c, struct page_guess *ret_guess);
 int page_count_guessed(struct page_count *c);
 
 /*

@@ -65,21 +65,48 @@ void page_entry_x86(
 		ret_key[i] = x86_rare(e, entry[i]);
 }
 
-bool VECTOR page_entry_x86_equal(
-	const uint64_t entry[PAGE_LEAF], const page_key *key, size_t from, size_t to)
+static bool VECTOR is_empty(const uint64_t *entry, size_t n)
 {
-	uint64_t any = 0, odd = 0, differ = 0;
+	uint64_t any = 0;
 
-	for (size_t i = 0; i < from; i++)
-		differ |= entry[i];
-	for (size_t i = to; i < PAGE_LEAF; i++)
-		differ |= entry[i];
-	for (size_t i = from; i < to; i++) {
+	for (size_t i = 0; i < n; i++)
 		any |= entry[i];
-		odd |= entry[i] & ((entry[i] & X86_PRESENT) - 1);
-		differ |= ((entry[i] & X86_FRAME) >> FRAME_SHIFT) ^ key[i - from];
+	return any == 0;
+}
+
+static bool VECTOR equal_dense(
+	const uint64_t *restrict entry, const page_key *restrict key, size_t n)
+{
+	uint64_t all = X86_PRESENT, differ = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		all &= entry[i];
+		differ |= (entry[i] & (X86_FRAME | X86_SPECIAL)) ^ (uint64_t)key[i] << FRAME_SHIFT;
 	}
-	return differ == 0 && odd == 0 && !(any & X86_SPECIAL);
+	return all && differ == 0;
+}
+
+static bool VECTOR equal_with_holes(
+	const uint64_t *restrict entry, const page_key *restrict key, size_t n)
+{
+	uint64_t odd = 0, differ = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		odd |= entry[i] & ((entry[i] & X86_PRESENT) - 1);
+		differ |= (entry[i] & (X86_FRAME | X86_SPECIAL)) ^ (uint64_t)key[i] << FRAME_SHIFT;
+	}
+	return odd == 0 && differ == 0;
+}
+
+bool page_entry_x86_equal(const uint64_t entry[PAGE_LEAF], const struct page_guess *guess)
+{
+	const uint64_t *first = entry + guess->from;
+	size_t n = guess->to - guess->from;
+
+	if (!is_empty(entry, guess->from) || !is_empty(entry + guess->to, PAGE_LEAF - guess->to))
+		return false;
+	return guess->dense ? equal_dense(first, guess->key, n)
+			    : equal_with_holes(first, guess->key, n);
 }
 
 page_key page_entry_x86_block(const struct page_entries *e, uint64_t entry)

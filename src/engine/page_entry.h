@@ -33,9 +33,8 @@ struct page_entries {
 void page_entry_x86(
 	const struct page_entries *e, const uint64_t entry[PAGE_LEAF], page_key ret_key[PAGE_LEAF]);
 
-/* Do entries from to to - 1 map just key, and the others nothing? Faster than page_entry_x86(). */
-bool page_entry_x86_equal(
-	const uint64_t entry[PAGE_LEAF], const page_key *key, size_t from, size_t to);
+/* Do they map just what was guessed? Faster than page_entry_x86(). */
+bool page_entry_x86_equal(const uint64_t entry[PAGE_LEAF], const struct page_guess *guess);
 
 /*
  * The first of the 512 pages that an entry of a table above maps; 0: none, it is empty, leads to a

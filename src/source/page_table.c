@@ -60,10 +60,9 @@ static int add_block(struct page_table_walk *w, int level, uint64_t entry)
 static int add_leaf(struct page_table_walk *w, const uint64_t entry[PAGE_TABLE_ENTRIES])
 {
 	page_key key[PAGE_LEAF];
-	size_t from, to;
-	const page_key *guess = page_count_guess(w->count, &from, &to);
+	struct page_guess guess;
 
-	if (guess && page_entry_x86_equal(entry, guess, from, to))
+	if (page_count_guess(w->count, &guess) && page_entry_x86_equal(entry, &guess))
 		return page_count_guessed(w->count);
 	page_entry_x86(&w->entries, entry, key);
 	return page_count_leaf(w->count, key);

@@ -55,25 +55,30 @@ static void x86_equal(void **state UNUSED)
 		FRAME(UINT64_C(1) << 32 | 1300) | X86_PRESENT,
 		(~FRAME(1300) & X86_FRAME) | X86_PROT_NONE };
 	enum { FROM = 100, TO = 400, HOLE = 200, AT = 300 };
-	uint64_t table[PAGE_LEAF] = { 0 };
-	page_key key[PAGE_LEAF];
 
-	for (size_t i = FROM; i < TO; i++)
-		table[i] = i == HOLE ? 0 : FRAME(1000 + i) | X86_PRESENT | (i % 2 ? USED : NO_EXEC);
-	page_entry_x86(&machine, table, key);
-	assert_true(page_entry_x86_equal(table, key + FROM, FROM, TO));
-	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
-		table[AT] = others[i];
-		assert_false(page_entry_x86_equal(table, key + FROM, FROM, TO));
+	for (int dense = 0; dense < 2; dense++) {
+		uint64_t table[PAGE_LEAF] = { 0 };
+		page_key key[PAGE_LEAF];
+		struct page_guess guess = { key + FROM, FROM, TO, dense };
+
+		for (size_t i = FROM; i < TO; i++)
+			table[i] = FRAME(1000 + i) | X86_PRESENT | (i % 2 ? USED : NO_EXEC);
+		table[HOLE] = dense ? table[HOLE] : 0;
+		page_entry_x86(&machine, table, key);
+		assert_true(page_entry_x86_equal(table, &guess));
+		for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+			table[AT] = others[i];
+			assert_false(page_entry_x86_equal(table, &guess));
+		}
+		table[AT] = FRAME(1300) | X86_PRESENT;
+		table[FROM - 1] = FRAME(5) | X86_PRESENT;
+		assert_false(page_entry_x86_equal(table, &guess));
+		table[FROM - 1] = 0;
+		table[TO] = FRAME(5) | X86_PRESENT;
+		assert_false(page_entry_x86_equal(table, &guess));
+		table[TO] = 0;
+		assert_true(page_entry_x86_equal(table, &guess));
 	}
-	table[AT] = FRAME(1300) | X86_PRESENT;
-	table[FROM - 1] = FRAME(5) | X86_PRESENT;
-	assert_false(page_entry_x86_equal(table, key + FROM, FROM, TO));
-	table[FROM - 1] = 0;
-	table[TO] = FRAME(5) | X86_PRESENT;
-	assert_false(page_entry_x86_equal(table, key + FROM, FROM, TO));
-	table[TO] = 0;
-	assert_true(page_entry_x86_equal(table, key + FROM, FROM, TO));
 }
 
 /* As __swp_entry() of the kernel makes it. */
