@@ -7,6 +7,7 @@
 #   small     CPU seconds on 200 small Python processes
 #   stall     the worst that a thread which maps and unmaps memory has to wait
 #   many      10,000 sleeping processes
+#   account   what is unaccounted while each healthy lab runs
 #   servers   exact values of nginx, PostgreSQL and Chromium under load, against smaps_rollup
 # --write puts what it prints into RESULTS.md too.
 set -eu

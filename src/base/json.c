@@ -57,7 +57,7 @@ void json_end_line(struct json *j)
 
 void json_key(struct json *j, const char *name)
 {
-	json_string(j, name);
+	json_str(j, name);
 	strbuf_putc(j->out, ':');
 	j->comma = false;
 }
@@ -105,12 +105,12 @@ void json_text(struct json *j, const char *text, size_t len)
 	strbuf_putc(j->out, '"');
 }
 
-void json_string(struct json *j, const char *text)
+void json_str(struct json *j, const char *text)
 {
 	if (text)
 		json_text(j, text, strlen(text));
 	else
-		json_null(j);
+		json_none(j);
 }
 
 void json_u64(struct json *j, uint64_t value)
@@ -147,7 +147,7 @@ void json_double(struct json *j, double value)
 	char text[32];
 
 	if (!double_shortest(value, text)) {
-		json_null(j);
+		json_none(j);
 		return;
 	}
 	before_value(j);
@@ -160,7 +160,7 @@ void json_bool(struct json *j, bool value)
 	strbuf_puts(j->out, value ? "true" : "false");
 }
 
-void json_null(struct json *j)
+void json_none(struct json *j)
 {
 	before_value(j);
 	strbuf_puts(j->out, "null");
@@ -169,7 +169,7 @@ void json_null(struct json *j)
 void json_member(struct json *j, const char *name, const char *text)
 {
 	json_key(j, name);
-	json_string(j, text);
+	json_str(j, text);
 }
 
 void json_member_u64(struct json *j, const char *name, uint64_t value)

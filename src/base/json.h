@@ -9,6 +9,8 @@
  * Numbers: doubles as the shortest decimal that reads back as the same double; NaN and infinity,
  * which JSON lacks, become null.
  * Errors: out->failed, to be checked once at the end.
+ *
+ * No name is one of libjansson's: murphy-lab has both, and would call this one for that.
  */
 #ifndef MURPHY_BASE_JSON_H
 #define MURPHY_BASE_JSON_H
@@ -38,13 +40,13 @@ void json_end_line(struct json *j);
 void json_key(struct json *j, const char *name);
 
 /* text may be NULL: null. */
-void json_string(struct json *j, const char *text);
+void json_str(struct json *j, const char *text);
 void json_text(struct json *j, const char *text, size_t len);
 void json_u64(struct json *j, uint64_t value);
 void json_s64(struct json *j, int64_t value);
 void json_double(struct json *j, double value);
 void json_bool(struct json *j, bool value);
-void json_null(struct json *j);
+void json_none(struct json *j);
 
 /* A key and its value. */
 void json_member(struct json *j, const char *name, const char *text);

@@ -85,11 +85,11 @@ static void put_fact(struct json *j, const struct expr_fact *f)
 	json_member(j, "metric", f->metric);
 	json_key(j, "value");
 	if (f->text)
-		json_string(j, f->text);
+		json_str(j, f->text);
 	else if (reading_ok(f->value))
 		json_double(j, f->value.value);
 	else
-		json_null(j);
+		json_none(j);
 	json_member(j, "unit", f->text ? "text" : unit_name(f->unit));
 	if (!f->text && !reading_ok(f->value))
 		json_member(j, "state", state_name(f->value.state));
@@ -97,7 +97,7 @@ static void put_fact(struct json *j, const struct expr_fact *f)
 	if (reading_ok(f->threshold))
 		json_double(j, f->threshold.value);
 	else
-		json_null(j);
+		json_none(j);
 	json_end_object(j);
 }
 
@@ -110,7 +110,7 @@ void json_assertion(const struct assertion *x, struct strbuf *out)
 	if (x->answer.value.state == STATE_OK)
 		json_bool(&j, x->answer.value.truth);
 	else
-		json_null(&j);
+		json_none(&j);
 	if (x->answer.value.state != STATE_OK) {
 		json_member(&j, "state", state_name(x->answer.value.state));
 		json_member(&j, "why", x->why);

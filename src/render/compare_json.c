@@ -20,11 +20,11 @@ static void put_value(struct json *j, const char *name, const struct fact *f, st
 {
 	json_key(j, name);
 	if (!f)
-		json_null(j);
+		json_none(j);
 	else if (f->text)
-		json_string(j, f->text);
+		json_str(j, f->text);
 	else if (isinf(m.value.value))
-		json_string(j, "unlimited");
+		json_str(j, "unlimited");
 	else
 		json_double(j, m.value.value);
 }

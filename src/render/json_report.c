@@ -16,7 +16,7 @@ struct json json_begin_kind(struct strbuf *out, const char *kind)
 	json_key(&j, "schema_version");
 	json_u64(&j, JSON_SCHEMA_VERSION);
 	json_key(&j, "kind");
-	json_string(&j, kind);
+	json_str(&j, kind);
 	return j;
 }
 
@@ -31,7 +31,7 @@ static void put_reading(struct json *j, struct reading r)
 	if (reading_ok(r))
 		json_double(j, r.value);
 	else
-		json_null(j);
+		json_none(j);
 }
 
 static void put_time(struct json *j, uint64_t wall_ns)
@@ -41,11 +41,11 @@ static void put_time(struct json *j, uint64_t wall_ns)
 	char text[32];
 
 	if (wall_ns == 0 || !gmtime_r(&s, &tm)) {
-		json_null(j);
+		json_none(j);
 		return;
 	}
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	json_string(j, text);
+	json_str(j, text);
 }
 
 static const char *const alarm_sign[] = { [ALARM_NONE] = "",
@@ -60,7 +60,7 @@ static void put_evidence(struct json *j, const struct evidence *e)
 	json_member(j, "metric", e->metric);
 	json_key(j, "value");
 	if (e->text)
-		json_string(j, e->text);
+		json_str(j, e->text);
 	else
 		put_reading(j, e->value);
 	json_member(j, "unit", e->text ? "text" : unit_name(e->unit));
@@ -134,7 +134,7 @@ void json_finding(const struct finding *f, const struct model *m, bool gone, str
 	json_key(&j, "do");
 	json_begin_array(&j);
 	for (size_t i = 0; i < f->n_todo; i++)
-		json_string(&j, f->todo[i]);
+		json_str(&j, f->todo[i]);
 	json_end_array(&j);
 	json_member(&j, "refuted_if", f->refuted_if);
 	json_key(&j, "since");
@@ -166,7 +166,7 @@ static void put_changes(struct json *j, const struct table *t)
 {
 	json_key(j, "changes");
 	if (!table_usable(t)) {
-		json_null(j);
+		json_none(j);
 		return;
 	}
 	json_begin_array(j);

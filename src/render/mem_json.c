@@ -82,7 +82,7 @@ static void put_fields(
 		if (reading_ok(value))
 			json_u64(j, whole_of(t, row, f->column));
 		else
-			json_null(j);
+			json_none(j);
 	}
 }
 
@@ -95,14 +95,14 @@ static void put_source(struct json *j, const struct mem_report *r, const struct 
 	if (known)
 		json_u64(j, r->now_ns > t->taken_ns ? r->now_ns - t->taken_ns : 0);
 	else
-		json_null(j);
+		json_none(j);
 }
 
 static void put_reading(struct json *j, const char *name, struct reading value)
 {
 	json_key(j, name);
 	if (!reading_ok(value))
-		json_null(j);
+		json_none(j);
 	else
 		json_s64(j, (int64_t)value.value);
 }
@@ -127,7 +127,7 @@ static void put_with(struct json *j, const struct mem_report *r, const struct me
 	json_key(j, "shares_with");
 	/* Exact methods do not tell: that is not nobody. */
 	if (!table_usable(frame_table(r->frame, TABLE_object_share))) {
-		json_null(j);
+		json_none(j);
 		return;
 	}
 	json_begin_array(j);
@@ -235,7 +235,7 @@ static void put_memory(const struct mem_report *r, int exit_code, struct strbuf 
 	json_key(&j, "lost");
 	json_begin_array(&j);
 	for (size_t i = 0; i < r->n_lacks; i++)
-		json_string(&j, r->lack[i]);
+		json_str(&j, r->lack[i]);
 	json_end_array(&j);
 	json_member_u64(&j, "exit_code", (uint64_t)exit_code);
 	json_member_u64(&j, "wall_ns", r->wall_ns);

@@ -153,7 +153,7 @@ static void json_texts(struct json *j, const char *name, const char *const *text
 	json_key(j, name);
 	json_begin_array(j);
 	for (size_t i = 0; i < n; i++)
-		json_string(j, text[i]);
+		json_str(j, text[i]);
 	json_end_array(j);
 }
 

@@ -15,7 +15,7 @@ void json_cell(struct json *j, const struct table *t, const void *row, unsigned 
 
 	memcpy(&has, row, sizeof(has));
 	if (!row_has(has, column)) {
-		json_null(j);
+		json_none(j);
 		return;
 	}
 	switch (c->type) {
@@ -37,7 +37,7 @@ void json_cell(struct json *j, const struct table *t, const void *row, unsigned 
 		break;
 	case TYPE_text:
 		memcpy(&narrow, at, sizeof(narrow));
-		json_string(j, table_text(t, narrow));
+		json_str(j, table_text(t, narrow));
 		break;
 	}
 }

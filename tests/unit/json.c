@@ -30,7 +30,7 @@ static void nests_with_commas(void **state UNUSED)
 	json_key(&j, "b");
 	json_bool(&j, false);
 	json_key(&j, "c");
-	json_string(&j, NULL);
+	json_str(&j, NULL);
 	json_end_object(&j);
 	json_end_line(&j);
 	json_begin_array(&j);
