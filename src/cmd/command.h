@@ -27,6 +27,7 @@ struct option_row {
 	char letter;       /* 0: none */
 	const char *value; /* "SECONDS"; NULL: a flag */
 	const char *help;  /* a line */
+	const char *words; /* that the value may be, for completions; NULL: anything */
 };
 
 enum { OPTIONS_MAX = 24 };

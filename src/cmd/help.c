@@ -185,6 +185,21 @@ static void bash_words(struct strbuf *out, const struct command *c)
 	strbuf_printf(out, "-h --help%s%s", c->words ? " " : "", c->words ? c->words : "");
 }
 
+/* Options whose values are known: their letters may mean something else to other commands. */
+static void bash_values(struct strbuf *out, const struct command *c)
+{
+	for (const struct option_row *o = c->options; o && o->name; o++) {
+		if (!o->words)
+			continue;
+		strbuf_printf(out, "\t%s:--%s", c->name, o->name);
+		if (o->letter)
+			strbuf_printf(out, "|%s:-%c", c->name, o->letter);
+		strbuf_printf(out,
+			")\n\t\tCOMPREPLY=($(compgen -W '%s' -- \"$word\"))\n\t\treturn ;;\n",
+			o->words);
+	}
+}
+
 static void complete_bash(struct strbuf *out)
 {
 	strbuf_puts(out,
@@ -192,7 +207,12 @@ static void complete_bash(struct strbuf *out)
 		"\tlocal word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
 		"\tcase ${COMP_WORDS[1]} in\n\t-*|'') ;;\n"
 		"\t*) [ \"$COMP_CWORD\" -gt 1 ] && command=${COMP_WORDS[1]} ;;\n\tesac\n"
-		"\tcase $before in\n\t--color)\n\t\tCOMPREPLY=($(compgen -W '" COLOURS "' -- "
+		"\tcase $command:$before in\n");
+	for (size_t i = 0; i < n_commands; i++)
+		bash_values(out, commands[i]);
+	strbuf_puts(out,
+		"\tesac\n\tcase $before in\n\t--color)\n\t\tCOMPREPLY=($(compgen -W '" COLOURS
+		"' -- "
 		"\"$word\"))\n\t\treturn ;;\n\t-r|--root|-c|--config");
 	for (size_t i = 0; i < n_commands; i++) {
 		if (commands[i]->files)
@@ -229,13 +249,16 @@ static void quoted(struct strbuf *out, const char *text, const char *special)
 	}
 }
 
-static const char *zsh_values(const char *option)
+static void zsh_values(struct strbuf *out, const struct option_row *o)
 {
-	if (strcmp(option, "root") == 0 || strcmp(option, "config") == 0)
-		return "_files";
-	if (strcmp(option, "only") == 0 || strcmp(option, "skip") == 0)
-		return "_murphy_ids";
-	return strcmp(option, "color") == 0 ? "(" COLOURS ")" : "";
+	if (o->words)
+		strbuf_printf(out, "(%s)", o->words);
+	else if (strcmp(o->name, "root") == 0 || strcmp(o->name, "config") == 0)
+		strbuf_puts(out, "_files");
+	else if (strcmp(o->name, "only") == 0 || strcmp(o->name, "skip") == 0)
+		strbuf_puts(out, "_murphy_ids");
+	else if (strcmp(o->name, "color") == 0)
+		strbuf_puts(out, "(" COLOURS ")");
 }
 
 /* Ends of words in the specifications of _arguments and _describe. */
@@ -252,8 +275,10 @@ static void zsh_option(struct strbuf *out, const struct option_row *o)
 		strbuf_printf(out, " \\\n\t'--%s%s[", o->name, sign);
 	quoted(out, o->help, ZSH_SPECIAL);
 	strbuf_puts(out, "]");
-	if (o->value)
-		strbuf_printf(out, ":%s:%s", o->value, zsh_values(o->name));
+	if (o->value) {
+		strbuf_printf(out, ":%s:", o->value);
+		zsh_values(out, o);
+	}
 	strbuf_puts(out, "'");
 }
 
@@ -314,6 +339,8 @@ static void complete_fish(struct strbuf *out)
 				strbuf_printf(out, "-s %c ", c->options[k].letter);
 			strbuf_puts(out, "-d '");
 			quoted(out, c->options[k].help, "");
+			if (c->options[k].words)
+				strbuf_printf(out, "' -f -a '%s", c->options[k].words);
 			strbuf_puts(out, "'\n");
 		}
 		if (c->words)

@@ -14,11 +14,13 @@ enum { TOP_DEFAULT = 20, EVERY_DEFAULT_S = 2 };
 
 static const struct option_row options[] = {
 	{ "by", 'b', "WHAT",
-		"executable (default), name, cgroup, unit, user, session, parent, process" },
+		"executable (default), name, cgroup, unit, user, session, parent, process",
+		"executable name cgroup unit user session parent process" },
 	{ "shared", 'S', NULL, "what processes share: files, memfds, System V segments" },
 	{ "exact", 'x', NULL, "count every page instead of estimating what is shared" },
 	{ "sort", 's', "COLUMN",
-		"pss (default), rss, uss, exclusive, swap, page-tables, processes, name" },
+		"pss (default), rss, uss, exclusive, swap, page-tables, processes, name",
+		"pss rss uss exclusive swap page-tables processes name" },
 	{ "top", 'n', "N", "so many rows; 0: all. Of text 20 else, of JSON all" },
 	{ "json", 'j', NULL, "one JSON object per line; docs/json.md" },
 	{ "watch", 'w', NULL, "look again and again" },

@@ -41,6 +41,8 @@ expect 64 "leave nothing to check" --only mem --skip mem
 expect 64 "--only is given twice" --only mem --only tcp
 expect 64 "'bogus' is not one of its commands" lab bogus
 expect 0 "" completion bash
+bash -c '. "$1"; COMP_WORDS=(murphy mem -s p) COMP_CWORD=3; _murphy; echo "${COMPREPLY[*]}"' bash "$dir/out" |
+	grep -qx 'pss page-tables processes' || { echo 'FAIL completion: what mem can be sorted by'; failed=1; }
 grep -q 'list run show check guest --guest' "$dir/out" || { echo 'FAIL completion: the words of lab'; failed=1; }
 expect 64 "leave nothing to check" capture "$dir/x.tar.zst" --only mem --skip mem
 expect 64 "--json=5: it takes no value" --json=5
