@@ -17,8 +17,7 @@
  */
 #if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && \
 	!defined(__SANITIZE_THREAD__) && defined(__GNUC__) && !defined(__clang__)
-#define VECTOR \
-	__attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3")))
+#define VECTOR __attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3")))
 #else
 #define VECTOR
 #endif
