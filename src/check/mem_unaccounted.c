@@ -112,6 +112,7 @@ const struct check check_mem_unaccounted = {
 	.needs = {
 		{ .table = TABLE_meminfo },
 		{ .table = TABLE_zone, .ask = true },
+		{ .table = TABLE_cma, .optional = true },
 		{ .table = TABLE_vmstat, .rate = true, .optional = true },
 		{ .table = TABLE_pressure, .rate = true, .optional = true },
 		{ .table = TABLE_sockstat, .optional = true },

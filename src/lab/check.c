@@ -22,6 +22,7 @@ struct row {
 	const struct lab *lab;
 	struct judged judged;
 	struct answer before, after;
+	bool older; /* before was seen before the lab before */
 	uint64_t took_ms;
 };
 
@@ -179,9 +180,10 @@ static struct judged run_one(struct row *row, const char *murphy, unsigned secon
 
 	/*
 	 * Who needs a long look was looked at for a short time before, which tells less of the
-	 * machine. Where that may matter the long one is made up for, now that the lab is over.
+	 * machine, and so does what was seen earlier. Where that may matter it is made up for, now
+	 * that the lab is over.
 	 */
-	if (j.outcome != OUTCOME_PASSED && row->lab->for_s > 0 &&
+	if (j.outcome != OUTCOME_PASSED && (row->lab->for_s > 0 || row->older) &&
 		ask_murphy(murphy, seconds, &row->before) == 0)
 		j = judge_lab(row->lab, announced, &row->before, &row->after);
 	if (j.outcome == OUTCOME_PASSED && wrong[0]) {
@@ -294,14 +296,23 @@ static int finish(const struct row *rows, size_t n)
 
 /*
  * What the machine has now is the machine's, also what the lab before left in logs. Where murphy
- * found nothing new while that one was there, what it saw then is what the machine has.
+ * found nothing new while that one was there, what it saw then is what the machine has. A lab that
+ * is to be found must be new, so what was seen before the last one does for it, unless that one
+ * has left what this one is for; what the last one left must not count against one that is to be
+ * silent.
  */
 static int look_before(struct row *r, const struct row *last, const char *murphy, unsigned seconds)
 {
-	if (!last || last->judged.outcome != OUTCOME_PASSED ||
-		!judge_nothing_new(&last->before, &last->after))
+	if (!last || last->judged.outcome != OUTCOME_PASSED)
 		return ask_murphy(murphy, seconds, &r->before);
-	r->before = last->after;
+	if (judge_nothing_new(&last->before, &last->after)) {
+		r->before = last->after;
+	} else if (r->lab->want && !in_answer(&last->after, r->lab->want)) {
+		r->before = last->before;
+		r->older = true;
+	} else {
+		return ask_murphy(murphy, seconds, &r->before);
+	}
 	return 0;
 }
 

@@ -33,8 +33,8 @@ static void add_need(struct mem_look *l, enum table_id id, bool ask, bool exact)
 
 static void list_needs(struct mem_look *l)
 {
-	static const enum table_id host[] = { TABLE_host, TABLE_meminfo, TABLE_zone, TABLE_vmstat,
-		TABLE_process };
+	static const enum table_id host[] = { TABLE_host, TABLE_meminfo, TABLE_zone, TABLE_cma,
+		TABLE_vmstat, TABLE_process };
 	static const enum table_id asked[] = { TABLE_group_share, TABLE_process_share,
 		TABLE_shared_object, TABLE_object_share, TABLE_mapping };
 	const enum table_id *by = mem_groups_tables(l->options.by);

@@ -26,6 +26,7 @@ static const struct {
 	[MEM_ROW_BOUNCE] = { "bounce", "bounce buffers" },
 	[MEM_ROW_GPU] = { "gpu", "GPU" },
 	[MEM_ROW_ARC] = { "zfs_cache", "ZFS cache (ARC), in no other row" },
+	[MEM_ROW_CMA] = { "cma_devices", "contiguous memory of devices (CMA)" },
 	[MEM_ROW_CPU_LISTS] = { "cpu_lists", "free, on lists of CPUs" },
 	[MEM_ROW_FREE] = { "free", "free" },
 };
@@ -165,6 +166,19 @@ static struct reading cpu_lists(const struct table *zones)
 	return sum;
 }
 
+/* Where one area does not tell the sum is not known. */
+static struct reading of_devices(const struct table *areas)
+{
+	struct reading sum = reading_none(STATE_ABSENT);
+
+	for (table_each(const struct cma, a, table_usable(areas) ? areas : NULL)) {
+		if (!row_has(a->has, CMA_device_bytes))
+			return reading_none(STATE_ABSENT);
+		sum = reading_of(sum.value + (double)a->device_bytes);
+	}
+	return sum;
+}
+
 void mem_account_fold(const struct frame *f, struct reading pss, bool all, struct reading shmem,
 	struct mem_account *ret)
 {
@@ -187,6 +201,7 @@ void mem_account_fold(const struct frame *f, struct reading pss, bool all, struc
 	m.row[MEM_ROW_SWAP_CACHE] = swap_cache(i);
 	fold_kernel(&m, i);
 	m.row[MEM_ROW_CPU_LISTS] = cpu_lists(frame_table(f, TABLE_zone));
+	m.row[MEM_ROW_CMA] = of_devices(frame_table(f, TABLE_cma));
 	m.row[MEM_ROW_FREE] = cell(i, MEMINFO_free_bytes);
 	if (v && row_has(v->has, VMSTAT_compressed_swap_bytes))
 		m.row[MEM_ROW_ZSWAP] = reading_of((double)v->compressed_swap_bytes);

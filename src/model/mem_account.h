@@ -31,6 +31,7 @@ enum mem_row {
 	MEM_ROW_BOUNCE,
 	MEM_ROW_GPU,
 	MEM_ROW_ARC,
+	MEM_ROW_CMA, /* that devices have; the rest of CMA is free, or in other rows */
 	MEM_ROW_CPU_LISTS,
 	MEM_ROW_FREE,
 	MEM_ROWS
@@ -41,7 +42,7 @@ struct mem_account {
 	struct reading row[MEM_ROWS]; /* absent: this kernel does not tell; counted nowhere */
 	struct reading mapped;      /* AnonPages and Mapped: what PSS of all processes adds up to */
 	struct reading unaccounted; /* the rest; negative: something is counted twice, or moved */
-	struct reading cma_used;    /* of the others, or a driver's: no row of its own */
+	struct reading cma_used;    /* lent to others or a device's: no row of its own */
 };
 
 /* "page_cache", and what it is in words. Static. */
@@ -49,7 +50,7 @@ const char *mem_row_name(enum mem_row row);
 const char *mem_row_text(enum mem_row row);
 
 /*
- * Fold meminfo, zone and vmstat of f. pss: of all groups, absent: not measured, then what the
+ * Fold meminfo, zone, cma and vmstat of f. pss: of all groups, absent: not measured, then what the
  * kernel says that is mapped stands for it; all: of every process there is. shmem: what of tmpfs
  * and shared memory is mapped; absent: not known.
  */

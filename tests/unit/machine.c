@@ -330,6 +330,34 @@ static void heat_and_power_of_a_tree(void **state UNUSED)
 	host_free(h);
 }
 
+static void contiguous_memory_of_a_tree(void **state UNUSED)
+{
+	static const enum table_id ids[] = { TABLE_cma, TABLE_none };
+	struct table *out[TABLES] = { 0 };
+	struct host *h = open_tree();
+
+	put("sys/kernel/mm/cma/reserved/total_pages", "16384\n");
+	put("sys/kernel/mm/cma/reserved/available_pages", "16000\n");
+	put("sys/kernel/mm/cma/linux,cma/alloc_pages_success", "7\n");
+	put("sys/kernel/mm/cma/odd/total_pages", "1\n");
+	put("sys/kernel/mm/cma/odd/available_pages", "2\n");
+	run_source(h, "cma", out, ids, NULL, 0);
+	const struct table *t = out[TABLE_cma];
+	size_t known = 0;
+
+	assert_true(t->state == STATE_OK && t->n == 3);
+	for (table_each(const struct cma, a, t)) {
+		if (!row_has(a->has, CMA_device_bytes))
+			continue;
+		known++;
+		assert_string_equal(table_text(t, a->name), "reserved");
+		assert_int_equal(a->device_bytes, 384 * (uint64_t)host_page_size(h));
+	}
+	assert_int_equal(known, 1);
+	drop_tables(out);
+	host_free(h);
+}
+
 static void put_process(unsigned pid, unsigned threads, unsigned uid, const char *limit)
 {
 	char path[64], text[256];
@@ -396,6 +424,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_cpu_that_is_off, make_top, drop_top),
 		cmocka_unit_test_setup_teardown(links_of_a_tree, make_top, drop_top),
 		cmocka_unit_test_setup_teardown(heat_and_power_of_a_tree, make_top, drop_top),
+		cmocka_unit_test_setup_teardown(contiguous_memory_of_a_tree, make_top, drop_top),
 		cmocka_unit_test_setup_teardown(users_of_a_tree, make_top, drop_top),
 	};
 

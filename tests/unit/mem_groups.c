@@ -221,6 +221,7 @@ static void the_account_adds_up(void **state UNUSED)
 	assert_true(row(&h, MEM_ROW_CPU_LISTS) == 16);
 	double sum = 0;
 
+	assert_int_equal(h.g.account.row[MEM_ROW_CMA].state, STATE_ABSENT);
 	for (int i = 0; i < MEM_ROWS; i++)
 		sum += h.g.account.row[i].state == STATE_OK ? h.g.account.row[i].value : 0;
 	assert_true(sum + h.g.account.unaccounted.value == 1000.0 * (double)MIB);
@@ -239,6 +240,18 @@ static void the_account_adds_up(void **state UNUSED)
 	assert_true(row(&h, MEM_ROW_SHMEM) == 30 && row(&h, MEM_ROW_CACHE) == 170);
 	assert_int_equal(h.g.account.row[MEM_ROW_CACHES].state, STATE_ABSENT);
 	assert_true(h.g.account.unaccounted.value == 29.0 * (double)MIB);
+	/* Devices have some of it. */
+	struct cma *area = build_row(&h.f, TABLE_cma);
+
+	area->device_bytes = 9 * MIB;
+	make(&h, MEM_BY_EXECUTABLE);
+	mem_groups_fold(&h.g, &h.f);
+	assert_true(row(&h, MEM_ROW_CMA) == 9);
+	assert_true(h.g.account.unaccounted.value == 20.0 * (double)MIB);
+	build_unset(area, CMA_device_bytes);
+	make(&h, MEM_BY_EXECUTABLE);
+	mem_groups_fold(&h.g, &h.f);
+	assert_int_equal(h.g.account.row[MEM_ROW_CMA].state, STATE_ABSENT);
 	stop(&h);
 }
 
