@@ -42,9 +42,11 @@ struct sock_common {
 } CORE;
 
 struct socket;
+struct bpf_local_storage;
 
 struct sock {
 	struct sock_common __sk_common;
+	struct bpf_local_storage *sk_bpf_storage;
 	__u16 sk_type, sk_protocol;
 	struct socket *sk_socket;
 } CORE;
@@ -216,6 +218,12 @@ static struct nagle_seen *seen_of(struct sock *sk, __u64 cookie)
 	return bpf_map_lookup_elem(&seen, &cookie);
 }
 
+/* Most sockets have none: to see that costs a twentieth of asking the helper. */
+static struct hold *hold_of(struct sock *sk)
+{
+	return sk->sk_bpf_storage ? bpf_sk_storage_get(&hold, sk, 0, 0) : NULL;
+}
+
 /* The first send after a stall: did the peer say something in between? Then this was a dialogue. */
 static void settle(struct hold *h, __u32 received)
 {
@@ -247,7 +255,7 @@ static int sent(struct sock *sk, int n)
 
 	if (!tp)
 		return 0;
-	struct hold *h = bpf_sk_storage_get(&hold, sk, 0, 0);
+	struct hold *h = hold_of(sk);
 	__u32 waiting = tp->write_seq - tp->snd_nxt;
 
 	if (h) {
@@ -316,7 +324,7 @@ static void count(struct sock *sk, struct hold *h, __u64 began_ns, __u64 held_ns
 SEC("tp_btf/tcp_probe")
 int BPF_PROG(nagle_ack, struct sock *sk, struct sk_buff *skb)
 {
-	struct hold *h = ended ? NULL : bpf_sk_storage_get(&hold, sk, 0, 0);
+	struct hold *h = ended ? NULL : hold_of(sk);
 
 	if (!h || h->since_ns == 0)
 		return 0;

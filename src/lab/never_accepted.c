@@ -16,8 +16,10 @@ static int run(struct scene *s)
 		return listener;
 	pid_t pid = scene_child(s, "lab-listener");
 
-	while (pid == 0)
-		pause();
+	if (pid == 0) {
+		for (;;)
+			pause();
+	}
 	close(listener);
 	for (int i = 0; i < CLIENTS && pid > 0; i++) {
 		int fd = net_connect(port, false);
