@@ -258,6 +258,9 @@ int net_udp(struct scene *s, bool reads);
 enum net_manner { NET_TWO_WRITES, NET_NODELAY, NET_ONE_WRITE };
 int net_dialogue(struct scene *s, enum net_manner how);
 
+/* The two stream labs: the reader, or the sender, takes a pause after each 64 KiB. */
+int net_stream(struct scene *s, bool slow_reader);
+
 /* Burn this thread's CPU time for ms, or for ever (0). */
 void burn(unsigned ms);
 

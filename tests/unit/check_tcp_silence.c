@@ -4,7 +4,7 @@
 
 extern const struct check check_tcp_peer_gone, check_tcp_syn_void, check_tcp_keepalive_failing,
 	check_tcp_fin_wait1, check_tcp_fin_wait2, check_tcp_last_ack, check_tcp_never_accepted,
-	check_tcp_half_open;
+	check_tcp_half_open, check_tcp_slow_reader;
 
 enum { LISTENER = 1000000 };
 
@@ -302,6 +302,52 @@ static void an_idle_pool_without_keepalive_is_a_risk(void **state UNUSED)
 	}
 }
 
+/* Of a look of 2 s: how long it had data, how long the window was full, bytes that passed. */
+static void who_reads_slowly(void **state UNUSED)
+{
+	static const struct {
+		uint64_t busy_ns, limited_ns, bytes;
+		bool here;
+		enum verdict verdict;
+	} cases[] = {
+		{ 1000000000, 250000000, 1, true, VERDICT_SAD },
+		{ 1000000000, 250000000, 1, false, VERDICT_SAD },
+		{ 990000000, 990000000, 1, true, VERDICT_FINE },
+		{ 1000000000, 240000000, 1, true, VERDICT_FINE },
+		{ 2000000000, 2000000000, 0, true, VERDICT_FINE }, /* tcp.zero-window */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct scene s;
+
+		scene_start(&s);
+		add_process(&s, 'S');
+		struct tcp_socket *was = add_socket(&s.was, 1, "192.0.2.9");
+		struct tcp_socket *now = add_socket(&s.now, 1, "192.0.2.9");
+
+		was->rwnd_limited_ns = was->busy_ns = was->acked_bytes = 5;
+		now->rwnd_limited_ns = 5 + cases[i].limited_ns;
+		now->busy_ns = 5 + cases[i].busy_ns;
+		now->acked_bytes = 5 + cases[i].bytes;
+		struct tcp_socket *reader = add_socket(&s.now, 2, "10.0.0.1");
+
+		reader->local = build_text(&s.now, TABLE_tcp_socket, "192.0.2.9");
+		reader->local_port = cases[i].here ? 5432 : 5433;
+		reader->peer_port = 40001;
+		reader->receive_queue = 9;
+		add_owner(&s, 1);
+		add_owner(&s, 2);
+		const struct finding *f =
+			scene_case(&s, &check_tcp_slow_reader, i, cases[i].verdict, SEVERITY_INFO);
+
+		if (f && cases[i].here)
+			assert_int_equal(f->culprits[0].pid, SELF);
+		else if (f)
+			assert_string_equal(f->culprits[0].name, "192.0.2.9");
+		scene_end(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -312,6 +358,7 @@ int main(void)
 		cmocka_unit_test(both_ends_here_are_the_leak_of_one),
 		cmocka_unit_test(half_closed_connections_wait_for_ever),
 		cmocka_unit_test(who_is_not_accepted),
+		cmocka_unit_test(who_reads_slowly),
 		cmocka_unit_test(an_idle_pool_without_keepalive_is_a_risk),
 	};
 
