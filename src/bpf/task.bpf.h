@@ -14,8 +14,11 @@
 
 #define CORE __attribute__((preserve_access_index))
 
+struct pid_namespace;
+
 struct upid {
 	int nr;
+	struct pid_namespace *ns;
 } CORE;
 
 struct pid {
@@ -50,19 +53,29 @@ struct bpf_iter_meta {
 	struct seq_file *seq;
 } CORE;
 
+/* A task's number in its pid namespace of that level. */
+static inline const char *upid_of(struct task_struct *task, __u32 level)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+
+	return (const char *)pid + bpf_core_field_offset(struct pid, numbers) +
+	       level * bpf_core_type_size(struct upid);
+}
+
+static inline __u32 upid_number(const char *upid)
+{
+	__u32 nr = 0;
+
+	bpf_probe_read_kernel(&nr, sizeof(nr), upid + bpf_core_field_offset(struct upid, nr));
+	return nr;
+}
+
 /* The number of a task in the pid namespace of murphy, which runs this. */
 static inline __u32 number_of(struct task_struct *task)
 {
 	struct task_struct *self = (struct task_struct *)bpf_get_current_task();
-	__u32 level = BPF_CORE_READ(self, thread_pid, level);
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	const char *numbers = (const char *)pid + bpf_core_field_offset(struct pid, numbers);
-	__u32 nr = 0;
 
-	bpf_probe_read_kernel(&nr, sizeof(nr),
-		numbers + level * bpf_core_type_size(struct upid) +
-			bpf_core_field_offset(struct upid, nr));
-	return nr;
+	return upid_number(upid_of(task, BPF_CORE_READ(self, thread_pid, level)));
 }
 
 #endif

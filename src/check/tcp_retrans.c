@@ -63,7 +63,7 @@ static bool keep(const void *row)
 {
 	const struct tcp_socket *s = row;
 
-	return s->state == TCP_STATE_LISTEN || lossy(s) || tcp_silent(s);
+	return s->state == TCP_STATE_LISTEN || lossy(s);
 }
 
 /* SYNs. One that waits in vain is a time-out of its own. */
@@ -424,11 +424,9 @@ static struct losses find_losses(
 
 static enum verdict judge(const struct model *m, struct judgement *j)
 {
-	const struct table *sockets = frame_table(m->now, TABLE_tcp_socket);
 	struct tcp_doors doors = tcp_doors_of(j, m);
 	struct losses loss = find_losses(j, m, &doors);
-	struct tcp_silences *silences = tcp_silences_find(j, m, &doors);
-	bool known = tcp_silences_ask(j, m, silences);
+	bool known = true;
 
 	for (size_t i = 0; i < loss.n; i++)
 		known &= ask_victims(j, m, loss.at[i]);
@@ -436,7 +434,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 		return VERDICT_ASK;
 	for (size_t i = 0; i < loss.n; i++)
 		report_loss(j, m, loss.at[i]);
-	if (loss.n + tcp_silences_report(j, m, silences) > 0)
+	if (loss.n > 0)
 		return VERDICT_SAD;
 	if (loss.unsure)
 		return judge_unknown_why(j, STATE_ABSENT,
@@ -444,9 +442,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 			"SYNs");
 	if (!loss.measured)
 		return judge_unknown(j, m, TABLE_snmp);
-	/* Whoever gets no answer at all is seen there only. */
-	return sockets && sockets->state == STATE_OK ? VERDICT_FINE
-						     : judge_unknown(j, m, TABLE_tcp_socket);
+	return VERDICT_FINE;
 }
 
 const struct check check_tcp_retrans = {

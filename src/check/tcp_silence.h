@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Connections that get no answer at all, and what this machine listens on: parts of tcp.retrans. */
+/*
+ * Connections that get no answer, by the peer that gives none, and what this machine listens on:
+ * shared by the checks of what was sent in vain.
+ */
 #ifndef MURPHY_CHECK_TCP_SILENCE_H
 #define MURPHY_CHECK_TCP_SILENCE_H
 
@@ -18,22 +21,37 @@ struct tcp_doors {
 
 struct tcp_doors tcp_doors_of(struct judgement *j, const struct model *m);
 bool tcp_listens(const struct tcp_doors *d, uint32_t port, uint64_t netns);
+/* In whatever namespace. */
+bool tcp_listens_anywhere(const struct tcp_doors *d, uint32_t port);
 
-/* Was what it sent, its SYN or data, sent again so often that nobody seems to be there? */
-bool tcp_silent(const struct tcp_socket *s);
+/* Connections towards one peer that get no answer. */
+struct tcp_silence {
+	const struct tcp_socket *first;
+	struct entity peer; /* as the finding names it */
+	size_t sockets;
+	size_t tries;     /* most of one of them */
+	uint64_t bytes;   /* that wait to be acknowledged, in all */
+	uint64_t last_ns; /* the longest since an ACK came; 0: unknown */
+};
 
-/*
- * Peers and ports that leave enough connections of this machine without an answer; in the arena,
- * NULL when there is none. doors outlives it.
- */
-struct tcp_silences *tcp_silences_find(
-	struct judgement *j, const struct model *m, const struct tcp_doors *doors);
+struct tcp_silence_rule {
+	bool (*silent)(const struct tcp_doors *d, const struct tcp_socket *s);
+	size_t (*tries)(const struct tcp_socket *s); /* NULL: nothing is tried */
+	/* A finding from so many connections on, or, if that is not 0, one that tried so often. */
+	size_t least, alone;
+	const char *least_why, *alone_why;
+	enum severity severity, alone_severity;
+	bool by_address; /* whatever the peer's port: its ends are ephemeral */
+	bool still;      /* only who was in that state in the frame before */
+	bool orphans;    /* no process has them: nobody is asked for, nobody a victim */
+	const char *tries_source;
+	/* Title, cause, what to do, what refutes it: all that only this check knows. */
+	void (*tell)(struct judgement *j, const struct model *m, struct finding *f,
+		const struct tcp_silence *z);
+};
 
-/* False: their owners were asked for, judge again. */
-bool tcp_silences_ask(struct judgement *j, const struct model *m, const struct tcp_silences *list);
-
-/* A finding for each; how many. */
-size_t tcp_silences_report(
-	struct judgement *j, const struct model *m, const struct tcp_silences *list);
+/* All of a check: finds, asks, reports. Wants tcp_socket with listeners, and socket_owner. */
+enum verdict tcp_silence_judge(
+	const struct model *m, struct judgement *j, const struct tcp_silence_rule *rule);
 
 #endif

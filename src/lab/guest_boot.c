@@ -24,10 +24,11 @@ enum { LOG_TAIL = 3000 };
 static const char *const modules[] = { "virtio_pci", "virtio_blk", "ext4", "loop", "tcp_diag",
 	"fuse", "veth", "nf_conntrack", "nf_tables", "nft_ct" };
 /*
- * coreutils for labs that copy; ext4 for its disk and for labs; ip, nft for those with a network.
+ * coreutils for labs that copy; ext4 for its disk and for labs; ip, nft and a shell for those with
+ * a network.
  */
 static const char *const programs[] = { "/bin/cp", "/bin/rm", "/sbin/mkfs.ext4", "/sbin/debugfs",
-	"/sbin/ip", "/usr/sbin/nft" };
+	"/sbin/ip", "/usr/sbin/nft", "/bin/sh" };
 static const char users[] = "root:x:0:0:root:/root:/bin/sh\n"
 			    "nobody:x:65534:65534:nobody:/:/bin/sh\n";
 

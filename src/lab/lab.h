@@ -251,6 +251,16 @@ int net_ports(struct scene *s, unsigned connections, unsigned servers);
 /* The two UDP labs: 2,000 datagrams a second for a process that reads them, or does not. */
 int net_udp(struct scene *s, bool reads);
 
+/*
+ * The three Nagle labs: 500 bytes are asked and 100 answered, again and again, over one connection
+ * in a namespace of its own.
+ */
+enum net_manner { NET_TWO_WRITES, NET_NODELAY, NET_ONE_WRITE };
+int net_dialogue(struct scene *s, enum net_manner how);
+
+/* The two stream labs: the reader, or the sender, takes a pause after each 64 KiB. */
+int net_stream(struct scene *s, bool slow_reader);
+
 /* Burn this thread's CPU time for ms, or for ever (0). */
 void burn(unsigned ms);
 

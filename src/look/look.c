@@ -14,7 +14,7 @@ enum { CHECKS_MAX = 256, LOOK_NEEDS_MAX = CHECKS_MAX * 4 };
 #define DEFAULT_FOR_NS 2000000000u
 /* Live budgets: 2 s + 1.2 s + two rounds of asks answer within 5 s whatever hangs. */
 #define FRAME_NS 1200000000u
-static const uint64_t ask_ns[] = { 800000000u, 500000000u };
+static const uint64_t ask_ns[] = { 1000000000u, 500000000u };
 
 struct look {
 	struct host *host;

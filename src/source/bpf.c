@@ -6,8 +6,13 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/btf.h>
 #include <stdio.h>
 #include <string.h>
+
+#define BTF_FILE "/sys/kernel/btf/vmlinux"
+enum { STRINGS_MAX = 16 << 20 };
 
 /* A source is alone in its process: there is one that listens, or none. */
 static struct bpf_said *listener;
@@ -29,13 +34,40 @@ void bpf_listen(struct bpf_said *said)
 
 void bpf_fail(struct table *t, int err, const struct bpf_said *said)
 {
-	if (err == -EPERM || err == -EACCES)
+	if (err == -ETIME)
+		table_fail(t, STATE_LATE, "eBPF: loading the program took all the time");
+	else if (err == -EPERM || err == -EACCES)
 		table_fail(t, STATE_DENIED, "eBPF: %s", strerror(-err));
-	else if (access("/sys/kernel/btf/vmlinux", F_OK) < 0)
+	else if (access(BTF_FILE, F_OK) < 0)
 		table_fail(t, STATE_ABSENT, "eBPF: this kernel has no BTF");
 	else
 		table_fail(
 			t, STATE_BROKEN, "eBPF: %s", said->text[0] ? said->text : strerror(-err));
+}
+
+bool bpf_kernel_has(const char *name)
+{
+	struct btf_header head;
+	auto_close fd = open(BTF_FILE, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || pread(fd, &head, sizeof(head), 0) != sizeof(head) ||
+		head.magic != BTF_MAGIC || head.str_len > STRINGS_MAX)
+		return false;
+	auto_free char *text = mem_new(1, (size_t)head.str_len + 1);
+	off_t at = (off_t)head.hdr_len + head.str_off;
+	size_t have = 0;
+	ssize_t n = text ? 1 : 0;
+
+	while (n > 0 && have < head.str_len) {
+		n = pread(fd, text + have, head.str_len - have, at + (off_t)have);
+		have += n > 0 ? (size_t)n : 0;
+	}
+	/* With the 0 on both sides: all of a string. */
+	for (const char *s = text; s && s < text + have; s += strlen(s) + 1) {
+		if (strcmp(s, name) == 0)
+			return true;
+	}
+	return false;
 }
 
 enum { ROWS_BYTES = 64 * 1024 };

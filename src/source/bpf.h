@@ -16,6 +16,12 @@ void bpf_listen(struct bpf_said *said);
 /* Mark t by what kept the program from running: no rights, a kernel without BTF, or else. */
 void bpf_fail(struct table *t, int err, const struct bpf_said *said);
 
+/*
+ * Has the kernel something of that name: its BTF, the strings of it, in 1 ms; libbpf's answer takes
+ * as long as loading a program.
+ */
+bool bpf_kernel_has(const char *name);
+
 struct bpf_program;
 
 /*

@@ -9,8 +9,7 @@
 /* More namespaces than that are counted as lost: container hosts have hundreds, not thousands. */
 enum { NETNS_MAX = 1024 };
 
-/* Inode in "net:[4026531840]", 0 when path is none such; *ret_err says why. */
-static uint64_t inode_of(struct host *h, const char *path, int *ret_err)
+uint64_t netns_inode(struct host *h, const char *path, int *ret_err)
 {
 	char text[64];
 	ssize_t n = host_link(h, path, text, sizeof(text));
@@ -79,7 +78,7 @@ static int look_at_processes(struct probe *p, struct table *t, uint64_t own, siz
 		if (probe_late(p))
 			return -ETIME;
 		snprintf(path, sizeof(path), "proc/%llu/ns/net", (unsigned long long)proc->pid);
-		uint64_t inode = inode_of(p->host, path, &err);
+		uint64_t inode = netns_inode(p->host, path, &err);
 
 		if (err == -EACCES || err == -EPERM)
 			(*ret_denied)++;
@@ -129,7 +128,7 @@ static int read_netns(struct probe *p)
 		return -ENOMEM;
 	row_set(&self->has, NETNS_netns);
 	row_set(&self->has, NETNS_processes);
-	uint64_t own = inode_of(p->host, "proc/self/ns/net", &err);
+	uint64_t own = netns_inode(p->host, "proc/self/ns/net", &err);
 
 	/*
 	 * Without its own inode every process would seem to be elsewhere: then there is only own.

@@ -18,6 +18,9 @@ enum { NETNS_READ_MAX = 64 };
 const struct netns *netns_next(
 	const struct probe *p, const struct netns *at, size_t most, uint64_t *lost);
 
+/* Inode in "net:[4026531840]", 0 when path is no such link; *ret_err says why. */
+uint64_t netns_inode(struct host *h, const char *path, int *ret_err);
+
 /* Its last process has gone meanwhile, and the namespace with it: no loss. */
 bool netns_is_gone(int err);
 

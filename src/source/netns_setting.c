@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/clock.h"
 #include "base/cursor.h"
 #include "source/netns.h"
 
 #include <errno.h>
 #include <string.h>
 
-enum { RANGE, RESERVED, REUSE, TIME_WAITS, CONNTRACK, CONNTRACK_TOP, PATHS };
+enum { RANGE, RESERVED, REUSE, TIME_WAITS, KEEPALIVE, CONNTRACK, CONNTRACK_TOP, PATHS };
 
 static const char *const paths[PATHS] = {
 	[RANGE] = "proc/sys/net/ipv4/ip_local_port_range",
 	[RESERVED] = "proc/sys/net/ipv4/ip_local_reserved_ports",
 	[REUSE] = "proc/sys/net/ipv4/tcp_tw_reuse",
 	[TIME_WAITS] = "proc/sys/net/ipv4/tcp_max_tw_buckets",
+	[KEEPALIVE] = "proc/sys/net/ipv4/tcp_keepalive_time",
 	[CONNTRACK] = "proc/sys/net/netfilter/nf_conntrack_count",
 	[CONNTRACK_TOP] = "proc/sys/net/netfilter/nf_conntrack_max",
 };
@@ -26,6 +28,17 @@ static void put(struct visit *v, unsigned int column, struct cursor *c)
 	uint64_t value;
 
 	if (cursor_u64(c, &value))
+		row_put(v->t->schema, v->row, column, value);
+	else
+		v->t->cell[column] = STATE_BROKEN;
+}
+
+/* Seconds become nanoseconds. */
+static void put_seconds(struct visit *v, unsigned int column, struct cursor *c)
+{
+	uint64_t value;
+
+	if (cursor_u64(c, &value) && !__builtin_mul_overflow(value, NS_PER_S, &value))
 		row_put(v->t->schema, v->row, column, value);
 	else
 		v->t->cell[column] = STATE_BROKEN;
@@ -80,6 +93,9 @@ static void take(void *arg, size_t path, int err, const char *bytes, size_t len)
 		break;
 	case TIME_WAITS:
 		put(v, NETNS_SETTING_time_wait_max, &c);
+		break;
+	case KEEPALIVE:
+		put_seconds(v, NETNS_SETTING_keepalive_ns, &c);
 		break;
 	case CONNTRACK:
 		put(v, NETNS_SETTING_conntrack_entries, &c);

@@ -102,12 +102,18 @@ static int add_totals(struct table *t, const struct dump *d)
 	return 0;
 }
 
-/* Which ports connect() takes by itself there; as Linux has it when that could not be read. */
-static void port_range(const struct probe *p, struct tcp_flows *f, uint64_t netns)
+/*
+ * Which ports connect() takes by itself there, and when keepalive begins; as Linux has it when that
+ * could not be read.
+ */
+static void flow_settings(const struct probe *p, struct tcp_flows *f, uint64_t netns)
 {
 	f->port_low = 32768;
 	f->port_high = 60999;
+	f->keepalive_ns = UINT64_C(7200000000000);
 	for (table_each(const struct netns_setting, s, probe_used(p, TABLE_netns_setting))) {
+		if (s->netns == netns && row_has(s->has, NETNS_SETTING_keepalive_ns))
+			f->keepalive_ns = s->keepalive_ns;
 		if (s->netns != netns || !row_has(s->has, NETNS_SETTING_port_low) ||
 			!row_has(s->has, NETNS_SETTING_port_high))
 			continue;
@@ -125,7 +131,7 @@ static int dump_netns(struct tcp_read *r, uint64_t netns, uint64_t pid)
 	struct table *flows = probe_table(r->probe, TABLE_tcp_flow);
 
 	d.count_flows = flows != NULL;
-	port_range(r->probe, &d.flows, netns);
+	flow_settings(r->probe, &d.flows, netns);
 	int err = host_tcp_diag(r->probe->host, netns, pid, take_chunk, &d);
 
 	if (d.interrupted)

@@ -26,6 +26,7 @@ struct tcp_group {
 	struct tcp_key key;
 	uint64_t established, time_wait, other; /* all 0: free */
 	uint64_t inode;
+	uint64_t unguarded, silent_ns, unguarded_inode;
 };
 
 static uint64_t sockets_of(const struct tcp_group *g)
@@ -72,6 +73,32 @@ static int grow(struct tcp_flows *f)
 	return 0;
 }
 
+/* Nothing in either direction, not even an ACK. */
+static uint64_t silence_of(const struct tcp_socket *s)
+{
+	uint64_t ns = s->last_sent_ns < s->last_received_ns ? s->last_sent_ns : s->last_received_ns;
+
+	return s->last_ack_ns < ns ? s->last_ack_ns : ns;
+}
+
+/*
+ * Would nobody notice if the peer were gone: neither data on its way nor keepalive, whose timer
+ * runs all the time?
+ */
+static void count_unguarded(struct tcp_group *g, const struct tcp_socket *s, uint64_t keepalive_ns)
+{
+	uint64_t silent_ns = silence_of(s);
+
+	if (s->timer != 0 || s->send_queue > 0 || silent_ns <= keepalive_ns ||
+		!row_has(s->has, TCP_SOCKET_last_ack_ns))
+		return;
+	g->unguarded++;
+	if (silent_ns > g->silent_ns) {
+		g->silent_ns = silent_ns;
+		g->unguarded_inode = s->inode;
+	}
+}
+
 int tcp_flows_count(struct tcp_flows *f, const struct tcp_diag *d)
 {
 	const struct tcp_socket *s = &d->row;
@@ -93,12 +120,14 @@ int tcp_flows_count(struct tcp_flows *f, const struct tcp_diag *d)
 		g->key = key;
 		f->n++;
 	}
-	if (s->state == TCP_STATE_ESTABLISHED)
+	if (s->state == TCP_STATE_ESTABLISHED) {
 		g->established++;
-	else if (s->state == TCP_STATE_TIME_WAIT)
+		count_unguarded(g, s, f->keepalive_ns);
+	} else if (s->state == TCP_STATE_TIME_WAIT) {
 		g->time_wait++;
-	else
+	} else {
 		g->other++;
+	}
 	if (s->inode && (!g->inode || s->inode < g->inode))
 		g->inode = s->inode;
 	return 0;
@@ -135,6 +164,11 @@ static int add_row(struct table *t, const struct tcp_group *g, uint64_t netns)
 	row_put(t->schema, row, TCP_FLOW_established, g->established);
 	row_put(t->schema, row, TCP_FLOW_time_wait, g->time_wait);
 	row_put(t->schema, row, TCP_FLOW_other, g->other);
+	row_put(t->schema, row, TCP_FLOW_unguarded, g->unguarded);
+	if (g->unguarded) {
+		row_put(t->schema, row, TCP_FLOW_silent_ns, g->silent_ns);
+		row_put(t->schema, row, TCP_FLOW_unguarded_inode, g->unguarded_inode);
+	}
 	if (g->inode)
 		row_put(t->schema, row, TCP_FLOW_inode, g->inode);
 	return 0;

@@ -7,6 +7,7 @@
 
 struct tcp_flows {
 	uint32_t port_low, port_high; /* only local ports of this range count */
+	uint64_t keepalive_ns;        /* who has keepalive is asked after so long a silence */
 	struct tcp_group *group;      /* open-addressed by hash */
 	size_t n, size;
 	uint64_t lost; /* sockets that found no group: there were too many groups */

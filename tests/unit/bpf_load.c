@@ -7,6 +7,7 @@
 
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,10 +22,40 @@ static int PRINTF_LIKE(2, 0) quiet(enum libbpf_print_level level, const char *fm
 	return level == LIBBPF_WARN ? vfprintf(stderr, fmt, ap) : 0;
 }
 
+/*
+ * What is loaded only where it fits: of a tracepoint and a function's end that see the same thing
+ * the tracepoint where this kernel has it, as source/nagle_bpf.c chooses.
+ */
+static void choose(struct bpf_object *object)
+{
+	static const char point[] = "tp_btf/";
+	struct bpf_program *p, *end = NULL;
+	bool has_point = false;
+
+	bpf_object__for_each_program(p, object)
+	{
+		const char *section = bpf_program__section_name(p);
+
+		if (bpf_program__autoload(p))
+			continue;
+		if (strncmp(section, point, strlen(point)) != 0) {
+			end = p;
+		} else if (libbpf_find_vmlinux_btf_id(section + strlen(point), BPF_TRACE_RAW_TP) >
+			   0) {
+			has_point = true;
+			bpf_program__set_autoload(p, true);
+		}
+	}
+	if (end && !has_point)
+		bpf_program__set_autoload(end, true);
+}
+
 #define X(name)                                                   \
 	static int load_##name(void)                              \
 	{                                                         \
 		struct name##_bpf *skel = name##_bpf__open();     \
+		if (skel)                                         \
+			choose(skel->obj);                        \
 		int err = skel ? name##_bpf__load(skel) : -errno; \
                                                                   \
 		name##_bpf__destroy(skel);                        \

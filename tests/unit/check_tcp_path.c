@@ -99,11 +99,6 @@ static void old_losses_are_silent(void **state UNUSED)
 	was->tcp_retransmitted = n->tcp_retransmitted = 900000;
 	was->tcp_out_segments = 1000000;
 	n->tcp_out_segments = 1100000;
-	/* Without the sockets nobody knows who gets no answer at all. */
-	assert_int_equal(scene_judge(&s, &check_tcp_retrans), VERDICT_UNKNOWN);
-	build_table(&s.now, TABLE_tcp_socket)->state = STATE_LATE;
-	assert_int_equal(scene_judge(&s, &check_tcp_retrans), VERDICT_UNKNOWN);
-	build_table(&s.now, TABLE_tcp_socket)->state = STATE_OK;
 	assert_int_equal(scene_judge(&s, &check_tcp_retrans), VERDICT_FINE);
 	scene_end(&s);
 
@@ -142,89 +137,6 @@ static void a_bad_backend_is_found_among_good_ones(void **state UNUSED)
 		}
 		scene_end(&s);
 	}
-}
-
-static void add_silent(struct scene *s, uint64_t cookie, uint32_t state, uint32_t tries)
-{
-	struct tcp_socket *now = add_socket(&s->now, cookie, "192.0.2.9");
-
-	now->state = state;
-	now->timer = 1;
-	now->timer_retransmits = state == TCP_STATE_SYN_SENT ? tries : 0;
-	now->retransmits = tries;
-}
-
-/* Sockets, state, tries, is there a listener on their local port. */
-static void a_pool_without_an_answer(void **state UNUSED)
-{
-	static const struct {
-		uint64_t sockets;
-		uint32_t state, tries;
-		bool server;
-		enum verdict verdict;
-	} cases[] = {
-		{ 4, TCP_STATE_SYN_SENT, 2, false, VERDICT_SAD },
-		{ 3, TCP_STATE_SYN_SENT, 5, false, VERDICT_FINE },
-		{ 4, TCP_STATE_SYN_SENT, 1, false, VERDICT_FINE },
-		{ 4, TCP_STATE_ESTABLISHED, 4, false, VERDICT_SAD },
-		{ 4, TCP_STATE_ESTABLISHED, 3, false, VERDICT_FINE },
-		{ 6, TCP_STATE_ESTABLISHED, 9, true, VERDICT_FINE }, /* a browser that is gone */
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct scene s;
-
-		scene_start(&s);
-		add_snmp(&s, 0);
-		add_process(&s, 'S');
-		for (uint64_t k = 0; k < cases[i].sockets; k++) {
-			add_silent(&s, k, cases[i].state, cases[i].tries);
-			add_owner(&s, k);
-		}
-		struct table *t = s.now.at[TABLE_tcp_socket];
-
-		for (size_t k = 0; cases[i].server && k < cases[i].sockets; k++)
-			((struct tcp_socket *)table_at(t, k))->local_port = 443;
-		if (cases[i].server) {
-			struct tcp_socket *l = add_socket(&s.now, 99, "0.0.0.0");
-
-			l->state = TCP_STATE_LISTEN;
-			l->local_port = 443;
-		}
-		assert_int_equal(scene_judge(&s, &check_tcp_retrans), cases[i].verdict);
-		if (cases[i].verdict == VERDICT_SAD) {
-			assert_int_equal(scene_only(&s)->severity, SEVERITY_WARNING);
-			assert_string_equal(scene_only(&s)->culprits[0].name, "192.0.2.9:5432");
-			assert_int_equal(scene_only(&s)->n_victims, 1);
-			assert_int_equal(scene_only(&s)->victims[0].pid, SELF);
-		}
-		scene_end(&s);
-	}
-}
-
-/* Each of so many asks whether it was accepted here: ends at once, or not in a minute. */
-static void many_silent_connections(void **state UNUSED)
-{
-	struct scene s;
-
-	scene_start(&s);
-	add_snmp(&s, 0);
-	for (uint64_t k = 0; k < 100000; k++) {
-		add_silent(&s, k, TCP_STATE_ESTABLISHED, 9);
-		struct tcp_socket *last =
-			table_at(s.now.at[TABLE_tcp_socket], s.now.at[TABLE_tcp_socket]->n - 1);
-
-		last->local_port = k % 2 ? 443 : 10000 + (uint32_t)(k % 50000);
-	}
-	struct tcp_socket *l = add_socket(&s.now, 1000000, "0.0.0.0");
-
-	l->state = TCP_STATE_LISTEN;
-	l->local_port = 443;
-	build_table(&s.now, TABLE_socket_owner);
-	assert_int_equal(scene_judge(&s, &check_tcp_retrans), VERDICT_SAD);
-	/* Those that came to the listener are clients that went away. */
-	assert_float_equal(scene_only(&s)->evidence[0].value.value, 50000, 0);
-	scene_end(&s);
 }
 
 /* Kernels before 3.15: what no connection's socket tells of may be answers to scanners. */
@@ -375,8 +287,6 @@ int main(void)
 		cmocka_unit_test(shares_and_floors),
 		cmocka_unit_test(old_losses_are_silent),
 		cmocka_unit_test(a_bad_backend_is_found_among_good_ones),
-		cmocka_unit_test(a_pool_without_an_answer),
-		cmocka_unit_test(many_silent_connections),
 		cmocka_unit_test(uncounted_syns_are_no_loss),
 		cmocka_unit_test(counters_that_are_not_there),
 		cmocka_unit_test(ports_by_how_many_are_left),

@@ -228,6 +228,52 @@ static void ports_are_counted_by_peer(void **state UNUSED)
 	table_unref(t);
 }
 
+/* Established, and silent for that long: is it one of which nobody would notice an end? */
+static void silent_connections_without_keepalive_are_counted(void **state UNUSED)
+{
+	static const struct {
+		uint64_t sent_ns, received_ns, ack_ns;
+		uint32_t state, timer;
+		uint64_t queued;
+		bool counts;
+	} cases[] = {
+		{ 9, 9, 9, 1, 0, 0, true }, { 8, 9, 9, 1, 0, 0, false }, /* not longer than 8 */
+		{ 9, 8, 9, 1, 0, 0, false }, { 9, 9, 8, 1, 0, 0, false },
+		{ 9, 9, 9, 1, 2, 0, false }, /* keepalive */
+		{ 9, 9, 9, 1, 0, 5, false }, /* data on its way */
+		{ 9, 9, 9, 8, 0, 0, false }, /* CLOSE_WAIT */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct tcp_flows f = { .port_low = 40000, .port_high = 40999, .keepalive_ns = 8 };
+		struct table *t = table_new(schemas[TABLE_tcp_flow]);
+		struct tcp_diag d = { .row = { .family = AF_INET,
+					      .state = cases[i].state,
+					      .local_port = 40000,
+					      .peer_port = 443,
+					      .inode = 77,
+					      .timer = cases[i].timer,
+					      .send_queue = cases[i].queued,
+					      .last_sent_ns = cases[i].sent_ns,
+					      .last_received_ns = cases[i].received_ns,
+					      .last_ack_ns = cases[i].ack_ns } };
+
+		row_set(&d.row.has, TCP_SOCKET_last_ack_ns);
+		assert_int_equal(tcp_flows_count(&f, &d), 0);
+		assert_int_equal(tcp_flows_rows(&f, t, 0), 0);
+		const struct tcp_flow *row = table_at(t, 0);
+
+		if (row->unguarded != cases[i].counts)
+			fail_msg("case %zu", i);
+		if (cases[i].counts) {
+			assert_int_equal(row->silent_ns, 9);
+			assert_int_equal(row->unguarded_inode, 77);
+		}
+		tcp_flows_release(&f);
+		table_unref(t);
+	}
+}
+
 /* Of 70 and the own one 63 are read, in order; who is late reads none; the others are counted. */
 static void namespaces_one_after_another(void **state UNUSED)
 {
@@ -268,6 +314,7 @@ int main(void)
 		cmocka_unit_test(udp_sockets_that_dropped),
 		cmocka_unit_test(udp_of_ipv6),
 		cmocka_unit_test(ports_are_counted_by_peer),
+		cmocka_unit_test(silent_connections_without_keepalive_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

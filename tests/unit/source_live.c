@@ -214,6 +214,18 @@ static void settings(void **state UNUSED)
 
 	assert_true(s->kernel_pid_max > 300 && s->fs_file_max > 0);
 	assert_true(s->net_port_low < s->net_port_high);
+	look("netns_setting");
+	FILE *file = fopen("/proc/sys/net/ipv4/tcp_keepalive_time", "re");
+	unsigned long seconds = 0;
+	char line[32] = "";
+
+	if (file && fgets(line, sizeof(line), file))
+		seconds = strtoul(line, NULL, 10);
+	if (file)
+		fclose(file);
+	assert_int_equal(((const struct netns_setting *)only(TABLE_netns_setting))->keepalive_ns /
+				 1000000000,
+		seconds);
 	look("clock");
 	const struct clock *c = only(TABLE_clock);
 

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two hosts and a router between them, each a network namespace: the lab's process and those that
+ * it starts are on the first one, and have connections to the second.
+ */
+#ifndef MURPHY_LAB_HOSTS_H
+#define MURPHY_LAB_HOSTS_H
+
+#include "lab/lab.h"
+
+#define HOSTS_PEER "198.51.100.1"
+#define HOSTS_SERVER HOSTS_PEER ":8080"
+enum { HOSTS_PORT = 8080 };
+
+/* What becomes of the other host. */
+enum hosts_fate {
+	HOSTS_LIVES,
+	HOSTS_OFF,    /* its power is cut: nothing comes back, nobody says so */
+	HOSTS_PAUSES, /* the path to it is interrupted for 1.5 s */
+};
+
+struct hosts_tale {
+	unsigned connections;  /* of lab-client to lab-server, which have talked once */
+	bool server_closes;    /* lab-server has ended them before the rest happens */
+	void (*open)(int fd);  /* what lab-client does to each at first; or NULL */
+	enum hosts_fate fate;  /* then */
+	void (*act)(int fd);   /* and then lab-client to each; or NULL */
+	const char *sysctl[2]; /* of the first host: a file below net/ipv4, its text; or NULL */
+	/* "process" is lab-client, "peer" lab-server, "host" that one's host; NULL: healthy */
+	const char *culprit;
+	const char *says; /* for people, after "lab-client (pid N)" */
+};
+
+/* Make that happen, and hold; or skip. */
+int hosts_tell(struct scene *s, const struct hosts_tale *t);
+
+/* Probe after a second of silence, and then each second, for a hundred of them. */
+void hosts_keepalive(int fd);
+
+/* Write a thousand bytes. */
+void hosts_speak(int fd);
+
+void hosts_close(int fd);
+void hosts_speak_and_close(int fd);
+
+/* One more connection to lab-server, in the background. */
+void hosts_connect(int fd);
+
+#endif
