@@ -105,6 +105,22 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+/* Of two words, such as "tcp nagle": the longer name wins. *ret_words: how many it took. */
+static const struct command *command_of(int argc, char **argv, int *ret_words)
+{
+	auto_strbuf two = { 0 };
+	const struct command *c;
+
+	if (argc > 1)
+		strbuf_printf(&two, "%s %s", argv[0], argv[1]);
+	*ret_words = 2;
+	c = find_command(strbuf_text(&two));
+	if (c)
+		return c;
+	*ret_words = 1;
+	return find_command(argv[0]);
+}
+
 static int unknown_command(const char *name)
 {
 	log_error("'%s' is not one of its commands", name);
@@ -214,11 +230,12 @@ static int parse(struct args *a, int argc, char **argv)
 }
 
 /* murphy help [COMMAND] */
-static int help(const char *name)
+static int help(int argc, char **argv)
 {
-	const struct command *c = name ? find_command(name) : NULL;
+	int words;
+	const struct command *c = argc > 0 ? command_of(argc, argv, &words) : NULL;
 
-	return name && !c ? unknown_command(name) : help_print(c);
+	return argc > 0 && !c ? unknown_command(argv[0]) : help_print(c);
 }
 
 /* What whoever started murphy left closed must not become a file that murphy writes to. */
@@ -243,13 +260,15 @@ int murphy_run(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "--version") == 0)
 		return version_print();
 	if (argc > 1 && argv[1][0] != '-') {
-		a.command = find_command(argv[1]);
+		int words;
+
+		a.command = command_of(argc - 1, argv + 1, &words);
 		if (!a.command && strcmp(argv[1], "help") != 0)
 			return unknown_command(argv[1]);
 		if (!a.command)
-			return help(argc > 2 ? argv[2] : NULL);
-		argc--;
-		argv++;
+			return help(argc - 2, argv + 2);
+		argc -= words;
+		argv += words;
 	}
 	a.all = argv;
 	a.n_all = argc;

@@ -42,7 +42,7 @@ struct args {
 };
 
 struct command {
-	const char *name, *operands, *help;
+	const char *name, *operands, *help; /* the name may be of two words: "tcp nagle" */
 	const char *text;                 /* paragraphs for --help and the man page */
 	const struct option_row *options; /* ends with a NULL name */
 	const char *words;                /* that an operand may be, for completions; NULL */

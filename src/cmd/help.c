@@ -191,12 +191,28 @@ static void bash_values(struct strbuf *out, const struct command *c)
 	for (const struct option_row *o = c->options; o && o->name; o++) {
 		if (!o->words)
 			continue;
-		strbuf_printf(out, "\t%s:--%s", c->name, o->name);
+		strbuf_printf(out, "\t'%s:--%s'", c->name, o->name);
 		if (o->letter)
-			strbuf_printf(out, "|%s:-%c", c->name, o->letter);
+			strbuf_printf(out, "|'%s:-%c'", c->name, o->letter);
 		strbuf_printf(out,
 			")\n\t\tCOMPREPLY=($(compgen -W '%s' -- \"$word\"))\n\t\treturn ;;\n",
 			o->words);
+	}
+}
+
+static bool two_words(const struct command *c)
+{
+	return strchr(c->name, ' ') != NULL;
+}
+
+static void bash_second_words(struct strbuf *out)
+{
+	for (size_t i = 0; i < n_commands; i++) {
+		if (two_words(commands[i]))
+			strbuf_printf(out,
+				"\t[ \"$COMP_CWORD\" -gt 2 ] && [ \"${COMP_WORDS[1]} "
+				"${COMP_WORDS[2]}\" = '%s' ] &&\n\t\tcommand='%s'\n",
+				commands[i]->name, commands[i]->name);
 	}
 }
 
@@ -206,8 +222,9 @@ static void complete_bash(struct strbuf *out)
 		"# bash completion of murphy\n_murphy()\n{\n\tlocal words command=diagnose\n"
 		"\tlocal word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
 		"\tcase ${COMP_WORDS[1]} in\n\t-*|'') ;;\n"
-		"\t*) [ \"$COMP_CWORD\" -gt 1 ] && command=${COMP_WORDS[1]} ;;\n\tesac\n"
-		"\tcase $command:$before in\n");
+		"\t*) [ \"$COMP_CWORD\" -gt 1 ] && command=${COMP_WORDS[1]} ;;\n\tesac\n");
+	bash_second_words(out);
+	strbuf_puts(out, "\tcase $command:$before in\n");
 	for (size_t i = 0; i < n_commands; i++)
 		bash_values(out, commands[i]);
 	strbuf_puts(out,
@@ -224,14 +241,16 @@ static void complete_bash(struct strbuf *out)
 		"\t\tCOMPREPLY=($(compgen -W \"$(" IDS ")\" -- \"$word\"))\n\t\treturn ;;\n\tesac\n"
 		"\tcase $command in\n");
 	for (size_t i = 0; i < n_commands; i++) {
-		strbuf_printf(out, "\t%s) words='", commands[i]->name);
+		strbuf_printf(out, "\t'%s') words='", commands[i]->name);
 		bash_words(out, commands[i]);
 		strbuf_puts(out, "' ;;\n");
 	}
 	strbuf_puts(out, "\tesac\n\t[ \"$command\" = explain ] && words=\"$words $(" IDS ")\"\n"
 			 "\t[ \"$COMP_CWORD\" -eq 1 ] && words=\"$words");
-	for (size_t i = 0; i < n_commands; i++)
-		strbuf_printf(out, " %s", commands[i]->name);
+	for (size_t i = 0; i < n_commands; i++) {
+		if (!two_words(commands[i]))
+			strbuf_printf(out, " %s", commands[i]->name);
+	}
 	strbuf_puts(out, "\"\n\tCOMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\n"
 			 "complete -o default -F _murphy murphy\n");
 }
@@ -297,17 +316,27 @@ static void complete_zsh(struct strbuf *out)
 	strbuf_puts(out, "#compdef murphy\n_murphy_ids() { compadd -- ${(f)\"$(" IDS ")\"} }\n"
 			 "local -a commands=(\n");
 	for (size_t i = 0; i < n_commands; i++) {
+		if (two_words(commands[i]))
+			continue;
 		strbuf_printf(out, "\t'%s:", commands[i]->name);
 		quoted(out, commands[i]->help, ZSH_SPECIAL);
 		strbuf_puts(out, "'\n");
 	}
 	strbuf_puts(out, ")\nlocal command=diagnose\n"
 			 "(( CURRENT > 2 )) && [[ $words[2] != -* ]] && command=$words[2]\n"
-			 "(( CURRENT == 2 )) && _describe command commands\ncase $command in\n");
+			 "(( CURRENT == 2 )) && _describe command commands\n");
+	for (size_t i = 0; i < n_commands; i++) {
+		if (two_words(commands[i]))
+			strbuf_printf(out,
+				"(( CURRENT > 3 )) && [[ \"$words[2] $words[3]\" == '%s' ]] && "
+				"command='%s'\n",
+				commands[i]->name, commands[i]->name);
+	}
+	strbuf_puts(out, "case $command in\n");
 	for (size_t i = 0; i < n_commands; i++) {
 		const struct command *c = commands[i];
 
-		strbuf_printf(out, "%s) _arguments", c->name);
+		strbuf_printf(out, "'%s') _arguments", c->name);
 		for (size_t k = 0; c->options && c->options[k].name; k++)
 			zsh_option(out, &c->options[k]);
 		strbuf_printf(out, " \\\n\t'(-h --help)'{-h,--help}'[what it takes]'");
@@ -320,21 +349,35 @@ static void complete_zsh(struct strbuf *out)
 
 #define IDS_FISH "murphy explain 2>/dev/null | string split -f1 \" \""
 
+/* When options and operands of c are asked for. */
+static void fish_seen(struct strbuf *out, const struct command *c)
+{
+	const char *second = strchr(c->name, ' ');
+
+	strbuf_printf(out, "__fish_seen_subcommand_from %.*s",
+		(int)(second ? (size_t)(second - c->name) : strlen(c->name)), c->name);
+	if (second)
+		strbuf_printf(out, "; and __fish_seen_subcommand_from%s", second);
+}
+
 static void complete_fish(struct strbuf *out)
 {
 	strbuf_puts(out, "# fish completion of murphy\n");
 	for (size_t i = 0; i < n_commands; i++) {
 		const struct command *c = commands[i];
 
-		strbuf_printf(
-			out, "complete -c murphy -n __fish_use_subcommand -a %s -d '", c->name);
-		quoted(out, c->help, "");
-		strbuf_puts(out, "'\n");
+		if (!two_words(c)) {
+			strbuf_printf(out, "complete -c murphy -n __fish_use_subcommand -a %s -d '",
+				c->name);
+			quoted(out, c->help, "");
+			strbuf_puts(out, "'\n");
+		}
 		for (size_t k = 0; c->options && c->options[k].name; k++) {
-			strbuf_printf(out, "complete -c murphy -n '%s%s' -l %s%s ",
-				i == 0 ? "__fish_use_subcommand; or __fish_seen_subcommand_from "
-				       : "__fish_seen_subcommand_from ",
-				c->name, c->options[k].name, c->options[k].value ? " -r" : "");
+			strbuf_printf(out, "complete -c murphy -n '%s",
+				i == 0 ? "__fish_use_subcommand; or " : "");
+			fish_seen(out, c);
+			strbuf_printf(out, "' -l %s%s ", c->options[k].name,
+				c->options[k].value ? " -r" : "");
 			if (c->options[k].letter)
 				strbuf_printf(out, "-s %c ", c->options[k].letter);
 			strbuf_puts(out, "-d '");
@@ -343,11 +386,11 @@ static void complete_fish(struct strbuf *out)
 				strbuf_printf(out, "' -f -a '%s", c->options[k].words);
 			strbuf_puts(out, "'\n");
 		}
-		if (c->words)
-			strbuf_printf(out,
-				"complete -c murphy -n '__fish_seen_subcommand_from %s' -f -a "
-				"'%s'\n",
-				c->name, c->words);
+		if (!c->words)
+			continue;
+		strbuf_puts(out, "complete -c murphy -n '");
+		fish_seen(out, c);
+		strbuf_printf(out, "' -f -a '%s'\n", c->words);
 	}
 	strbuf_puts(out,
 		"complete -c murphy -s h -l help -d 'what it takes'\n"

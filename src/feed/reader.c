@@ -13,6 +13,8 @@
 #include <sys/prctl.h>
 
 enum { ROOT_PATIENCE = 16 };
+/* And where whoever asks wants all of it, a million sockets. */
+enum { EXACT_PATIENCE = 16 };
 
 struct tap_to {
 	int fd;
@@ -23,13 +25,19 @@ uint64_t reader_deadline_ns(const struct reader_job *job, const struct source *s
 {
 	uint64_t watch_ns = 0;
 
+	bool whole = false;
+
 	if (!host_is_live(job->host))
 		return s->deadline_ns * ROOT_PATIENCE;
 	for (size_t i = 0; i < SOURCE_TABLES_MAX && s->fills[i]; i++) {
 		uint64_t ns = needs_for_ns(job->needs, job->n_needs, s->fills[i]);
 
 		watch_ns = ns > watch_ns ? ns : watch_ns;
+		whole |= needs_exact(job->needs, job->n_needs, s->fills[i]);
 	}
+	/* What is asked for has a deadline that is long enough for all of it. */
+	if (whole && s->cost == COST_CHEAP)
+		return watch_ns + s->deadline_ns * EXACT_PATIENCE;
 	return watch_ns + s->deadline_ns;
 }
 

@@ -57,6 +57,15 @@ bool probe_keep(const struct probe *p, enum table_id id, const void *row)
 	return !needed;
 }
 
+uint32_t probe_verdict(const struct probe *p, enum table_id id, const void *row)
+{
+	for (size_t i = 0; i < p->n_needs; i++) {
+		if (p->needs[i].table == id && p->needs[i].verdict)
+			return p->needs[i].verdict(row);
+	}
+	return 0;
+}
+
 uint64_t needs_for_ns(const struct need *needs, size_t n_needs, enum table_id id)
 {
 	uint64_t most = 0;

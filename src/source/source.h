@@ -74,6 +74,9 @@ const struct table *probe_used(const struct probe *p, enum table_id id);
 /* True when somebody wants the row to stay. */
 bool probe_keep(const struct probe *p, enum table_id id, const void *row);
 
+/* need.verdict of the row, 0 when nobody has one. Cheap enough for each of 400,000 rows. */
+uint32_t probe_verdict(const struct probe *p, enum table_id id, const void *row);
+
 /* How long table id is to be watched; 0: it is not that kind of table. */
 uint64_t needs_for_ns(const struct need *needs, size_t n_needs, enum table_id id);
 

@@ -9,9 +9,12 @@
 
 /*
  * Bounds; what is beyond them is counted as lost. More rows than that, which only a reader without
- * keep() gets, do not come through the pipe before the deadline.
+ * keep() gets, do not come through the pipe before the deadline. FINE_MAX: of those with which
+ * nothing is wrong, where verdicts tell; all of them are counted in tcp_tally.
  */
-enum { ROWS_MAX = 50000 };
+enum { ROWS_MAX = 50000, ROWS_EXACT_MAX = 1000000, FINE_MAX = 2000 };
+
+enum { VERDICTS_MAX = 32 };
 
 /* All tables get the same state: they come from the same dumps. */
 struct tcp_read {
@@ -27,10 +30,21 @@ struct dump {
 	struct table *sockets; /* NULL: only totals are needed */
 	uint64_t netns;
 	uint64_t count[TCP_STATES]; /* by state, both families */
-	struct tcp_flows flows;     /* only when they are needed */
+	uint64_t tally[TCP_STATES][VERDICTS_MAX];
+	size_t fine;            /* rows without anything wrong */
+	bool judged, exact;     /* somebody has a verdict of each; somebody wants all */
+	struct tcp_flows flows; /* only when they are needed */
 	bool count_flows;
 	bool interrupted;
 };
+
+/* Who listens is who is sought, and IPv6's come after all connections of IPv4. */
+static size_t room_for(const struct dump *d, const struct tcp_socket *s)
+{
+	if (d->exact)
+		return ROWS_EXACT_MAX;
+	return s->state == TCP_STATE_LISTEN ? 2 * ROWS_MAX : ROWS_MAX;
+}
 
 static int take_socket(struct dump *d, struct tcp_diag *diag)
 {
@@ -44,18 +58,26 @@ static int take_socket(struct dump *d, struct tcp_diag *diag)
 		if (err < 0)
 			return err;
 	}
-	/* In TIME_WAIT there is no socket left to say anything about: only their number matters. */
-	if (!t || diag->row.state == TCP_STATE_TIME_WAIT)
+	/*
+	 * In TIME_WAIT there is no socket left to say anything about: for checks only their number
+	 * matters.
+	 */
+	if (!t || (diag->row.state == TCP_STATE_TIME_WAIT && !d->judged))
 		return 0;
 	t->seen++;
 	row_put(t->schema, &diag->row, TCP_SOCKET_netns, d->netns);
+	uint32_t verdict =
+		d->judged ? probe_verdict(d->probe, TABLE_tcp_socket, &diag->row) : VERDICTS_MAX;
+
+	if (verdict < VERDICTS_MAX)
+		d->tally[diag->row.state][verdict]++;
 	if (!probe_keep(d->probe, TABLE_tcp_socket, &diag->row))
 		return 0;
-	/* Who listens is who is sought, and IPv6's come after all connections of IPv4. */
-	if (t->n >= (diag->row.state == TCP_STATE_LISTEN ? 2 * ROWS_MAX : ROWS_MAX)) {
+	if (t->n >= room_for(d, &diag->row) || (verdict == 0 && !d->exact && d->fine >= FINE_MAX)) {
 		t->lost++;
 		return 0;
 	}
+	d->fine += verdict == 0;
 	return tcp_diag_add(t, diag);
 }
 
@@ -102,6 +124,25 @@ static int add_totals(struct table *t, const struct dump *d)
 	return 0;
 }
 
+static int add_tally(struct table *t, const struct dump *d)
+{
+	for (uint32_t i = 0; t && i < TCP_STATES * VERDICTS_MAX; i++) {
+		uint32_t state = i / VERDICTS_MAX, verdict = i % VERDICTS_MAX;
+
+		if (d->tally[state][verdict] == 0)
+			continue;
+		struct tcp_tally *row = table_add(t);
+
+		if (!row)
+			return -ENOMEM;
+		row_put(t->schema, row, TCP_TALLY_netns, d->netns);
+		row_put(t->schema, row, TCP_TALLY_state, state);
+		row_put(t->schema, row, TCP_TALLY_verdict, verdict);
+		row_put(t->schema, row, TCP_TALLY_sockets, d->tally[state][verdict]);
+	}
+	return 0;
+}
+
 /*
  * Which ports connect() takes by itself there, and when keepalive begins; as Linux has it when that
  * could not be read.
@@ -129,7 +170,10 @@ static int dump_netns(struct tcp_read *r, uint64_t netns, uint64_t pid)
 		.sockets = probe_table(r->probe, TABLE_tcp_socket),
 		.netns = netns };
 	struct table *flows = probe_table(r->probe, TABLE_tcp_flow);
+	struct table *tally = probe_table(r->probe, TABLE_tcp_tally);
 
+	d.judged = tally != NULL;
+	d.exact = needs_exact(r->probe->needs, r->probe->n_needs, TABLE_tcp_socket);
 	d.count_flows = flows != NULL;
 	flow_settings(r->probe, &d.flows, netns);
 	int err = host_tcp_diag(r->probe->host, netns, pid, take_chunk, &d);
@@ -138,6 +182,8 @@ static int dump_netns(struct tcp_read *r, uint64_t netns, uint64_t pid)
 		say(r, STATE_OK, "the kernel's socket table changed while it was read");
 	int added = add_totals(probe_table(r->probe, TABLE_tcp_total), &d);
 
+	if (added == 0)
+		added = add_tally(tally, &d);
 	if (flows && added == 0)
 		added = tcp_flows_rows(&d.flows, flows, netns);
 	tcp_flows_release(&d.flows);
@@ -184,7 +230,8 @@ static int read_others(struct tcp_read *r)
 
 static int read_tcp(struct probe *p)
 {
-	static const enum table_id ids[] = { TABLE_tcp_socket, TABLE_tcp_total, TABLE_tcp_flow };
+	static const enum table_id ids[] = { TABLE_tcp_socket, TABLE_tcp_total, TABLE_tcp_tally,
+		TABLE_tcp_flow };
 	struct tcp_read r = { .probe = p, .state = STATE_OK };
 	/* An error here: no modules inet_diag and tcp_diag, or a tree without their answer. */
 	int err = dump_netns(&r, 0, 0);
@@ -206,7 +253,7 @@ static int read_tcp(struct probe *p)
 
 const struct source source_tcp = {
 	.name = "tcp",
-	.fills = { TABLE_tcp_socket, TABLE_tcp_total, TABLE_tcp_flow },
+	.fills = { TABLE_tcp_socket, TABLE_tcp_total, TABLE_tcp_tally, TABLE_tcp_flow },
 	.uses = { TABLE_netns, TABLE_netns_setting },
 	.manner = MANNER_RISKY,
 	.deadline_ns = 700000000,
