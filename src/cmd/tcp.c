@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmd/command.h"
 
-#include "base/cursor.h"
 #include "cmd/terminal.h"
 #include "look/tcp_look.h"
 #include "render/tcp.h"
@@ -9,7 +8,6 @@
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 enum { TOP_DEFAULT = 20, EVERY_DEFAULT_S = 2 };
 
@@ -27,8 +25,8 @@ static const struct option_row options[] = {
 	{ "port", 'p', "PORT", "only this port, here or at the peer" },
 	{ "address", 'a', "ADDRESS", "only this address or ADDRESS/BITS, here or at the peer" },
 	{ "process", 'P', "WHO", "only of this pid, or of processes of this name" },
-	{ "by", 'b', "WHAT", "sums by process, peer, port, verdict or state",
-		"process peer port verdict state" },
+	{ "by", 'b', "WHAT", "sums by process, command, peer, port, verdict or state",
+		"process command peer port verdict state" },
 	{ "sort", 's', "COLUMN",
 		"verdict (default), silence, send-queue, receive-queue, rtt, retransmits",
 		"verdict silence send-queue receive-queue rtt retransmits" },
@@ -53,13 +51,6 @@ struct request {
 	struct text_style style;
 	bool json, owners;
 };
-
-static bool number(const char *text, uint64_t *ret_value)
-{
-	struct cursor c = cursor_of(text, strlen(text));
-
-	return *text >= '0' && *text <= '9' && cursor_u64(&c, ret_value) && cursor_end(&c);
-}
 
 /* Owners first, of what is shown: they are what costs. 0 or -errno. */
 static int make_report(
@@ -102,15 +93,6 @@ static int print(const struct request *q, struct tcp_look *l)
 
 	arena_release(&arena);
 	return printed == EXIT_NOTHING ? code : printed;
-}
-
-static void sleep_s(double seconds)
-{
-	struct timespec t = { .tv_sec = (time_t)seconds };
-
-	t.tv_nsec = (long)((seconds - (double)t.tv_sec) * 1e9);
-	while (nanosleep(&t, &t) < 0 && errno == EINTR)
-		;
 }
 
 static int look(const struct request *q, struct tcp_look *l)
@@ -205,15 +187,15 @@ static int parse_numbers(struct request *q)
 	const char *process = args_get(a, "process");
 	uint64_t n = q->json ? 0 : TOP_DEFAULT, value = 0;
 
-	if (top && !number(top, &n))
+	if (top && !parse_whole(top, &n))
 		return usage_error(a->command, "--top takes a number, not '%s'", top);
 	q->top = (size_t)n;
-	if (port && (!number(port, &value) || value == 0 || value > UINT16_MAX))
+	if (port && (!parse_whole(port, &value) || value == 0 || value > UINT16_MAX))
 		return usage_error(a->command, "--port takes 1 to 65535, not '%s'", port);
 	q->wanted.port = (uint32_t)value;
 	if (process && !*process)
 		return usage_error(a->command, "--process takes a pid or a name, not ''");
-	if (process && !number(process, &q->filter.pid))
+	if (process && !parse_whole(process, &q->filter.pid))
 		q->filter.comm = process;
 	else if (process && q->filter.pid == 0)
 		return usage_error(a->command, "--process takes a pid or a name, not '0'");
@@ -231,7 +213,7 @@ static int parse_words(struct request *q)
 			args_get(a, "color"));
 	if (by && !tcp_by_parse(by, &q->by))
 		return usage_error(a->command,
-			"--by takes process, peer, port, verdict or state, not '%s'", by);
+			"--by takes process, command, peer, port, verdict or state, not '%s'", by);
 	if (sort && !tcp_sort_parse(sort, &q->sort))
 		return usage_error(a->command,
 			"--sort takes verdict, silence, send-queue, receive-queue, rtt or "
@@ -266,7 +248,8 @@ static int parse(struct request *q)
 	if (args_get(a, "every") && !args_seconds(a, "every", 0.1, 86400, &q->every_s))
 		return EXIT_USAGE;
 	q->owners = args_get(a, "no-owner") == NULL;
-	if (!q->owners && (q->by == TCP_BY_PROCESS || args_get(a, "process")))
+	if (!q->owners &&
+		(q->by == TCP_BY_PROCESS || q->by == TCP_BY_COMMAND || args_get(a, "process")))
 		return usage_error(a->command, "without owners no process is known");
 	/* Some thousand healthy ones do where the worst are shown. */
 	q->wanted.all = q->by != TCP_BY_NONE || q->top == 0 || q->top > 1000 ||

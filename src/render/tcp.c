@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ADDRESS_MOST = 47, ADDRESS_LEAST = 12, SHARE_LEAST = 40 };
+enum { NAME_LEAST = 12 };
+/* Of a group: the width of its numbers, and what is left for what its sockets are. */
+enum { GROUP_FIXED = 38, SHARE_LEAST = 30 };
 
 void tcp_put_address(
 	const struct table *t, text_t address, uint32_t port, bool listens, struct strbuf *out)
@@ -134,21 +136,23 @@ struct layout {
 	size_t width[CELLS]; /* 0: left out */
 };
 
+/* drop: where the line is too narrow the lowest is left out first; 0: never. */
 static const struct {
 	const char *head;
-	size_t width, least; /* least: of the line, else it is left out */
+	size_t most;
+	unsigned int drop;
 	bool right;
 } cells[CELLS] = {
 	[VERDICT] = { "verdict", 17, 0, false },
-	[STATE] = { "state", 11, 60, false },
-	[LOCAL] = { "local", 0, 0, false },
-	[PEER] = { "peer", 0, 0, false },
-	[RECEIVE] = { "Recv-Q", 8, 70, true },
-	[SEND] = { "Send-Q", 8, 70, true },
-	[SILENT] = { "silent", 7, 90, true },
-	[LIMIT] = { "limit", 11, 132, false },
-	[THEN] = { "then", 28, 150, false },
-	[PROCESS] = { "process", 0, 100, false },
+	[STATE] = { "state", 11, 6, false },
+	[LOCAL] = { "local", 47, 8, false },
+	[PEER] = { "peer", 47, 0, false },
+	[RECEIVE] = { "Recv-Q", 8, 4, true },
+	[SEND] = { "Send-Q", 8, 5, true },
+	[SILENT] = { "silent", 8, 2, true },
+	[LIMIT] = { "limit", 11, 1, false },
+	[THEN] = { "then", 40, 3, false },
+	[PROCESS] = { "process", 30, 7, false },
 };
 
 static void put_silence(int64_t ns, struct strbuf *out)
@@ -244,9 +248,10 @@ static void put_padded(const struct strbuf *text, size_t width, bool right, stru
 		words_pad(out, width - columns);
 }
 
+/* Of its head and of the n rows that are shown; 0: no row has any. */
 static size_t widest(enum cell cell, const struct tcp_report *r, size_t n)
 {
-	size_t width = ADDRESS_LEAST;
+	size_t width = 0, head = strlen(cells[cell].head);
 
 	for (size_t i = 0; i < n; i++) {
 		auto_strbuf text = { 0 };
@@ -254,7 +259,23 @@ static size_t widest(enum cell cell, const struct tcp_report *r, size_t n)
 		put_cell(cell, r, &r->row[i], &text);
 		width = text.len > width ? text.len : width;
 	}
-	return width < ADDRESS_MOST ? width : ADDRESS_MOST;
+	if (width == 0)
+		return 0;
+	width = width > head ? width : head;
+	return width < cells[cell].most ? width : cells[cell].most;
+}
+
+/* The cell to be left out next; CELLS: none can be. */
+static int least_of(const struct layout *l)
+{
+	int least = CELLS;
+
+	for (int c = 0; c < CELLS; c++) {
+		if (l->width[c] && cells[c].drop &&
+			(least == CELLS || cells[c].drop < cells[least].drop))
+			least = c;
+	}
+	return least;
 }
 
 static struct layout lay_out(const struct tcp_report *r, size_t n, unsigned int line)
@@ -262,15 +283,23 @@ static struct layout lay_out(const struct tcp_report *r, size_t n, unsigned int 
 	struct layout l = { .width = { 0 } };
 	size_t taken = 0;
 
-	l.width[LOCAL] = widest(LOCAL, r, n);
-	l.width[PEER] = widest(PEER, r, n);
 	for (int c = 0; c < CELLS; c++) {
-		if (cells[c].width && line >= cells[c].least)
-			l.width[c] = cells[c].width;
+		l.width[c] = widest((enum cell)c, r, n);
 		taken += l.width[c] ? l.width[c] + 1 : 0;
 	}
-	if (line >= cells[PROCESS].least && line > taken + ADDRESS_LEAST)
-		l.width[PROCESS] = line - taken;
+	const struct layout all = l;
+
+	for (int c = least_of(&l); taken > line + 1 && c < CELLS; c = least_of(&l)) {
+		taken -= l.width[c] + 1;
+		l.width[c] = 0;
+	}
+	/* What is narrow may still fit where something wide had to go. */
+	for (int c = 0; c < CELLS; c++) {
+		if (l.width[c] == 0 && all.width[c] && taken + all.width[c] <= line) {
+			l.width[c] = all.width[c];
+			taken += all.width[c] + 1;
+		}
+	}
 	return l;
 }
 
@@ -337,12 +366,18 @@ static void put_group_counts(
 static void put_groups(
 	const struct tcp_report *r, const struct text_style *style, struct strbuf *out)
 {
-	size_t n = r->top && r->top < r->n_groups ? r->top : r->n_groups, width = ADDRESS_LEAST;
+	size_t n = r->top && r->top < r->n_groups ? r->top : r->n_groups, width = NAME_LEAST;
 
 	for (size_t i = 0; i < n; i++)
 		width = words_columns(r->group[i].name) > width ? words_columns(r->group[i].name)
 								: width;
-	width = (width < SHARE_LEAST ? width : SHARE_LEAST) + (r->by == TCP_BY_PROCESS ? 11 : 0);
+	/* Room for what they are is more than room for names. */
+	size_t most = style->width > GROUP_FIXED + SHARE_LEAST + NAME_LEAST
+			      ? style->width - GROUP_FIXED - SHARE_LEAST
+			      : NAME_LEAST;
+
+	width += r->by == TCP_BY_PROCESS ? 11 : 0;
+	width = width < most ? width : most;
 	text_paint(TEXT_BOLD, style, out);
 	strbuf_printf(out, "%8s %8s %8s %7s  %-*s  what they are", "sockets", "Recv-Q", "Send-Q",
 		"silent", (int)width, tcp_by_name(r->by));
@@ -363,7 +398,7 @@ static void put_groups(
 		put_padded(&name, width, false, out);
 		strbuf_puts(out, "  ");
 		put_group_counts(r, g, &line);
-		words_wrap_buf(out, &line, width + 36, width + 36, style->width);
+		words_wrap_buf(out, &line, width + GROUP_FIXED, width + GROUP_FIXED, style->width);
 	}
 	if (n < r->n_groups)
 		strbuf_printf(out, "and %zu more\n", r->n_groups - n);

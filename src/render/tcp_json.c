@@ -117,8 +117,8 @@ static void put_group(const struct tcp_report *r, const struct tcp_group *g, str
 	json_end_kind(&j);
 }
 
-static void put_summary(
-	const struct tcp_report *r, size_t listed, int exit_code, struct strbuf *out)
+static void put_summary(const struct tcp_report *r, size_t listed, uint64_t unlisted, int exit_code,
+	struct strbuf *out)
 {
 	const struct table *t = frame_table(r->frame, TABLE_tcp_socket);
 	const struct table *hosts = frame_table(r->frame, TABLE_host);
@@ -129,8 +129,7 @@ static void put_summary(
 		json_member(&j, "host", table_text(hosts, h->name));
 	json_member_u64(&j, "sockets", r->sockets);
 	json_member_u64(&j, "listed", listed);
-	json_member_u64(&j, "unlisted",
-		r->n_rows + r->unlisted > listed ? r->n_rows + r->unlisted - listed : 0);
+	json_member_u64(&j, "unlisted", unlisted);
 	put_counts(&j, "verdicts", name_of_verdict, r->verdict, TCP_VERDICTS);
 	put_counts(&j, "states", tcp_state_name, r->state, TCP_STATES);
 	json_key(&j, "namespaces");
@@ -172,5 +171,5 @@ void tcp_json(const struct tcp_report *r, int exit_code, struct strbuf *out)
 		else
 			put_connection(r, &r->row[i], out);
 	}
-	put_summary(r, grouped ? 0 : n, exit_code, out);
+	put_summary(r, grouped ? 0 : n, r->unlisted + (grouped ? 0 : all - n), exit_code, out);
 }

@@ -11,7 +11,8 @@
 
 static const char *const sorts[TCP_SORTS] = { "verdict", "silence", "send-queue", "receive-queue",
 	"rtt", "retransmits" };
-static const char *const bys[TCP_BYS] = { "", "process", "peer", "port", "verdict", "state" };
+static const char *const bys[TCP_BYS] = { "", "process", "command", "peer", "port", "verdict",
+	"state" };
 
 static bool find_word(const char *const *words, int n, const char *text, int *ret)
 {
@@ -206,7 +207,8 @@ int tcp_view_rows(struct tcp_report *r, struct arena *a)
 
 uint64_t *tcp_view_inodes(const struct tcp_report *r, struct arena *a, size_t *ret_n)
 {
-	bool all = r->by == TCP_BY_PROCESS || r->filter.pid || r->filter.comm;
+	bool all = r->by == TCP_BY_PROCESS || r->by == TCP_BY_COMMAND || r->filter.pid ||
+		   r->filter.comm;
 	size_t n = all || (r->by == TCP_BY_NONE && (r->top == 0 || r->top > r->n_rows)) ? r->n_rows
 		   : r->by == TCP_BY_NONE                                               ? r->top
 											: 0;

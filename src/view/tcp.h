@@ -24,6 +24,7 @@ bool tcp_sort_parse(const char *text, enum tcp_sort *ret_sort);
 enum tcp_by {
 	TCP_BY_NONE,
 	TCP_BY_PROCESS,
+	TCP_BY_COMMAND,
 	TCP_BY_PEER,
 	TCP_BY_PORT,
 	TCP_BY_VERDICT,

@@ -68,12 +68,19 @@ static bool serves(const struct grouping *g, const struct tcp_socket *s)
 
 enum { PORT_OURS = 1 << 16 };
 
+static const char *nobody(const struct tcp_connection *c)
+{
+	return c->s->inode == 0 ? "(no process has them)" : "(process not known)";
+}
+
 static struct key key_of(const struct grouping *g, const struct tcp_connection *c)
 {
 	const struct table *t = frame_table(g->r->frame, TABLE_tcp_socket);
 	const struct tcp_socket *s = c->s;
 
 	switch (g->r->by) {
+	case TCP_BY_COMMAND:
+		return (struct key){ c->comm ? c->comm : nobody(c), 0, 0 };
 	case TCP_BY_PROCESS:
 		return (struct key){ c->owner        ? "pid"
 				     : s->inode == 0 ? "none"
@@ -101,10 +108,12 @@ static const char *name_of(
 				  : "";
 
 	switch (g->r->by) {
+	case TCP_BY_COMMAND:
+		return k->text;
 	case TCP_BY_PROCESS:
 		if (c->owner)
 			return c->comm ? c->comm : "?";
-		return c->s->inode == 0 ? "(no process has them)" : "(process not known)";
+		return nobody(c);
 	case TCP_BY_PORT:
 		return arena_printf(g->arena, "%s :%u%s", k->number & PORT_OURS ? "on" : "to",
 			(unsigned int)(k->number & UINT16_MAX), in);
