@@ -232,8 +232,10 @@ static void complete_bash(struct strbuf *out)
 		"' -- "
 		"\"$word\"))\n\t\treturn ;;\n\t-r|--root|-c|--config");
 	for (size_t i = 0; i < n_commands; i++) {
+		const char *name = commands[i]->name, *second = strchr(name, ' ');
+
 		if (commands[i]->files)
-			strbuf_printf(out, "|%s", commands[i]->name);
+			strbuf_printf(out, "|%s", second ? second + 1 : name);
 	}
 	strbuf_puts(out,
 		")\n\t\tCOMPREPLY=($(compgen -f -- \"$word\"))\n\t\treturn "
