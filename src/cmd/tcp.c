@@ -25,8 +25,8 @@ static const struct option_row options[] = {
 	{ "port", 'p', "PORT", "only this port, here or at the peer" },
 	{ "address", 'a', "ADDRESS", "only this address or ADDRESS/BITS, here or at the peer" },
 	{ "process", 'P', "WHO", "only of this pid, or of processes of this name" },
-	{ "by", 'b', "WHAT", "sums by process, command, peer, port, verdict or state",
-		"process command peer port verdict state" },
+	{ "by", 'b', "WHAT", "sums by process, command, unit, peer, port, verdict or state",
+		"process command unit peer port verdict state" },
 	{ "sort", 's', "COLUMN",
 		"verdict (default), silence, send-queue, receive-queue, rtt, retransmits",
 		"verdict silence send-queue receive-queue rtt retransmits" },
@@ -213,7 +213,8 @@ static int parse_words(struct request *q)
 			args_get(a, "color"));
 	if (by && !tcp_by_parse(by, &q->by))
 		return usage_error(a->command,
-			"--by takes process, command, peer, port, verdict or state, not '%s'", by);
+			"--by takes process, command, unit, peer, port, verdict or state, not '%s'",
+			by);
 	if (sort && !tcp_sort_parse(sort, &q->sort))
 		return usage_error(a->command,
 			"--sort takes verdict, silence, send-queue, receive-queue, rtt or "
@@ -248,8 +249,7 @@ static int parse(struct request *q)
 	if (args_get(a, "every") && !args_seconds(a, "every", 0.1, 86400, &q->every_s))
 		return EXIT_USAGE;
 	q->owners = args_get(a, "no-owner") == NULL;
-	if (!q->owners &&
-		(q->by == TCP_BY_PROCESS || q->by == TCP_BY_COMMAND || args_get(a, "process")))
+	if (!q->owners && (tcp_by_owner(q->by) || args_get(a, "process")))
 		return usage_error(a->command, "without owners no process is known");
 	/* Some thousand healthy ones do where the worst are shown. */
 	q->wanted.all = q->by != TCP_BY_NONE || q->top == 0 || q->top > 1000 ||

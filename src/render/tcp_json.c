@@ -33,9 +33,6 @@ static void put_cells(struct json *j, const struct table *t, const struct tcp_so
 
 static void put_owner(struct json *j, const struct tcp_report *r, const struct tcp_connection *c)
 {
-	const struct table *t = frame_table(r->frame, TABLE_process_cgroup);
-	const struct process_cgroup *g;
-
 	if (!c->owner) {
 		/* No process has it, or who does is not known. */
 		if (c->s->inode == 0 || (r->owners && !r->blind)) {
@@ -49,9 +46,12 @@ static void put_owner(struct json *j, const struct tcp_report *r, const struct t
 	json_member_u64(j, "fd", c->owner->fd);
 	if (row_has(c->owner->has, SOCKET_OWNER_holders))
 		json_member_u64(j, "holders", c->owner->holders);
-	g = table_find(t, c->owner->pid);
-	if (g && row_has(g->has, PROCESS_CGROUP_path))
-		json_member(j, "cgroup", table_text(t, g->path));
+	if (c->cgroup)
+		json_member(j, "cgroup", c->cgroup);
+	if (c->unit.len) {
+		json_key(j, "unit");
+		json_text(j, c->unit.at, c->unit.len);
+	}
 }
 
 static void put_connection(

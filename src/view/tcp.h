@@ -7,6 +7,7 @@
 #define MURPHY_VIEW_TCP_H
 
 #include "model/tcp_verdict.h"
+#include "model/unit.h"
 
 enum tcp_sort {
 	TCP_SORT_VERDICT, /* the worst, then those with most in their queues */
@@ -25,6 +26,7 @@ enum tcp_by {
 	TCP_BY_NONE,
 	TCP_BY_PROCESS,
 	TCP_BY_COMMAND,
+	TCP_BY_UNIT,
 	TCP_BY_PEER,
 	TCP_BY_PORT,
 	TCP_BY_VERDICT,
@@ -34,6 +36,8 @@ enum tcp_by {
 
 /* "peer". Static. */
 const char *tcp_by_name(enum tcp_by by);
+/* Is it by what owns the sockets? */
+bool tcp_by_owner(enum tcp_by by);
 bool tcp_by_parse(const char *text, enum tcp_by *ret_by);
 
 /* Addresses whose first bits are those of bytes; IPv4 as ::ffff:a.b.c.d. */
@@ -57,6 +61,8 @@ struct tcp_connection {
 	enum tcp_limit limit;
 	const struct socket_owner *owner; /* NULL: see owned */
 	const char *comm;                 /* NULL: its process is not known, or there is none */
+	const char *cgroup;               /* of its process; NULL: not known */
+	struct span unit;                 /* of systemd; empty: of none, or not known */
 };
 
 struct tcp_group {
