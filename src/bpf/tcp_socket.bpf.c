@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-enum { FAMILY_INET = 2, LISTEN = 10, SYN_RECV = 3 };
+enum { FAMILY_INET = 2, ESTABLISHED = 1, SYN_RECV = 3, TIME_WAIT = 6, LISTEN = 10 };
 enum { PENDING_RETRANS = 1, PENDING_PROBE0 = 3, PENDING_LOSS_PROBE = 5, PENDING_REO = 6 };
 enum { TIMER_RETRANSMIT = 1, TIMER_KEEPALIVE, TIMER_TIME_WAIT, TIMER_PROBE };
 
@@ -329,6 +329,46 @@ static __always_inline bool take_request(struct sock_common *c, struct tcp_seen 
 	return true;
 }
 
+/*
+ * Of healthy sockets so many are told whole; of more, where nothing is on its way and all is recent,
+ * only the number: to read one whole takes fifteen cache lines, to see that it is quiet takes seven.
+ */
+__u32 spare = 0xffffffff;
+__u32 recent; /* ticks; below the time after which silence alone is worth a word */
+__u64 quiet[TCP_QUIET_STATES];
+
+/* Whatever is judged of a socket (need.verdict), with all this it has to be healthy. */
+static __always_inline bool is_quiet(struct tcp_sock *tp, __u32 now)
+{
+	struct sock *sk = (struct sock *)tp;
+
+	return sk->__sk_common.skc_state == ESTABLISHED && sk->sk_socket &&
+	       tp->write_seq == tp->snd_una && tp->rcv_nxt == tp->copied_seq &&
+	       tp->inet_conn.icsk_probes_out == 0 && tp->total_retrans == 0 &&
+	       now - tp->rcv_tstamp < recent;
+}
+
+/* Not one that is in FIN_WAIT2 there: those are told. */
+static __always_inline bool is_time_wait(struct sock_common *c)
+{
+	struct tcp_timewait_sock *tw = bpf_skc_to_tcp_timewait_sock(c);
+
+	return tw && tw->tw_sk.tw_substate == TIME_WAIT;
+}
+
+/* True: it was counted, there is no more to tell. */
+static __always_inline bool count_quiet(struct sock_common *c, struct tcp_sock *tp, __u32 now)
+{
+	if (tp ? !is_quiet(tp, now) : !is_time_wait(c))
+		return false;
+	if (spare > 0) {
+		spare--;
+		return false;
+	}
+	quiet[tp ? ESTABLISHED : TIME_WAIT]++;
+	return true;
+}
+
 /* Too large for the stack. Only one process, the one that loaded this, walks. */
 static struct tcp_seen seen;
 
@@ -340,14 +380,17 @@ int tcp_socket(struct bpf_iter__tcp *ctx)
 
 	if (!c)
 		return 0;
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(c);
+	__u32 now = (__u32)bpf_jiffies64();
+
+	if (recent > 0 && count_quiet(c, tp, now))
+		return 0;
 	__builtin_memset(&seen, 0, sizeof(seen));
 	now_ns = bpf_ktime_get_ns();
-	seen.jiffies = (__u32)bpf_jiffies64();
+	seen.jiffies = now;
 	seen.now_ms = (__u32)(now_ns / 1000000);
 	seen.now_us = (__u32)(now_ns / 1000);
 	take_addresses(c, &seen);
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(c);
-
 	if (tp)
 		take_full(tp, &seen);
 	else if (!take_time_wait(c, &seen) && !take_request(c, &seen))

@@ -3,6 +3,8 @@
 #ifndef MURPHY_BPF_TCP_SOCKET_H
 #define MURPHY_BPF_TCP_SOCKET_H
 
+enum { TCP_QUIET_STATES = 16 };
+
 enum tcp_seen_kind { TCP_SEEN_FULL, TCP_SEEN_TIME_WAIT, TCP_SEEN_REQUEST };
 
 /* A socket as the kernel has it: times in its own ticks, which user space knows the length of. */

@@ -84,6 +84,9 @@ uint64_t needs_for_ns(const struct need *needs, size_t n_needs, enum table_id id
 /* Somebody wants table id exact, at whatever price. */
 bool needs_exact(const struct need *needs, size_t n_needs, enum table_id id);
 
+/* Somebody has a verdict of each row of table id, or wants it exact. */
+bool needs_all(const struct need *needs, size_t n_needs, enum table_id id);
+
 /* True once deadline_ns has passed: mark the table LATE and return. Cheap enough for every row. */
 bool probe_late(const struct probe *p);
 

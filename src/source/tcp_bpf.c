@@ -19,9 +19,13 @@
 
 /* There is one source of its kind in a process. */
 static struct {
+	struct tcp_socket_bpf *skel;
 	struct bpf_link *link;
 	unsigned int hz;
 } reader;
+
+/* Healthy ones that are told whole: some are shown where nothing is wrong. */
+enum { SPARE = 2000, RECENT_S = 3600 };
 
 struct run {
 	struct tcp_take *to;
@@ -61,6 +65,10 @@ static int dump(struct tcp_take *to, uint64_t pid)
 
 	if (err == 0)
 		err = bpf_read_rows(to->probe, fd, sizeof(struct tcp_seen), take, &r);
+	for (uint32_t state = 0; state < TCP_QUIET_STATES; state++) {
+		tcp_take_quiet(to, state, reader.skel->bss->quiet[state]);
+		reader.skel->bss->quiet[state] = 0;
+	}
 	return err == 0 && r.strange ? -EINVAL : err;
 }
 
@@ -83,6 +91,11 @@ static int run(struct probe *p, struct tcp_socket_bpf *skel)
 		err = find_hz(skel);
 	if (err < 0)
 		return err;
+	if (!tcp_take_wants_all(p)) {
+		skel->data->spare = SPARE;
+		skel->bss->recent = RECENT_S * reader.hz;
+	}
+	reader.skel = skel;
 	reader.link = bpf_program__attach_iter(skel->progs.tcp_socket, NULL);
 	err = reader.link ? tcp_take_all(p, dump) : -errno;
 	bpf_link__destroy(reader.link);

@@ -65,6 +65,24 @@ int tcp_take_socket(struct tcp_take *d, struct tcp_diag *diag)
 	return tcp_diag_add(t, diag);
 }
 
+void tcp_take_quiet(struct tcp_take *d, uint32_t state, uint64_t n)
+{
+	if (state >= TCP_STATES || n == 0)
+		return;
+	d->count[state] += n;
+	d->tally[state][0] += n;
+	if (d->sockets) {
+		d->sockets->seen += n;
+		d->sockets->lost += n;
+	}
+}
+
+bool tcp_take_wants_all(struct probe *p)
+{
+	return !probe_table(p, TABLE_tcp_tally) || probe_table(p, TABLE_tcp_flow) ||
+	       needs_exact(p->needs, p->n_needs, TABLE_tcp_socket);
+}
+
 /* The first reason is kept: it is the nearest to the cause. */
 static void say(struct tcp_read *r, enum state state, const char *why)
 {

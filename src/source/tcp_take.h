@@ -29,6 +29,12 @@ struct tcp_take {
 /* One socket that was read. 0 or -ENOMEM. */
 int tcp_take_socket(struct tcp_take *to, struct tcp_diag *diag);
 
+/* n more in that state, of which nothing is known but that they are healthy. */
+void tcp_take_quiet(struct tcp_take *to, uint32_t state, uint64_t n);
+
+/* False: the number of those that are healthy will do. */
+bool tcp_take_wants_all(struct probe *p);
+
 /*
  * Read all namespaces: dump() hands every socket of the one with inode netns, in which process pid
  * is (0, 0: its own), to tcp_take_socket(). It returns 0, or -errno: of its own namespace that is
