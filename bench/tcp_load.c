@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tcp_load SOCKETS PROCESSES: so many TCP sockets on loopback, both ends counted, a few bytes each way
- * on one in ten; prints "ready" and waits to be ended. Run it in a network namespace of its own.
+ * tcp_load SOCKETS PROCESSES: so many TCP sockets on loopback, both ends counted, some bytes each
+ * way on one in ten; prints "ready" and waits to be ended. In a network namespace of its own.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -53,7 +53,8 @@ static void add(int listener, unsigned int port, unsigned int i)
 
 	if (server < 0)
 		die("accept");
-	if (i % WRITES == 0 && (write(client, "question", 8) != 8 || write(server, "reply", 5) != 5))
+	if (i % WRITES == 0 &&
+		(write(client, "question", 8) != 8 || write(server, "reply", 5) != 5))
 		die("write");
 }
 

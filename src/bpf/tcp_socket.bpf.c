@@ -330,8 +330,9 @@ static __always_inline bool take_request(struct sock_common *c, struct tcp_seen 
 }
 
 /*
- * Of healthy sockets so many are told whole; of more, where nothing is on its way and all is recent,
- * only the number: to read one whole takes fifteen cache lines, to see that it is quiet takes seven.
+ * Of healthy sockets so many are told whole; of more, where nothing is on its way and all is
+ * recent, only the number: to read one whole takes fifteen cache lines, to see that it is quiet
+ * takes seven.
  */
 __u32 spare = 0xffffffff;
 __u32 recent; /* ticks; below the time after which silence alone is worth a word */

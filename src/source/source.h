@@ -45,7 +45,7 @@ struct source {
 	enum table_id fills[SOURCE_TABLES_MAX];
 	enum table_id uses[SOURCE_TABLES_MAX];  /* must have been read before */
 	enum table_id after[SOURCE_TABLES_MAX]; /* order only: read later than these */
-	enum table_id only_with;              /* runs only where that table is wanted, too */
+	enum table_id only_with;                /* runs only where that table is wanted, too */
 	int rank; /* of several that fill a table the lowest that works */
 	enum source_cost cost;
 	enum source_manner manner;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TCP sockets by an eBPF iterator, src/bpf/tcp_socket.bpf.c: at a third of what sock_diag takes, and
- * with the options of each. To load it takes 25 ms, so a diagnosis, which wants a few, has sock_diag.
+ * TCP sockets by an eBPF iterator, src/bpf/tcp_socket.bpf.c: for a third of what sock_diag takes,
+ * and with the options of each. To load it takes 25 ms, so a diagnosis, which wants a few sockets,
+ * has sock_diag.
  */
 #include "source/bpf.h"
 #include "source/tcp_seen.h"
