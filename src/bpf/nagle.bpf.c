@@ -127,6 +127,14 @@ struct {
 	__type(value, struct acker);
 } acker SEC(".maps");
 
+/* Sends over TCP that were seen; of each CPU, so that none waits for another. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} watched SEC(".maps");
+
 __u64 lost; /* connections for which there was no room */
 
 /* Set by user space: what still runs counts no more. */
@@ -247,6 +255,15 @@ static int is_held(struct tcp_sock *tp, __u32 waiting)
 	return BPF_CORE_READ_BITFIELD(tp, nonagle) == 0; /* not off, and not corked on purpose */
 }
 
+static void count_send(void)
+{
+	__u32 first = 0;
+	__u64 *n = bpf_map_lookup_elem(&watched, &first);
+
+	if (n)
+		++*n;
+}
+
 static int sent(struct sock *sk, int n)
 {
 	if (ended || n <= 0 || !sk || sk->sk_protocol != PROTOCOL_TCP || sk->sk_type != TYPE_STREAM)
@@ -255,6 +272,7 @@ static int sent(struct sock *sk, int n)
 
 	if (!tp)
 		return 0;
+	count_send();
 	struct hold *h = hold_of(sk);
 	__u32 waiting = tp->write_seq - tp->snd_nxt;
 
