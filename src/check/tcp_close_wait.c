@@ -2,7 +2,7 @@
 #include "base/human.h"
 #include "check/entity.h"
 #include "model/process.h"
-#include "model/tcp.h"
+#include "model/tcp_verdict.h"
 
 #include <string.h>
 
@@ -11,7 +11,6 @@
  * long as the program takes to read the end and close: milliseconds. One that has not heard from
  * its peer for a minute was forgotten.
  */
-static const uint64_t FORGOTTEN_NS = UINT64_C(60000000000);
 #define FORGOTTEN_WHY "a program that closes does so in less than a minute"
 /* A few forgotten ones (every desktop has them) harm nobody. */
 enum { FORGOTTEN_SAD = 10 };
@@ -34,7 +33,7 @@ struct group {
 	uint64_t netns;
 	uint32_t port;      /* ours; ANY_PORT: several */
 	size_t sockets;     /* in CLOSE_WAIT */
-	size_t forgotten;   /* older than FORGOTTEN_NS */
+	size_t forgotten;   /* older than TCP_FORGOTTEN_NS */
 	size_t idle;        /* there in both frames, nothing sent or read between */
 	size_t fresh;       /* were not in CLOSE_WAIT in the frame before */
 	size_t unread;      /* Recv-Q > 0: the end of the stream was not read */
@@ -60,11 +59,6 @@ static bool keep(const void *row)
 static bool counts(const struct tcp_socket *s)
 {
 	return s->state == TCP_STATE_CLOSE_WAIT && s->inode != 0;
-}
-
-static bool forgotten(const struct tcp_socket *s)
-{
-	return row_has(s->has, TCP_SOCKET_last_ack_ns) && s->last_ack_ns >= FORGOTTEN_NS;
 }
 
 /* A half-closed connection that still sends its answer is at work. */
@@ -108,7 +102,7 @@ static void fold(struct groups *g, const struct model *m)
 		const struct tcp_socket *was = tcp_before(m, s);
 
 		to->sockets++;
-		to->forgotten += forgotten(s);
+		to->forgotten += tcp_forgotten(s);
 		to->idle += idle(m, s);
 		to->fresh += m->was && (!was || was->state != TCP_STATE_CLOSE_WAIT);
 		to->unread += s->receive_queue > 0;
@@ -182,7 +176,7 @@ static bool ask(const struct model *m, struct judgement *j)
 	bool known = true;
 
 	for (table_each(struct tcp_socket, s, frame_table(m->now, TABLE_tcp_socket))) {
-		if (counts(s) && (forgotten(s) || idle(m, s)))
+		if (counts(s) && (tcp_forgotten(s) || idle(m, s)))
 			known &= judge_ask(j, m, TABLE_socket_owner, s->inode);
 	}
 	return known;
@@ -310,7 +304,7 @@ static void report(struct judgement *j, const struct model *m, const struct grou
 	struct finding *f = judge_finding(
 		j, severity_of(g), old && g->pid ? CONFIDENCE_LIKELY : CONFIDENCE_POSSIBLE);
 	const struct table *t = frame_table(m->now, TABLE_tcp_socket);
-	const char *age = g->oldest_ns >= FORGOTTEN_NS
+	const char *age = g->oldest_ns >= TCP_FORGOTTEN_NS
 				  ? judge_text(j, ", oldest %s", human_ns((double)g->oldest_ns).s)
 				  : "";
 
@@ -348,7 +342,7 @@ static bool suspicious(const struct model *m)
 	size_t old = 0, still = 0;
 
 	for (table_each(struct tcp_socket, s, frame_table(m->now, TABLE_tcp_socket))) {
-		old += counts(s) && forgotten(s);
+		old += counts(s) && tcp_forgotten(s);
 		still += counts(s) && idle(m, s);
 	}
 	return old > 0 || still >= IDLE_SAD;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/human.h"
 #include "check/tcp_orphan.h"
-#include "model/tcp.h"
 
 /*
  * A process closed, and what it had written last, or only the end, is not acknowledged. The kernel
@@ -10,7 +9,7 @@
 static bool silent(const struct tcp_doors *d UNUSED, const struct tcp_socket *s)
 {
 	return (s->state == TCP_STATE_FIN_WAIT1 || s->state == TCP_STATE_CLOSING) &&
-	       tcp_orphan_silent(s);
+	       tcp_orphan_unanswered(s);
 }
 
 static bool keep(const void *row)

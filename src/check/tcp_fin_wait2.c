@@ -2,14 +2,13 @@
 #include "base/human.h"
 #include "check/entity.h"
 #include "check/tcp_silence.h"
-#include "model/tcp.h"
+#include "model/tcp_verdict.h"
 
 /*
  * This side has closed, the peer knows, and does not close. Who only shut his sending side down
  * (shutdown()) waits for ever; what a process has closed for good the kernel drops after
  * net.ipv4.tcp_fin_timeout, 60 s.
  */
-static const uint64_t FORGOTTEN_NS = UINT64_C(60000000000);
 enum { HELD_LEAST = 10, ORPHANS_LEAST = 10 };
 #define HELD_WHY "of one peer; each holds a descriptor here, and has been silent for a minute"
 #define ORPHANS_WHY "of one address, in both frames; a peer that closes does so in milliseconds"
@@ -30,7 +29,7 @@ static bool waits(const struct tcp_doors *d UNUSED, const struct tcp_socket *s)
 static bool forgotten(const struct tcp_doors *d, const struct tcp_socket *s)
 {
 	return waits(d, s) && row_has(s->has, TCP_SOCKET_last_ack_ns) &&
-	       s->last_ack_ns >= FORGOTTEN_NS;
+	       s->last_ack_ns >= TCP_FORGOTTEN_NS;
 }
 
 static void look_at_peer(

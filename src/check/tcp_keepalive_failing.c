@@ -2,18 +2,16 @@
 #include "base/human.h"
 #include "check/entity.h"
 #include "check/tcp_silence.h"
-#include "model/tcp.h"
+#include "model/tcp_verdict.h"
 
-/* One probe may be lost. Each comes tcp_keepalive_intvl (75 s) after the other. */
-enum { PROBES = 2, LEAST = 4, ALONE = 2, TIMER_KEEPALIVE = 2 };
+enum { LEAST = 4, ALONE = 2 };
 #define LEAST_WHY "a pool towards one peer: who takes one of them next will wait"
 #define ALONE_WHY "one probe may be lost, hardly two; the kernel ends the connection by itself"
 
 /* A client that went away hurts nobody here: keepalive is there to find that out. */
 static bool silent(const struct tcp_doors *d, const struct tcp_socket *s)
 {
-	return s->timer == TIMER_KEEPALIVE && s->probes >= PROBES &&
-	       !tcp_listens(d, s->local_port, s->netns);
+	return tcp_keepalive_unanswered(s) && !tcp_listens(d, s->local_port, s->netns);
 }
 
 static bool keep(const void *row)

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/human.h"
 #include "check/tcp_orphan.h"
-#include "model/tcp.h"
 
 /*
  * The peer closed first, then a process here, and the end of that is not acknowledged any more.
  */
 static bool silent(const struct tcp_doors *d UNUSED, const struct tcp_socket *s)
 {
-	return s->state == TCP_STATE_LAST_ACK && tcp_orphan_silent(s);
+	return s->state == TCP_STATE_LAST_ACK && tcp_orphan_unanswered(s);
 }
 
 static bool keep(const void *row)

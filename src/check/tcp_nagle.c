@@ -2,7 +2,7 @@
 #include "base/human.h"
 #include "check/entity.h"
 #include "model/process.h"
-#include "model/tcp.h"
+#include "model/tcp_verdict.h"
 
 #include <string.h>
 
@@ -15,7 +15,6 @@
  * piece of less than a segment waits, nothing but Nagle's rule forbids to send it, and that for
  * longer than an ACK would take. It makes a suspect only; how often it happens is traced.
  */
-static const uint64_t SUSPECT_NS = UINT64_C(12000000);
 #define SUSPECT_WHY "an ACK comes after a round trip; 12 ms are three ticks of the kernel's clock"
 /* Of a look of two frames and a trace: one alone may be a chance. */
 enum { SEEN_MIN = 2 };
@@ -23,7 +22,7 @@ enum { SEEN_MIN = 2 };
 static const double STALL_NS = 20e6;
 #define STALL_WHY "no ACK takes so long beyond a round trip unless it is delayed on purpose"
 
-enum { SUSPECTS_MAX = 256, GROUPS_MAX = 64, TIMER_RETRANSMIT = 1 };
+enum { SUSPECTS_MAX = 256, GROUPS_MAX = 64 };
 
 /* What processes of one name have held, or, where no process is known, one connection. */
 struct group {
@@ -49,23 +48,7 @@ struct suspects {
 
 static bool keep(const void *row)
 {
-	const struct tcp_socket *s = row;
-	uint64_t flight_bytes = s->send_queue - s->notsent_bytes;
-
-	if (s->state != TCP_STATE_ESTABLISHED && s->state != TCP_STATE_CLOSE_WAIT)
-		return false;
-	if (s->notsent_bytes == 0 || s->notsent_bytes >= s->send_mss || s->unacked == 0 ||
-		s->unacked >= s->cwnd || s->send_queue <= s->notsent_bytes)
-		return false;
-	/* Sent again, or probed for a window: something else is the matter. */
-	if (s->retransmits > 0 || s->backoff > 0 || s->lost > 0 || s->timer != TIMER_RETRANSMIT)
-		return false;
-	if (row_has(s->has, TCP_SOCKET_send_window_bytes) &&
-		s->send_window_bytes < flight_bytes + s->notsent_bytes)
-		return false;
-	uint64_t trip_ns = row_has(s->has, TCP_SOCKET_min_rtt_ns) ? s->min_rtt_ns : s->rtt_ns;
-
-	return row_has(s->has, TCP_SOCKET_last_sent_ns) && s->last_sent_ns >= trip_ns + SUSPECT_NS;
+	return tcp_nagle_suspect(row);
 }
 
 static void find(const struct frame *f, struct suspects *list)
@@ -294,7 +277,7 @@ static void report_suspect(struct judgement *j, const struct model *m, const str
 	finding_evidence(f, "nagle.seen", UNIT_COUNT, reading_of((double)g->hits), "sock_diag",
 		reading_of(SEEN_MIN), SEEN_WHY);
 	finding_evidence(f, "tcp_socket.last_sent_ns", UNIT_NS, reading_of((double)s->last_sent_ns),
-		"sock_diag tcpi_last_data_sent", reading_of((double)(s->min_rtt_ns + SUSPECT_NS)),
+		"sock_diag tcpi_last_data_sent", reading_of((double)(s->min_rtt_ns + TCP_NAGLE_NS)),
 		SUSPECT_WHY);
 	finding_evidence(f, "tcp_socket.notsent_bytes", UNIT_BYTES,
 		reading_of((double)s->notsent_bytes), "sock_diag tcpi_notsent_bytes",

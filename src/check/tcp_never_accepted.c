@@ -2,7 +2,7 @@
 #include "base/human.h"
 #include "check/entity.h"
 #include "model/process.h"
-#include "model/tcp.h"
+#include "model/tcp_verdict.h"
 
 #include <string.h>
 
@@ -10,7 +10,6 @@
  * The kernel has made a connection, and its process does not take it. A server accepts in
  * milliseconds; clients, load balancers and health checks give up after some seconds.
  */
-static const uint64_t WAITS_NS = UINT64_C(5000000000);
 #define WAITS_WHY "servers accept in milliseconds; health checks give up after 5 s"
 
 enum { LISTENERS_MAX = 32, VICTIMS_SHOWN = 4 };
@@ -21,23 +20,17 @@ struct queue {
 	uint64_t longest_ns; /* at least */
 };
 
-static bool is_queued(const struct tcp_socket *s)
-{
-	return s->inode == 0 &&
-	       (s->state == TCP_STATE_ESTABLISHED || s->state == TCP_STATE_CLOSE_WAIT);
-}
-
 static bool keep(const void *row)
 {
 	const struct tcp_socket *s = row;
 
-	return s->state == TCP_STATE_LISTEN || is_queued(s);
+	return s->state == TCP_STATE_LISTEN || tcp_not_accepted(s);
 }
 
 /* Since the handshake, or its last word: it waits for that long at the least. */
 static uint64_t waits_ns(const struct model *m, const struct tcp_socket *s)
 {
-	if (!is_queued(s) || !tcp_before(m, s) || !row_has(s->has, TCP_SOCKET_last_ack_ns))
+	if (!tcp_not_accepted(s) || !tcp_before(m, s) || !row_has(s->has, TCP_SOCKET_last_ack_ns))
 		return 0;
 	return s->last_ack_ns;
 }
@@ -71,7 +64,7 @@ static size_t find(const struct model *m, struct queue *list)
 		for (table_each(struct tcp_socket, s, t)) {
 			uint64_t ns = waits_at(t, s, l) ? waits_ns(m, s) : 0;
 
-			q.waiting += ns >= WAITS_NS;
+			q.waiting += ns >= TCP_ACCEPT_NS;
 			q.longest_ns = ns > q.longest_ns ? ns : q.longest_ns;
 		}
 		if (q.waiting > 0 && n < LISTENERS_MAX)
@@ -87,7 +80,7 @@ static void add_victims(
 	size_t n = 0;
 
 	for (table_each(struct tcp_socket, s, t)) {
-		if (waits_at(t, s, q->listener) && waits_ns(m, s) >= WAITS_NS &&
+		if (waits_at(t, s, q->listener) && waits_ns(m, s) >= TCP_ACCEPT_NS &&
 			n++ < VICTIMS_SHOWN)
 			finding_victim(f, entity_connection(j, t, s, 0));
 	}
@@ -122,7 +115,7 @@ static void report(struct judgement *j, const struct model *m, const struct queu
 		reading_of((double)q->waiting), "sock_diag: no inode", reading_of(1),
 		"the same in both frames");
 	finding_evidence(f, "never_accepted.longest_ns", UNIT_NS, reading_of((double)q->longest_ns),
-		"sock_diag tcpi_last_ack_recv", reading_of((double)WAITS_NS), WAITS_WHY);
+		"sock_diag tcpi_last_ack_recv", reading_of((double)TCP_ACCEPT_NS), WAITS_WHY);
 	finding_evidence(f, "tcp_socket.receive_queue", UNIT_COUNT,
 		reading_of((double)l->receive_queue), "sock_diag Recv-Q of the listener",
 		reading_none(STATE_ABSENT),
@@ -132,7 +125,7 @@ static void report(struct judgement *j, const struct model *m, const struct queu
 		judge_text(j, "%s does not accept: %zu connection%s to %s wait%s for %s and longer",
 			pid ? process_label(j, m, pid) : "A process", q->waiting,
 			q->waiting == 1 ? "" : "s", listener.name, q->waiting == 1 ? "s" : "",
-			human_ns((double)WAITS_NS).s);
+			human_ns((double)TCP_ACCEPT_NS).s);
 	f->cause = judge_text(
 		j, "clients are connected, as they see it, and nobody reads them: %s", why(m, pid));
 	finding_todo(f, judge_text(j, "watch the queue (Recv-Q):  %sss -ltnp 'sport = :%u'",

@@ -3,19 +3,6 @@
 
 #include "check/entity.h"
 
-enum { TRIES = 3, TIMER_RETRANSMIT = 1, TIMER_PROBE = 4 };
-
-size_t tcp_orphan_tries(const struct tcp_socket *s)
-{
-	return s->timer == TIMER_PROBE ? s->probes : s->retransmits;
-}
-
-bool tcp_orphan_silent(const struct tcp_socket *s)
-{
-	return s->inode == 0 && (s->timer == TIMER_RETRANSMIT || s->timer == TIMER_PROBE) &&
-	       tcp_orphan_tries(s) >= TRIES;
-}
-
 void tcp_orphan_advise(
 	struct judgement *j, const struct model *m, struct finding *f, const struct tcp_silence *z)
 {

@@ -4,10 +4,7 @@
 #define MURPHY_CHECK_TCP_ORPHAN_H
 
 #include "check/tcp_silence.h"
-
-/* Was its end, or the data before it, sent again so often without an answer? */
-bool tcp_orphan_silent(const struct tcp_socket *s);
-size_t tcp_orphan_tries(const struct tcp_socket *s);
+#include "model/tcp_verdict.h"
 
 /* A rule for those; silent and tell are the check's own. */
 #define TCP_ORPHAN_RULE                                                                \

@@ -2,13 +2,9 @@
 #include "base/human.h"
 #include "check/entity.h"
 #include "check/tcp_silence.h"
-#include "model/tcp.h"
+#include "model/tcp_verdict.h"
 
-/*
- * Data was sent again and again, and nothing comes back: 200 ms, 0.4, 0.8 and 1.6 s after each
- * other (TCP_RTO_MIN doubled), 3 s in all.
- */
-enum { TRIES = 4, LEAST = 4, ALONE = 6, TIMER_RETRANSMIT = 1 };
+enum { LEAST = 4, ALONE = 6 };
 #define LEAST_WHY "one or two may be on their way to a host that goes and comes back"
 #define ALONE_WHY \
 	"12 s without an ACK at the least: no reboot of a router, no roaming takes so long"
@@ -19,10 +15,7 @@ enum { TRIES = 4, LEAST = 4, ALONE = 6, TIMER_RETRANSMIT = 1 };
  */
 static bool silent(const struct tcp_doors *d, const struct tcp_socket *s)
 {
-	return (s->state == TCP_STATE_ESTABLISHED || s->state == TCP_STATE_FIN_WAIT1 ||
-		       s->state == TCP_STATE_CLOSE_WAIT) &&
-	       s->timer == TIMER_RETRANSMIT && s->retransmits >= TRIES &&
-	       !tcp_listens(d, s->local_port, s->netns);
+	return tcp_unanswered(s) && !tcp_listens(d, s->local_port, s->netns);
 }
 
 static bool keep(const void *row)

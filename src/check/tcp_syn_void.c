@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "check/entity.h"
 #include "check/tcp_silence.h"
-#include "model/tcp.h"
+#include "model/tcp_verdict.h"
 
-/*
- * SYNs are sent again after 1 and 3 s, since 6.5 after 1 and 2 s
- * (net.ipv4.tcp_syn_linear_timeouts).
- * A browser's or a probe's single try is no news, a pool's is.
- */
-enum { TRIES = 2, LEAST = 4, ALONE = 6 };
+/* A browser's or a probe's single try is no news, a pool's is. */
+enum { LEAST = 4, ALONE = 6 };
 #define LEAST_WHY "one or two may be probes, or tries of several addresses"
 #define ALONE_WHY "without a time-out of its own it waits for two minutes"
 
 /* When the listener that would have to answer is here, that is the matter. */
 static bool silent(const struct tcp_doors *d, const struct tcp_socket *s)
 {
-	return s->state == TCP_STATE_SYN_SENT && s->timer_retransmits >= TRIES &&
+	return tcp_syn_unanswered(s) &&
 	       (s->local != s->peer || !tcp_listens_anywhere(d, s->peer_port));
 }
 

@@ -2,7 +2,7 @@
 #include "base/human.h"
 #include "check/entity.h"
 #include "model/process.h"
-#include "model/tcp.h"
+#include "model/tcp_verdict.h"
 
 #include <string.h>
 
@@ -27,7 +27,7 @@ enum { STUCK_FLOWS = 4 };
 /* Unanswered probes: the peer is not slow but gone. One may have been lost. */
 enum { DEAD_PROBES = 2 };
 
-enum { TIMER_PROBE = 4, FLOWS_MAX = 256, GROUPS_MAX = 16 };
+enum { FLOWS_MAX = 256, GROUPS_MAX = 16 };
 
 /* A connection that stands still, from its reader's or its writer's end. */
 struct flow {
@@ -41,49 +41,24 @@ struct flows {
 	size_t n;
 };
 
-static bool window_shut(const struct tcp_socket *s)
-{
-	return s->timer == TIMER_PROBE ||
-	       (row_has(s->has, TCP_SOCKET_send_window_bytes) && s->send_window_bytes == 0);
-}
-
-static bool writes(const struct tcp_socket *s)
-{
-	return (s->state == TCP_STATE_ESTABLISHED || s->state == TCP_STATE_CLOSE_WAIT ||
-		       s->state == TCP_STATE_FIN_WAIT1) &&
-	       s->notsent_bytes > 0 && window_shut(s);
-}
-
-/* tcpi_rcv_wnd is there since 6.2; before that a buffer half full of unread data has to do. */
-static bool refuses(const struct tcp_socket *s)
-{
-	if (s->state == TCP_STATE_LISTEN || s->receive_queue == 0 || s->inode == 0)
-		return false;
-	if (row_has(s->has, TCP_SOCKET_receive_window_bytes) &&
-		s->receive_window_bytes < s->receive_mss)
-		return true;
-	return row_has(s->has, TCP_SOCKET_receive_buffer_bytes) &&
-	       s->receive_memory_bytes >= s->receive_buffer_bytes / 2;
-}
-
 static bool keep(const void *row)
 {
-	return writes(row) || refuses(row);
+	return tcp_window_shut(row) || tcp_refuses(row);
 }
 
 static bool writer_stands(const struct model *m, const struct tcp_socket *s)
 {
-	const struct tcp_socket *was = writes(s) ? tcp_before(m, s) : NULL;
+	const struct tcp_socket *was = tcp_window_shut(s) ? tcp_before(m, s) : NULL;
 
-	return was && writes(was) && was->acked_bytes == s->acked_bytes &&
+	return was && tcp_window_shut(was) && was->acked_bytes == s->acked_bytes &&
 	       row_has(s->has, TCP_SOCKET_acked_bytes);
 }
 
 static bool reader_stands(const struct model *m, const struct tcp_socket *s)
 {
-	const struct tcp_socket *was = refuses(s) ? tcp_before(m, s) : NULL;
+	const struct tcp_socket *was = tcp_refuses(s) ? tcp_before(m, s) : NULL;
 
-	return was && refuses(was) && was->received_bytes == s->received_bytes &&
+	return was && tcp_refuses(was) && was->received_bytes == s->received_bytes &&
 	       was->receive_queue == s->receive_queue;
 }
 

@@ -96,6 +96,13 @@ bool args_seconds(
 	return true;
 }
 
+bool parse_whole(const char *text, uint64_t *ret_value)
+{
+	struct cursor c = cursor_of(text, strlen(text));
+
+	return *text >= '0' && *text <= '9' && cursor_u64(&c, ret_value) && cursor_end(&c);
+}
+
 static const struct command *find_command(const char *name)
 {
 	for (size_t i = 0; i < n_commands; i++) {

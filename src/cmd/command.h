@@ -43,12 +43,12 @@ struct args {
 
 struct command {
 	const char *name, *operands, *help; /* the name may be of two words: "tcp nagle" */
-	const char *text;                 /* paragraphs for --help and the man page */
-	const struct option_row *options; /* ends with a NULL name */
-	const char *words;                /* that an operand may be, for completions; NULL */
-	bool files;                       /* operands are files: completions offer them */
-	bool raw;                         /* parses its arguments itself: args->all */
-	int (*run)(const struct args *a); /* an exit code */
+	const char *text;                   /* paragraphs for --help and the man page */
+	const struct option_row *options;   /* ends with a NULL name */
+	const char *words;                  /* that an operand may be, for completions; NULL */
+	bool files;                         /* operands are files: completions offer them */
+	bool raw;                           /* parses its arguments itself: args->all */
+	int (*run)(const struct args *a);   /* an exit code */
 };
 
 extern const struct command *const commands[];
@@ -60,6 +60,9 @@ const char *args_get(const struct args *a, const char *name);
 /* Finite seconds, min..max, of an option; what is wrong goes to stderr. */
 bool args_seconds(
 	const struct args *a, const char *name, double min, double max, double *ret_seconds);
+
+/* Digits and nothing else. */
+bool parse_whole(const char *text, uint64_t *ret_value);
 
 /* "murphy: " fmt to stderr, and a line break. */
 void log_error(const char *fmt, ...) PRINTF_LIKE(1, 2);

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmd/command.h"
 
-#include "base/cursor.h"
 #include "cmd/terminal.h"
 #include "look/mem_look.h"
 #include "render/mem.h"
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 enum { TOP_DEFAULT = 20, EVERY_DEFAULT_S = 2 };
 
@@ -40,13 +38,6 @@ struct request {
 	struct text_style style;
 	bool json;
 };
-
-static bool number(const char *text, uint64_t *ret_value)
-{
-	struct cursor c = cursor_of(text, strlen(text));
-
-	return *text >= '0' && *text <= '9' && cursor_u64(&c, ret_value) && cursor_end(&c);
-}
 
 static int refused(const struct request *q, const struct mem_look *l, int err)
 {
@@ -94,15 +85,6 @@ static int print(const struct request *q, const struct mem_look *l)
 	return printed == EXIT_NOTHING ? code : printed;
 }
 
-static void sleep_s(double seconds)
-{
-	struct timespec t = { .tv_sec = (time_t)seconds };
-
-	t.tv_nsec = (long)((seconds - (double)t.tv_sec) * 1e9);
-	while (nanosleep(&t, &t) < 0 && errno == EINTR)
-		;
-}
-
 static int look(const struct request *q, struct mem_look *l)
 {
 	for (bool again = args_get(q->args, "watch") != NULL;; sleep_s(q->every_s)) {
@@ -121,7 +103,7 @@ static int parse_top(struct request *q)
 	const char *text = args_get(q->args, "top");
 	uint64_t n = q->json ? 0 : TOP_DEFAULT;
 
-	if (text && !number(text, &n))
+	if (text && !parse_whole(text, &n))
 		return usage_error(q->args->command, "--top takes a number, not '%s'", text);
 	q->top = (size_t)n;
 	return -1;
@@ -135,7 +117,8 @@ static int parse_target(struct request *q)
 		return usage_error(a->command, "it takes one PID at most");
 	if (a->n_operands == 0)
 		return -1;
-	if (!number(a->operand[0], &q->look.pid) || q->look.pid == 0 || q->look.pid > INT32_MAX)
+	if (!parse_whole(a->operand[0], &q->look.pid) || q->look.pid == 0 ||
+		q->look.pid > INT32_MAX)
 		return usage_error(a->command, "'%s' is no PID", a->operand[0]);
 	if (args_get(a, "by") || args_get(a, "shared"))
 		return usage_error(a->command, "of one process there are no --by and --shared");

@@ -17,6 +17,9 @@ int terminal_open_host(const char *root, struct host **ret_host);
  */
 int exit_of_open(int err);
 
+/* Between two looks of --watch. */
+void sleep_s(double seconds);
+
 /* Has the reader of stdout gone away? */
 bool output_gone(void);
 

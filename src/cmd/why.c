@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmd/command.h"
 
-#include "base/cursor.h"
 #include "cmd/terminal.h"
 #include "look/inquiry.h"
 #include "render/why.h"
@@ -20,13 +19,6 @@ static const struct option_row options[] = {
 	{ 0 },
 };
 
-static bool number(const char *text, uint64_t *ret_value)
-{
-	struct cursor c = cursor_of(text, strlen(text));
-
-	return *text >= '0' && *text <= '9' && cursor_u64(&c, ret_value) && cursor_end(&c);
-}
-
 /* 12, :80, nginx, nginx.service, /system.slice/nginx.service. */
 static bool parse_target(const char *text, struct target *ret_target)
 {
@@ -34,11 +26,11 @@ static bool parse_target(const char *text, struct target *ret_target)
 	uint64_t value = 0;
 
 	if (text[0] == ':') {
-		if (!number(text + 1, &value) || value == 0 || value > UINT16_MAX)
+		if (!parse_whole(text + 1, &value) || value == 0 || value > UINT16_MAX)
 			return false;
 		t.kind = TARGET_PORT;
 		t.port = (uint32_t)value;
-	} else if (number(text, &value)) {
+	} else if (parse_whole(text, &value)) {
 		t.kind = TARGET_PID;
 		t.pid = value;
 	}

@@ -26,8 +26,8 @@ struct need {
 	bool exact; /* of a table that may be estimated, or cut off: do not */
 	/*
 	 * What kind of row it is, counted where it is read (tcp_tally), also for rows that nobody
-	 * keeps: of 400,000 sockets those that matter are few. 0: nothing special; such rows are the
-	 * first to be left out.
+	 * keeps: of 400,000 sockets those that matter are few. 0: nothing special; such rows are
+	 * the first to be left out.
 	 */
 	uint32_t (*verdict)(const void *row);
 };

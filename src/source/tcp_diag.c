@@ -131,6 +131,25 @@ static int take_attributes(struct tcp_socket *s, struct cursor c)
 	return more;
 }
 
+static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+/* 127.0.0.0/8, also as ::ffff:127.0.0.0/104, and ::1. */
+static bool is_loopback(uint32_t family, const uint8_t *address)
+{
+	static const uint8_t one[16] = { [15] = 1 };
+
+	if (family == AF_INET)
+		return address[0] == 127;
+	if (memcmp(address, mapped, sizeof(mapped)) == 0)
+		return address[sizeof(mapped)] == 127;
+	return memcmp(address, one, sizeof(one)) == 0;
+}
+
+bool tcp_diag_loops(uint32_t family, const uint8_t *local, const uint8_t *peer)
+{
+	return is_loopback(family, peer) || memcmp(local, peer, family == AF_INET ? 4 : 16) == 0;
+}
+
 static has_t bits(unsigned int column)
 {
 	return (has_t)1 << column;
@@ -159,6 +178,11 @@ static void take_message(struct tcp_diag *d, const struct inet_diag_msg *m)
 	if (m->idiag_timer) {
 		s->timer_ns = (uint64_t)m->idiag_expires * 1000000;
 		row_set(&s->has, TCP_SOCKET_timer_ns);
+	}
+	if (s->state != TCP_STATE_LISTEN) {
+		s->loops = tcp_diag_loops(s->family, (const uint8_t *)m->id.idiag_src,
+			(const uint8_t *)m->id.idiag_dst);
+		row_set(&s->has, TCP_SOCKET_loops);
 	}
 	memcpy(d->local, m->id.idiag_src, sizeof(d->local));
 	memcpy(d->peer, m->id.idiag_dst, sizeof(d->peer));
@@ -190,7 +214,6 @@ int tcp_diag_next(struct cursor *c, struct tcp_diag *ret_diag)
 
 text_t tcp_diag_address(struct table *t, uint32_t family, const uint8_t *bytes)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	char text[INET6_ADDRSTRLEN];
 
 	if (family == AF_INET6 && memcmp(bytes, mapped, sizeof(mapped)) == 0) {

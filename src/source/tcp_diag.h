@@ -32,6 +32,9 @@ int tcp_diag_next(struct cursor *c, struct tcp_diag *ret_diag);
  */
 text_t tcp_diag_address(struct table *t, uint32_t family, const uint8_t *bytes);
 
+/* Column loops: is the peer this host, as far as addresses tell? */
+bool tcp_diag_loops(uint32_t family, const uint8_t *local, const uint8_t *peer);
+
 /* Append its row to t, addresses and all. 0 or -ENOMEM. */
 int tcp_diag_add(struct table *t, const struct tcp_diag *d);
 

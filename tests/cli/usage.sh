@@ -21,7 +21,7 @@ expect() {
 
 expect 64 "'bogus' is not one of its commands" bogus
 expect 64 "'bogus' is not one of its commands" help bogus
-for command in diagnose why mem capture diff explain assert completion man; do
+for command in diagnose why mem tcp capture diff explain assert completion man; do
 	expect 0 "" help $command
 	grep -qF '\x0a' "$dir/out" && { echo "FAIL help $command: an escaped line break"; failed=1; }
 	grep -q '.\{101\}' "$dir/out" && { echo "FAIL help $command: a line is too long"; failed=1; }
