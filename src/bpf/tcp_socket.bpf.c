@@ -401,15 +401,4 @@ int tcp_socket(struct bpf_iter__tcp *ctx)
 	return 0;
 }
 
-/* What the time is in ticks and in nanoseconds: by that user space knows how long a tick is. */
-__u64 clock_jiffies, clock_now_ns;
-
-SEC("syscall")
-int tcp_clock(void *ctx)
-{
-	clock_jiffies = bpf_jiffies64();
-	clock_now_ns = bpf_ktime_get_ns();
-	return 0;
-}
-
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

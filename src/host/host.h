@@ -66,6 +66,8 @@ uint64_t host_boottime_ns(const struct host *h);
 uint64_t host_walltime_ns(const struct host *h);
 long host_page_size(const struct host *h);
 long host_ticks_per_s(const struct host *h);
+/* The kernel's own tick, 1 / CONFIG_HZ, which is not the one of host_ticks_per_s(). 0: unknown. */
+uint64_t host_tick_ns(const struct host *h);
 
 /*
  * The whole file into buf, at most size bytes; more is cut. Returns the length or -errno.

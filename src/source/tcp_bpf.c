@@ -4,6 +4,7 @@
  * and with the options of each. To load it takes 25 ms, so a diagnosis, which wants a few sockets,
  * has sock_diag.
  */
+#include "base/clock.h"
 #include "source/bpf.h"
 #include "source/tcp_seen.h"
 #include "source/tcp_take.h"
@@ -22,11 +23,12 @@
 static struct {
 	struct tcp_socket_bpf *skel;
 	struct bpf_link *link;
-	unsigned int hz;
+	uint64_t tick_ns;
 } reader;
 
 /* Healthy ones that are told whole: some are shown where nothing is wrong. */
-enum { SPARE = 2000, RECENT_S = 3600 };
+enum { SPARE = 2000 };
+#define RECENT_S 3600ull
 
 struct run {
 	struct tcp_take *to;
@@ -41,7 +43,7 @@ static int take(void *arg, const void *rows, size_t n)
 	int err = 0;
 
 	for (size_t i = 0; i < n && err == 0; i++) {
-		if (tcp_seen_decode(&seen[i], reader.hz, &r->diag))
+		if (tcp_seen_decode(&seen[i], reader.tick_ns, &r->diag))
 			err = tcp_take_socket(r->to, &r->diag);
 		else
 			r->strange++;
@@ -73,28 +75,18 @@ static int dump(struct tcp_take *to, uint64_t pid)
 	return err == 0 && r.strange ? -EINVAL : err;
 }
 
-static int find_hz(struct tcp_socket_bpf *skel)
-{
-	LIBBPF_OPTS(bpf_test_run_opts, once);
-	int err = bpf_prog_test_run_opts(bpf_program__fd(skel->progs.tcp_clock), &once);
-
-	if (err < 0)
-		return err;
-	reader.hz = tcp_seen_hz(skel->bss->clock_jiffies, skel->bss->clock_now_ns);
-	return reader.hz ? 0 : -ENOTSUP;
-}
-
 static int run(struct probe *p, struct tcp_socket_bpf *skel)
 {
 	int err = tcp_socket_bpf__load(skel);
 
-	if (err == 0)
-		err = find_hz(skel);
+	reader.tick_ns = host_tick_ns(p->host);
+	if (err == 0 && reader.tick_ns == 0)
+		err = -ENOTSUP;
 	if (err < 0)
 		return err;
 	if (!tcp_take_wants_all(p)) {
 		skel->data->spare = SPARE;
-		skel->bss->recent = RECENT_S * reader.hz;
+		skel->bss->recent = (uint32_t)(RECENT_S * NS_PER_S / reader.tick_ns);
 	}
 	reader.skel = skel;
 	reader.link = bpf_program__attach_iter(skel->progs.tcp_socket, NULL);

@@ -1,39 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "source/tcp_seen.h"
 
-#include "base/attr.h"
-#include "base/clock.h"
-
 #include <string.h>
 #include <sys/socket.h>
-
-unsigned int tcp_seen_hz(uint64_t jiffies, uint64_t now_ns)
-{
-	/* kernel/Kconfig.hz, and what other architectures have. */
-	static const unsigned int rates[] = { 250, 1000, 100, 300, 24, 48, 64, 128, 200, 256, 500,
-		512, 1024, 1200 };
-
-	for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
-		double hz = rates[i], expected = (double)now_ns / NS_PER_S * hz;
-		double ticks = (double)(int64_t)(jiffies - (uint32_t)(-300 * (int64_t)rates[i]));
-		double off = ticks > expected ? ticks - expected : expected - ticks;
-
-		if (off <= hz + expected / 1000)
-			return rates[i];
-	}
-	return 0;
-}
 
 /* One socket, and what its ticks are. */
 struct seen {
 	const struct tcp_seen *of;
 	struct tcp_socket *row;
-	uint64_t hz;
+	uint64_t tick_ns;
 };
 
 static uint64_t ns_of(const struct seen *s, uint64_t ticks)
 {
-	return ticks * NS_PER_S / s->hz;
+	return ticks * s->tick_ns;
 }
 
 static uint64_t since(const struct seen *s, uint32_t then)
@@ -157,9 +137,9 @@ static void take_sequence(const struct seen *s)
 					: (uint64_t)(of->now_ms - of->retrans_stamp) * 1000000);
 }
 
-bool tcp_seen_decode(const struct tcp_seen *seen, unsigned int hz, struct tcp_diag *ret_diag)
+bool tcp_seen_decode(const struct tcp_seen *seen, uint64_t tick_ns, struct tcp_diag *ret_diag)
 {
-	struct seen s = { .of = seen, .row = &ret_diag->row, .hz = hz };
+	struct seen s = { .of = seen, .row = &ret_diag->row, .tick_ns = tick_ns };
 
 	if (seen->state >= TCP_STATES || (seen->family != AF_INET && seen->family != AF_INET6))
 		return false;

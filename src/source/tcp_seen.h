@@ -7,13 +7,8 @@
 #include "source/tcp_diag.h"
 
 /*
- * Ticks a second, by the kernel's counter of them and CLOCK_MONOTONIC at one moment: the counter
- * began five minutes before it overflows (INITIAL_JIFFIES, linux/jiffies.h). 0: it is none that a
- * kernel may have.
+ * tick_ns: how long the kernel's own tick is, host_tick_ns(). False: it is in no state that TCP has.
  */
-unsigned int tcp_seen_hz(uint64_t jiffies, uint64_t now_ns);
-
-/* False: it is in no state that TCP has. */
-bool tcp_seen_decode(const struct tcp_seen *seen, unsigned int hz, struct tcp_diag *ret_diag);
+bool tcp_seen_decode(const struct tcp_seen *seen, uint64_t tick_ns, struct tcp_diag *ret_diag);
 
 #endif
