@@ -140,7 +140,7 @@ static uint64_t model_timeout(const struct story *t, uint64_t retries, uint64_t 
 
 	if (retries > STEPS_MAX)
 		retries = STEPS_MAX;
-	/* The kernel compares with the power of two below: the last doubling may reach past most. */
+	/* The kernel compares with the power of two below: the last doubling may exceed most. */
 	for (uint64_t k = 0; k <= retries; k++)
 		sum += k < SHIFT_MAX && base << k <= most ? base << k : most;
 	return sum;

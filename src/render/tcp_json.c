@@ -3,6 +3,7 @@
 #include "render/tcp.h"
 #include "table/json.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* Columns that stand under the name of another, or as a word. */
@@ -54,6 +55,32 @@ static void put_owner(struct json *j, const struct tcp_report *r, const struct t
 	}
 }
 
+/* errno's name: its number is another one on other architectures. */
+static const char *error_name(int error)
+{
+	return error == ETIMEDOUT ? "ETIMEDOUT" : error == EHOSTUNREACH ? "EHOSTUNREACH" : NULL;
+}
+
+static void put_end(struct json *j, const struct tcp_report *r, const struct tcp_connection *c)
+{
+	struct tcp_end end = tcp_view_end(r, c);
+
+	if (end.what == TCP_END_NOTHING)
+		return;
+	json_key(j, "end");
+	json_begin_object(j);
+	json_member(j, "what", tcp_end_name(end.what));
+	json_member_u64(j, "in_ns", end.in_ns);
+	json_member_u64(j, "least_ns", end.least_ns);
+	json_member_u64(j, "most_ns", end.most_ns);
+	if (end.error)
+		json_member(j, "error", error_name(end.error));
+	json_member(j, "rule", end.rule);
+	json_key(j, "assumed");
+	json_bool(j, end.assumed || end.settings_assumed);
+	json_end_object(j);
+}
+
 static void put_connection(
 	const struct tcp_report *r, const struct tcp_connection *c, struct strbuf *out)
 {
@@ -71,6 +98,7 @@ static void put_connection(
 	}
 	if (silence_ns >= 0)
 		json_member_u64(&j, "silent_ns", (uint64_t)silence_ns);
+	put_end(&j, r, c);
 	put_cells(&j, t, c->s);
 	put_owner(&j, r, c);
 	json_end_kind(&j);

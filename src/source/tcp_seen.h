@@ -7,7 +7,7 @@
 #include "source/tcp_diag.h"
 
 /*
- * tick_ns: how long the kernel's own tick is, host_tick_ns(). False: it is in no state that TCP has.
+ * tick_ns: how long the kernel's own tick is, host_tick_ns(). False: it is in no state of TCP.
  */
 bool tcp_seen_decode(const struct tcp_seen *seen, uint64_t tick_ns, struct tcp_diag *ret_diag);
 

@@ -299,3 +299,9 @@ int tcp_view_owners(struct tcp_report *r, struct arena *a)
 
 	return err < 0 ? err : a->failed ? -ENOMEM : 0;
 }
+
+struct tcp_end tcp_view_end(const struct tcp_report *r, const struct tcp_connection *c)
+{
+	return tcp_future(
+		c->s, table_find(frame_table(r->frame, TABLE_netns_setting), c->s->netns));
+}

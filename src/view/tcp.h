@@ -6,6 +6,7 @@
 #ifndef MURPHY_VIEW_TCP_H
 #define MURPHY_VIEW_TCP_H
 
+#include "model/tcp_future.h"
 #include "model/tcp_verdict.h"
 #include "model/unit.h"
 
@@ -105,5 +106,8 @@ uint64_t *tcp_view_inodes(const struct tcp_report *r, struct arena *a, size_t *r
 
 /* Whose they are, the filter by process, the groups, what is missing. 0 or -ENOMEM. */
 int tcp_view_owners(struct tcp_report *r, struct arena *a);
+
+/* What the kernel will do with it by itself. */
+struct tcp_end tcp_view_end(const struct tcp_report *r, const struct tcp_connection *c);
 
 #endif
