@@ -261,6 +261,12 @@ int host_route_dump(struct host *h, uint64_t netns, uint64_t pid, enum host_rout
 	int (*each)(void *arg, const char *buf, size_t len), void *arg);
 
 /*
+ * Do work as a process of that namespace does, of this host; see host_tcp_diag(). What work
+ * returned, or -errno when the namespace could not be entered.
+ */
+int host_netns_do(uint64_t netns, uint64_t pid, int (*work)(void *arg), void *arg);
+
+/*
  * Files below proc/sys/net show the namespace of who reads them: read n of them as a process of
  * that namespace does, at most 4 KiB of each. each() gets the number of the path and 0 or -errno.
  * In a root they are below netns/INODE/, or where they always are when netns is 0. Returns 0, or

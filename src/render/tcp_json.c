@@ -160,16 +160,30 @@ static void put_summary(const struct tcp_report *r, size_t listed, uint64_t unli
 	json_end_kind(&j);
 }
 
-void tcp_json(const struct tcp_report *r, int exit_code, struct strbuf *out)
+static size_t lines_of(const struct tcp_report *r)
 {
-	bool grouped = r->by != TCP_BY_NONE;
-	size_t all = grouped ? r->n_groups : r->n_rows, n = r->top && r->top < all ? r->top : all;
+	size_t all = r->by != TCP_BY_NONE ? r->n_groups : r->n_rows;
 
-	for (size_t i = 0; i < n; i++) {
-		if (grouped)
+	return r->top && r->top < all ? r->top : all;
+}
+
+size_t tcp_json_rows(const struct tcp_report *r, size_t from, size_t most, struct strbuf *out)
+{
+	size_t n = lines_of(r), i = from;
+
+	for (; i < n && i - from < most; i++) {
+		if (r->by != TCP_BY_NONE)
 			put_group(r, &r->group[i], out);
 		else
 			put_connection(r, &r->row[i], out);
 	}
-	put_summary(r, grouped ? 0 : n, r->unlisted + (grouped ? 0 : all - n), exit_code, out);
+	return i - from;
+}
+
+void tcp_json_end(const struct tcp_report *r, int exit_code, struct strbuf *out)
+{
+	bool grouped = r->by != TCP_BY_NONE;
+	size_t listed = grouped ? 0 : lines_of(r);
+
+	put_summary(r, listed, r->unlisted + (grouped ? 0 : r->n_rows - listed), exit_code, out);
 }
