@@ -257,6 +257,9 @@ int net_short(struct scene *s, unsigned room);
 /* The two reset labs: 30 connections that clients have reset; the server looks at them, or not. */
 int net_reset(struct scene *s, bool looks);
 
+/* The two labs of tcp_mem: 24 connections, whose data is read or not, and 8 MiB for all of TCP. */
+int net_full(struct scene *s, bool reads);
+
 /* The two UDP labs: 2,000 datagrams a second for a process that reads them, or does not. */
 int net_udp(struct scene *s, bool reads);
 
