@@ -391,7 +391,7 @@ def write(top, name, lines):
     """Put it into RESULTS.md, instead of what was there of this part."""
     path = Path(top) / "bench/RESULTS.md"
     text = path.read_text(encoding="utf-8")
-    begin, end = f"### mem.sh {name}: ", "<!-- end -->\n"
+    begin, end = f"### {name}: ", "<!-- end -->\n"
     block = f"{begin}{lines[0]}\n\n" + "".join(f"    {line}\n" for line in lines[1:]) + f"\n{end}"
     at = text.find(begin)
     if at < 0:
@@ -421,7 +421,8 @@ def main():
         PARTS[name](bench)
         bench.say()
         if args.write:
-            write(args.top, name, bench.lines[:-1])
+            write(args.top, f"mem.sh {name}", bench.lines[:-1])
 
 
-main()
+if __name__ == "__main__":
+    main()

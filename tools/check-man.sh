@@ -11,9 +11,12 @@ bad=0
 if command -v mandoc >/dev/null 2>&1; then
 	mandoc -T lint -W error "$page" || bad=1
 fi
-commands=$("$murphy" --help | sed -n 's/^  murphy \([a-z]*\).*/\1/p' | sort -u)
+commands=$("$murphy" --help | sed -n 's/^  murphy \([a-z]\{1,\}\( [a-z]\{1,\}\)\{0,1\}\) .*/\1/p' | tr ' ' + | sort -u)
 for command in diagnose $commands; do
-	for option in $("$murphy" "$command" --help | grep -oE '^  (-., )? *--[a-z-]+' | grep -oE -- '--[a-z-]+'); do
+	# A name of two words is one word here.
+	command=$(echo "$command" | tr + ' ')
+	# shellcheck disable=SC2086 # two words
+	for option in $("$murphy" $command --help | grep -oE '^  (-., )? *--[a-z-]+' | grep -oE -- '--[a-z-]+'); do
 		sed 's/\\-/-/g' "$page" | grep -q -- "$option" || {
 			echo "the manual page lacks $option of murphy $command"
 			bad=1

@@ -52,6 +52,37 @@ struct human human_ns(double ns)
 	return pick(ns, steps, ARRAY_SIZE(steps));
 }
 
+struct human human_span(double ns)
+{
+	static const struct {
+		uint64_t s;
+		const char *name;
+	} units[] = { { 86400, "d" }, { 3600, "h" }, { 60, "min" }, { 1, "s" } };
+	struct human h;
+	size_t i = 0;
+
+	if (!(ns >= 10e9) || ns > 1e18)
+		return human_ns(ns);
+	uint64_t s = (uint64_t)(ns / 1e9 + 0.5);
+
+	while (s < units[i].s)
+		i++;
+	/* The lesser unit is rounded as well: 1 h 59 min 59 s is 2 h. */
+	if (i < 2)
+		s += units[i + 1].s / 2;
+	while (i > 0 && s >= units[i - 1].s)
+		i--;
+	unsigned int large = (unsigned int)(s / units[i].s) % EXACT_BELOW;
+	unsigned int small = i < 3 ? (unsigned int)(s % units[i].s / units[i + 1].s) % 60 : 0;
+
+	if (small == 0)
+		snprintf(h.s, sizeof(h.s), "%u %s", large, units[i].name);
+	else
+		snprintf(h.s, sizeof(h.s), "%u %s %u %s", large, units[i].name, small,
+			units[i + 1].name);
+	return h;
+}
+
 struct human human_count(double count)
 {
 	static const struct step steps[] = { { 1, "" }, { 1e3, " k" }, { 1e6, " M" },

@@ -17,6 +17,8 @@ struct human human_bytes(double bytes);
 
 /* "850 us", "42 ms", "2.5 s", "9 min", "3 h", "12 d". */
 struct human human_ns(double ns);
+/* The same, from 10 s on in two units: "41 s", "14 min 50 s", "2 h", "1 d 3 h". */
+struct human human_span(double ns);
 
 /* "0", "812", "15 k", "2 M". */
 struct human human_count(double count);

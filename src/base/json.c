@@ -74,12 +74,23 @@ static void escape(struct strbuf *out, uint32_t code)
 			out, "\\u%04" PRIx32, code); /* all that is escaped is below U+10000 */
 }
 
+/* Nearly all that is ever written. */
+static bool plain(char c)
+{
+	return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+}
+
 static void quoted(struct strbuf *out, const char *text, size_t len)
 {
 	size_t from = 0, i = 0;
 
 	while (i < len) {
 		uint32_t code;
+
+		if (plain(text[i])) {
+			i++;
+			continue;
+		}
 		size_t n = utf8_next(text + i, len - i, &code);
 
 		if (n > 0 && utf8_harmless(code) && code != '"' && code != '\\') {
@@ -115,8 +126,13 @@ void json_str(struct json *j, const char *text)
 
 void json_u64(struct json *j, uint64_t value)
 {
+	char digits[20], *at = digits + sizeof(digits);
+
 	before_value(j);
-	strbuf_printf(j->out, "%" PRIu64, value);
+	do
+		*--at = (char)('0' + value % 10);
+	while (value /= 10);
+	strbuf_add(j->out, at, (size_t)(digits + sizeof(digits) - at));
 }
 
 void json_s64(struct json *j, int64_t value)

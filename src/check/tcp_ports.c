@@ -151,43 +151,11 @@ static void report(struct judgement *j, const struct model *m, const struct flow
 			  "SO_REUSEADDR, and connects without errors";
 }
 
-/* Harmless, or nearly so, but it tells of the same habit. */
-static bool report_overflow(struct judgement *j, const struct model *m)
-{
-	bool found = false;
-
-	for (table_each(struct snmp, row, frame_table(m->now, TABLE_snmp))) {
-		struct reading over = model_delta(m, TABLE_snmp, row, SNMP_tcp_time_wait_overflows);
-
-		if (!reading_ok(over) || over.value == 0)
-			continue;
-		struct finding *out = judge_finding(j, SEVERITY_INFO, CONFIDENCE_CERTAIN);
-
-		finding_evidence(out, "snmp.tcp_time_wait_overflows", UNIT_COUNT, over,
-			netns_source(j, row->netns, "/proc/net/netstat"), reading_of(0),
-			"each was forgotten at once instead of after 60 s");
-		finding_culprit(out, entity_host());
-		out->title = judge_text(j,
-			"The table of TIME_WAIT sockets is full: %.0f were forgotten at once",
-			over.value);
-		out->cause = "more connections end than net.ipv4.tcp_max_tw_buckets remembers; a "
-			     "late segment of an old one may then meet a new one, which is rare";
-		finding_todo(out, "see who opens so many:  ss -tanH state time-wait | awk "
-				  "'{print $4}' | sort | uniq -c | sort -rn | head");
-		finding_todo(out, "keep connections open and use them again");
-		finding_todo(out, "if memory allows (300 bytes each) double it, with sysctl -w:  "
-				  "sysctl net.ipv4.tcp_max_tw_buckets");
-		out->refuted_if = "this stands still:  nstat -az TcpExtTCPTimeWaitOverflow";
-		found = true;
-	}
-	return found;
-}
-
 static enum verdict judge(const struct model *m, struct judgement *j)
 {
 	struct flow list[FLOWS_MAX];
 	size_t n = find(m, list);
-	bool known = true, overflow;
+	bool known = true;
 
 	for (size_t i = 0; i < n; i++) {
 		if (list[i].row->inode)
@@ -197,15 +165,13 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 		return VERDICT_ASK;
 	for (size_t i = 0; i < n; i++)
 		report(j, m, &list[i]);
-	overflow = report_overflow(j, m);
-	return n > 0 || overflow ? VERDICT_SAD : VERDICT_FINE;
+	return n > 0 ? VERDICT_SAD : VERDICT_FINE;
 }
 
 const struct check check_tcp_ports = {
 	.id = "tcp.ports",
 	.question = "Do the local ports towards one peer run out?",
 	.needs = { { .table = TABLE_tcp_flow }, { .table = TABLE_netns_setting },
-		{ .table = TABLE_snmp, .rate = true, .optional = true },
 		{ .table = TABLE_netns, .optional = true },
 		{ .table = TABLE_socket_owner, .ask = true } },
 	.models = { MODEL_process },

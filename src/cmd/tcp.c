@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { TOP_DEFAULT = 20, EVERY_DEFAULT_S = 2 };
+enum { TOP_DEFAULT = 20, EVERY_DEFAULT_S = 2, JSON_PIECE = 1000 };
 
 #define STATES                                                                                    \
 	"ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT1 FIN_WAIT2 TIME_WAIT CLOSE_WAIT LAST_ACK LISTEN " \
@@ -25,8 +25,8 @@ static const struct option_row options[] = {
 	{ "port", 'p', "PORT", "only this port, here or at the peer" },
 	{ "address", 'a', "ADDRESS", "only this address or ADDRESS/BITS, here or at the peer" },
 	{ "process", 'P', "WHO", "only of this pid, or of processes of this name" },
-	{ "by", 'b', "WHAT", "sums by process, command, peer, port, verdict or state",
-		"process command peer port verdict state" },
+	{ "by", 'b', "WHAT", "sums by process, command, unit, peer, port, verdict or state",
+		"process command unit peer port verdict state" },
 	{ "sort", 's', "COLUMN",
 		"verdict (default), silence, send-queue, receive-queue, rtt, retransmits",
 		"verdict silence send-queue receive-queue rtt retransmits" },
@@ -71,6 +71,25 @@ static int make_report(
 	return err < 0 ? err : tcp_view_owners(r, a);
 }
 
+/* Of 400,000 rows the text is half a gigabyte: piece by piece. An exit code. */
+static int print_json(const struct tcp_report *r, int code)
+{
+	auto_strbuf out = { 0 };
+	int printed = EXIT_NOTHING;
+	size_t n;
+
+	for (size_t at = 0; printed == EXIT_NOTHING; at += n) {
+		n = tcp_json_rows(r, at, JSON_PIECE, &out);
+		if (n < JSON_PIECE)
+			tcp_json_end(r, code, &out);
+		printed = print_text(&out);
+		strbuf_clear(&out);
+		if (n < JSON_PIECE || output_gone())
+			break;
+	}
+	return printed;
+}
+
 /* An exit code. */
 static int print(const struct request *q, struct tcp_look *l)
 {
@@ -84,13 +103,16 @@ static int print(const struct request *q, struct tcp_look *l)
 		.owners = q->owners };
 	int err = make_report(q, l, &r, &arena), code = r.blind ? EXIT_BLIND : EXIT_NOTHING;
 
-	if (err == 0 && q->json)
-		tcp_json(&r, code, &out);
-	else if (err == 0)
-		tcp_text(&r, &q->style, &out);
-	out.failed |= err < 0;
-	int printed = print_text(&out);
+	int printed;
 
+	if (err == 0 && q->json) {
+		printed = print_json(&r, code);
+	} else {
+		if (err == 0)
+			tcp_text(&r, &q->style, &out);
+		out.failed |= err < 0;
+		printed = print_text(&out);
+	}
 	arena_release(&arena);
 	return printed == EXIT_NOTHING ? code : printed;
 }
@@ -213,7 +235,8 @@ static int parse_words(struct request *q)
 			args_get(a, "color"));
 	if (by && !tcp_by_parse(by, &q->by))
 		return usage_error(a->command,
-			"--by takes process, command, peer, port, verdict or state, not '%s'", by);
+			"--by takes process, command, unit, peer, port, verdict or state, not '%s'",
+			by);
 	if (sort && !tcp_sort_parse(sort, &q->sort))
 		return usage_error(a->command,
 			"--sort takes verdict, silence, send-queue, receive-queue, rtt or "
@@ -248,8 +271,7 @@ static int parse(struct request *q)
 	if (args_get(a, "every") && !args_seconds(a, "every", 0.1, 86400, &q->every_s))
 		return EXIT_USAGE;
 	q->owners = args_get(a, "no-owner") == NULL;
-	if (!q->owners &&
-		(q->by == TCP_BY_PROCESS || q->by == TCP_BY_COMMAND || args_get(a, "process")))
+	if (!q->owners && (tcp_by_owner(q->by) || args_get(a, "process")))
 		return usage_error(a->command, "without owners no process is known");
 	/* Some thousand healthy ones do where the worst are shown. */
 	q->wanted.all = q->by != TCP_BY_NONE || q->top == 0 || q->top > 1000 ||

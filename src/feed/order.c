@@ -9,6 +9,8 @@ enum { FRAME_BYTES_MAX = 256 << 20 };
 
 bool run_fills_wanted(const struct run *r, const struct source *s)
 {
+	if (s->only_with && !r->wanted[s->only_with])
+		return false;
 	for (size_t i = 0; i < SOURCE_TABLES_MAX && s->fills[i]; i++) {
 		if (r->wanted[s->fills[i]])
 			return true;

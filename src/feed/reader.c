@@ -13,8 +13,8 @@
 #include <sys/prctl.h>
 
 enum { ROOT_PATIENCE = 16 };
-/* And where whoever asks wants all of it, a million sockets. */
-enum { EXACT_PATIENCE = 16 };
+/* And where whoever asks wants all of a table, a million sockets; and for each key of many. */
+enum { ALL_PATIENCE = 16, KEY_NS = 10000 };
 
 struct tap_to {
 	int fd;
@@ -23,9 +23,8 @@ struct tap_to {
 
 uint64_t reader_deadline_ns(const struct reader_job *job, const struct source *s)
 {
-	uint64_t watch_ns = 0;
-
-	bool whole = false;
+	uint64_t watch_ns = 0, keys_ns = 0;
+	bool patient = false;
 
 	if (!host_is_live(job->host))
 		return s->deadline_ns * ROOT_PATIENCE;
@@ -33,12 +32,14 @@ uint64_t reader_deadline_ns(const struct reader_job *job, const struct source *s
 		uint64_t ns = needs_for_ns(job->needs, job->n_needs, s->fills[i]);
 
 		watch_ns = ns > watch_ns ? ns : watch_ns;
-		whole |= needs_exact(job->needs, job->n_needs, s->fills[i]);
+		patient |= needs_all(job->needs, job->n_needs, s->fills[i]);
 	}
+	for (size_t i = 0; i < job->n_asks && s->cost == COST_ASKED; i++)
+		keys_ns += job->asks[i].n * KEY_NS;
 	/* What is asked for has a deadline that is long enough for all of it. */
-	if (whole && s->cost == COST_CHEAP)
-		return watch_ns + s->deadline_ns * EXACT_PATIENCE;
-	return watch_ns + s->deadline_ns;
+	if (patient && s->cost == COST_CHEAP)
+		return watch_ns + s->deadline_ns * ALL_PATIENCE;
+	return watch_ns + s->deadline_ns + keys_ns;
 }
 
 static void send_tap(void *arg, char kind, const char *path, int err, const char *bytes, size_t len)

@@ -96,6 +96,16 @@ long host_ticks_per_s(const struct host *h)
 	return h->live ? sysconf(_SC_CLK_TCK) : h->clock[h->frame].ticks_per_s;
 }
 
+uint64_t host_tick_ns(const struct host *h)
+{
+	struct timespec ts;
+
+	/* This clock is written once a tick. */
+	if (!h->live || clock_getres(CLOCK_MONOTONIC_COARSE, &ts) < 0 || ts.tv_sec != 0)
+		return 0;
+	return (uint64_t)ts.tv_nsec;
+}
+
 void host_set_tap(struct host *h, host_tap_fn *tap, void *arg)
 {
 	h->tap = tap;

@@ -66,6 +66,8 @@ uint64_t host_boottime_ns(const struct host *h);
 uint64_t host_walltime_ns(const struct host *h);
 long host_page_size(const struct host *h);
 long host_ticks_per_s(const struct host *h);
+/* The kernel's own tick, 1 / CONFIG_HZ, which is not the one of host_ticks_per_s(). 0: unknown. */
+uint64_t host_tick_ns(const struct host *h);
 
 /*
  * The whole file into buf, at most size bytes; more is cut. Returns the length or -errno.
@@ -259,6 +261,12 @@ int host_tcp_diag(struct host *h, uint64_t netns, uint64_t pid,
 enum host_route { HOST_LINKS, HOST_QDISCS };
 int host_route_dump(struct host *h, uint64_t netns, uint64_t pid, enum host_route what,
 	int (*each)(void *arg, const char *buf, size_t len), void *arg);
+
+/*
+ * Do work as a process of that namespace does, of this host; see host_tcp_diag(). What work
+ * returned, or -errno when the namespace could not be entered.
+ */
+int host_netns_do(uint64_t netns, uint64_t pid, int (*work)(void *arg), void *arg);
 
 /*
  * Files below proc/sys/net show the namespace of who reads them: read n of them as a process of

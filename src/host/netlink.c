@@ -70,6 +70,18 @@ static int leave(int here)
 	return err == -EPERM ? -EIO : err;
 }
 
+int host_netns_do(uint64_t netns, uint64_t pid, int (*work)(void *arg), void *arg)
+{
+	int here, err = enter(netns, pid, &here);
+
+	if (err < 0)
+		return err;
+	err = work(arg);
+	int left = leave(here);
+
+	return left < 0 ? left : err;
+}
+
 /* A socket belongs to the namespace in which it was made, for ever. */
 static int socket_in(uint64_t netns, uint64_t pid, int protocol)
 {

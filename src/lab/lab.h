@@ -248,6 +248,18 @@ int net_path(struct scene *s, bool lossy);
  */
 int net_ports(struct scene *s, unsigned connections, unsigned servers);
 
+/*
+ * The two TIME_WAIT labs: 100 short connections a second; so many may be in TIME_WAIT, 0: as many
+ * as may.
+ */
+int net_short(struct scene *s, unsigned room);
+
+/* The two reset labs: 30 connections that clients have reset; the server looks at them, or not. */
+int net_reset(struct scene *s, bool looks);
+
+/* The two labs of tcp_mem: 24 connections, whose data is read or not, and 8 MiB for all of TCP. */
+int net_full(struct scene *s, bool reads);
+
 /* The two UDP labs: 2,000 datagrams a second for a process that reads them, or does not. */
 int net_udp(struct scene *s, bool reads);
 

@@ -9,8 +9,7 @@
 #include <string.h>
 
 /* To read the frame, of up to a million sockets; and to find who holds them. */
-#define FRAME_NS 1500000000u
-#define FRAME_ALL_NS 15000000000u
+#define FRAME_NS 12000000000u
 #define ASK_NS 10000000000u
 
 /* keep() and verdict() of a need have no argument: readers are forked with this as it is. */
@@ -90,7 +89,7 @@ int tcp_look_next(struct tcp_look *l)
 	l->began_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	l->began_readers_ns = feed_cost(l->feed).cpu_ns;
 	frame_release(&l->frame);
-	feed_set_budget(l->feed, wanted.all ? FRAME_ALL_NS : FRAME_NS);
+	feed_set_budget(l->feed, FRAME_NS);
 	return feed_frame(l->feed, frames ? frames - 1 : 0, true, l->need, l->n_needs, &l->frame);
 }
 

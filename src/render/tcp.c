@@ -2,6 +2,7 @@
 #include "render/tcp.h"
 
 #include "render/words.h"
+#include "view/tcp_end.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -179,6 +180,17 @@ static void put_process(
 	}
 }
 
+/* How it ends, or at least what its timer does next. */
+static void put_then(const struct tcp_report *r, const struct tcp_connection *c, struct strbuf *out)
+{
+	struct tcp_end end = tcp_view_end(r, c);
+
+	if (end.what == TCP_END_NOTHING)
+		tcp_put_timer(c->s, out);
+	else
+		strbuf_puts(out, tcp_future_text(&end).s);
+}
+
 static void put_cell(enum cell cell, const struct tcp_report *r, const struct tcp_connection *c,
 	struct strbuf *out)
 {
@@ -220,7 +232,7 @@ static void put_cell(enum cell cell, const struct tcp_report *r, const struct tc
 			strbuf_puts(out, tcp_limit_name(c->limit));
 		break;
 	case THEN:
-		tcp_put_timer(s, out);
+		put_then(r, c, out);
 		break;
 	default:
 		put_process(r, c, out);

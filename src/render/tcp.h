@@ -8,8 +8,12 @@
 
 void tcp_text(const struct tcp_report *r, const struct text_style *style, struct strbuf *out);
 
-/* An object per line: kinds connection or connections, and tcp, the last (docs/json.md). */
-void tcp_json(const struct tcp_report *r, int exit_code, struct strbuf *out);
+/*
+ * An object per line: kinds connection or connections, from row number from on at most so many, and
+ * how many these were; then tcp, the last (docs/json.md).
+ */
+size_t tcp_json_rows(const struct tcp_report *r, size_t from, size_t most, struct strbuf *out);
+void tcp_json_end(const struct tcp_report *r, int exit_code, struct strbuf *out);
 
 /* "10.0.0.1:80", "[::1]:80", "*:80": an address and port of t, a table of sockets. */
 void tcp_put_address(

@@ -3,6 +3,7 @@
 #include "render/tcp.h"
 #include "table/json.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* Columns that stand under the name of another, or as a word. */
@@ -33,9 +34,6 @@ static void put_cells(struct json *j, const struct table *t, const struct tcp_so
 
 static void put_owner(struct json *j, const struct tcp_report *r, const struct tcp_connection *c)
 {
-	const struct table *t = frame_table(r->frame, TABLE_process_cgroup);
-	const struct process_cgroup *g;
-
 	if (!c->owner) {
 		/* No process has it, or who does is not known. */
 		if (c->s->inode == 0 || (r->owners && !r->blind)) {
@@ -49,9 +47,38 @@ static void put_owner(struct json *j, const struct tcp_report *r, const struct t
 	json_member_u64(j, "fd", c->owner->fd);
 	if (row_has(c->owner->has, SOCKET_OWNER_holders))
 		json_member_u64(j, "holders", c->owner->holders);
-	g = table_find(t, c->owner->pid);
-	if (g && row_has(g->has, PROCESS_CGROUP_path))
-		json_member(j, "cgroup", table_text(t, g->path));
+	if (c->cgroup)
+		json_member(j, "cgroup", c->cgroup);
+	if (c->unit.len) {
+		json_key(j, "unit");
+		json_text(j, c->unit.at, c->unit.len);
+	}
+}
+
+/* errno's name: its number is another one on other architectures. */
+static const char *error_name(int error)
+{
+	return error == ETIMEDOUT ? "ETIMEDOUT" : error == EHOSTUNREACH ? "EHOSTUNREACH" : NULL;
+}
+
+static void put_end(struct json *j, const struct tcp_report *r, const struct tcp_connection *c)
+{
+	struct tcp_end end = tcp_view_end(r, c);
+
+	if (end.what == TCP_END_NOTHING)
+		return;
+	json_key(j, "end");
+	json_begin_object(j);
+	json_member(j, "what", tcp_end_name(end.what));
+	json_member_u64(j, "in_ns", end.in_ns);
+	json_member_u64(j, "least_ns", end.least_ns);
+	json_member_u64(j, "most_ns", end.most_ns);
+	if (end.error)
+		json_member(j, "error", error_name(end.error));
+	json_member(j, "rule", end.rule);
+	json_key(j, "assumed");
+	json_bool(j, end.assumed || end.settings_assumed);
+	json_end_object(j);
 }
 
 static void put_connection(
@@ -71,6 +98,7 @@ static void put_connection(
 	}
 	if (silence_ns >= 0)
 		json_member_u64(&j, "silent_ns", (uint64_t)silence_ns);
+	put_end(&j, r, c);
 	put_cells(&j, t, c->s);
 	put_owner(&j, r, c);
 	json_end_kind(&j);
@@ -160,16 +188,30 @@ static void put_summary(const struct tcp_report *r, size_t listed, uint64_t unli
 	json_end_kind(&j);
 }
 
-void tcp_json(const struct tcp_report *r, int exit_code, struct strbuf *out)
+static size_t lines_of(const struct tcp_report *r)
 {
-	bool grouped = r->by != TCP_BY_NONE;
-	size_t all = grouped ? r->n_groups : r->n_rows, n = r->top && r->top < all ? r->top : all;
+	size_t all = r->by != TCP_BY_NONE ? r->n_groups : r->n_rows;
 
-	for (size_t i = 0; i < n; i++) {
-		if (grouped)
+	return r->top && r->top < all ? r->top : all;
+}
+
+size_t tcp_json_rows(const struct tcp_report *r, size_t from, size_t most, struct strbuf *out)
+{
+	size_t n = lines_of(r), i = from;
+
+	for (; i < n && i - from < most; i++) {
+		if (r->by != TCP_BY_NONE)
 			put_group(r, &r->group[i], out);
 		else
 			put_connection(r, &r->row[i], out);
 	}
-	put_summary(r, grouped ? 0 : n, r->unlisted + (grouped ? 0 : all - n), exit_code, out);
+	return i - from;
+}
+
+void tcp_json_end(const struct tcp_report *r, int exit_code, struct strbuf *out)
+{
+	bool grouped = r->by != TCP_BY_NONE;
+	size_t listed = grouped ? 0 : lines_of(r);
+
+	put_summary(r, listed, r->unlisted + (grouped ? 0 : r->n_rows - listed), exit_code, out);
 }

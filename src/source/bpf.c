@@ -72,7 +72,7 @@ bool bpf_kernel_has(const char *name)
 
 enum { ROWS_BYTES = 64 * 1024 };
 
-static int read_rows(struct probe *p, int fd, size_t size,
+int bpf_read_rows(struct probe *p, int fd, size_t size,
 	int (*take)(void *arg, const void *rows, size_t n), void *arg)
 {
 	size_t most = ROWS_BYTES / size;
@@ -105,7 +105,7 @@ int bpf_iterate(struct probe *p, const struct bpf_program *program, size_t size,
 	if (!link)
 		return -errno;
 	auto_close fd = bpf_iter_create(bpf_link__fd(link));
-	int err = fd < 0 ? fd : read_rows(p, fd, size, take, arg);
+	int err = fd < 0 ? fd : bpf_read_rows(p, fd, size, take, arg);
 
 	bpf_link__destroy(link);
 	return err;

@@ -31,4 +31,8 @@ struct bpf_program;
 int bpf_iterate(struct probe *p, const struct bpf_program *program, size_t size,
 	int (*take)(void *arg, const void *rows, size_t n), void *arg);
 
+/* The same of an iterator that was made already. */
+int bpf_read_rows(struct probe *p, int fd, size_t size,
+	int (*take)(void *arg, const void *rows, size_t n), void *arg);
+
 #endif

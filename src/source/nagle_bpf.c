@@ -175,15 +175,34 @@ static int add_rows(struct table *table, const struct trace *t)
 	return err == -ENOENT ? 0 : err;
 }
 
+/* False: unknown. */
+static bool count_sends(const struct trace *t, uint64_t *ret_sends)
+{
+	int cpus = libbpf_num_possible_cpus();
+	auto_free uint64_t *of = cpus > 0 ? mem_new((size_t)cpus, sizeof(*of)) : NULL;
+	uint32_t first = 0;
+
+	if (!of || bpf_map__lookup_elem(t->skel->maps.watched, &first, sizeof(first), of,
+			   (size_t)cpus * sizeof(*of), 0) < 0)
+		return false;
+	*ret_sends = 0;
+	for (int i = 0; i < cpus; i++)
+		*ret_sends += of[i];
+	return true;
+}
+
 static int add_watch(struct table *table, const struct trace *t, size_t connections)
 {
 	struct nagle_watch *row = table ? table_add(table) : NULL;
+	uint64_t sends;
 
 	if (!row)
 		return table ? -ENOMEM : 0;
 	row_put(table->schema, row, NAGLE_WATCH_watched_ns, t->watched_ns);
 	row_put(table->schema, row, NAGLE_WATCH_connections, connections);
 	row_put(table->schema, row, NAGLE_WATCH_lost, t->skel->bss->lost);
+	if (count_sends(t, &sends))
+		row_put(table->schema, row, NAGLE_WATCH_sends, sends);
 	if (t->counted_ns > 0) {
 		double part = (double)t->watched_ns / (double)t->counted_ns;
 

@@ -6,39 +6,41 @@
 #include <errno.h>
 #include <string.h>
 
-enum { RANGE, RESERVED, REUSE, TIME_WAITS, KEEPALIVE, CONNTRACK, CONNTRACK_TOP, PATHS };
-
-static const char *const paths[PATHS] = {
-	[RANGE] = "proc/sys/net/ipv4/ip_local_port_range",
-	[RESERVED] = "proc/sys/net/ipv4/ip_local_reserved_ports",
-	[REUSE] = "proc/sys/net/ipv4/tcp_tw_reuse",
-	[TIME_WAITS] = "proc/sys/net/ipv4/tcp_max_tw_buckets",
-	[KEEPALIVE] = "proc/sys/net/ipv4/tcp_keepalive_time",
-	[CONNTRACK] = "proc/sys/net/netfilter/nf_conntrack_count",
-	[CONNTRACK_TOP] = "proc/sys/net/netfilter/nf_conntrack_max",
+/* Settings that are one number: what it is to be multiplied by. */
+static const struct {
+	const char *path;
+	unsigned int column;
+	uint32_t scale;
+} numbers[] = {
+	{ "proc/sys/net/ipv4/tcp_tw_reuse", NETNS_SETTING_time_wait_reuse, 1 },
+	{ "proc/sys/net/ipv4/tcp_max_tw_buckets", NETNS_SETTING_time_wait_max, 1 },
+	{ "proc/sys/net/ipv4/tcp_keepalive_time", NETNS_SETTING_keepalive_ns, NS_PER_S },
+	{ "proc/sys/net/netfilter/nf_conntrack_count", NETNS_SETTING_conntrack_entries, 1 },
+	{ "proc/sys/net/netfilter/nf_conntrack_max", NETNS_SETTING_conntrack_max, 1 },
+	{ "proc/sys/net/ipv4/tcp_retries2", NETNS_SETTING_retries2, 1 },
+	{ "proc/sys/net/ipv4/tcp_orphan_retries", NETNS_SETTING_orphan_retries, 1 },
+	{ "proc/sys/net/ipv4/tcp_syn_retries", NETNS_SETTING_syn_retries, 1 },
+	{ "proc/sys/net/ipv4/tcp_synack_retries", NETNS_SETTING_synack_retries, 1 },
+	{ "proc/sys/net/ipv4/tcp_syn_linear_timeouts", NETNS_SETTING_syn_linear_timeouts, 1 },
+	{ "proc/sys/net/ipv4/tcp_keepalive_intvl", NETNS_SETTING_keepalive_interval_ns, NS_PER_S },
+	{ "proc/sys/net/ipv4/tcp_keepalive_probes", NETNS_SETTING_keepalive_probes, 1 },
+	{ "proc/sys/net/ipv4/tcp_fin_timeout", NETNS_SETTING_fin_timeout_ns, NS_PER_S },
+	{ "proc/sys/net/ipv4/tcp_rto_min_us", NETNS_SETTING_rto_min_ns, 1000 },
+	{ "proc/sys/net/ipv4/tcp_rto_max_ms", NETNS_SETTING_rto_max_ns, 1000000 },
 };
+
+enum { RANGE, RESERVED, NUMBERS, PATHS = NUMBERS + ARRAY_SIZE(numbers) };
 
 struct visit {
 	struct table *t;
 	struct netns_setting *row;
 };
 
-static void put(struct visit *v, unsigned int column, struct cursor *c)
+static void put_number(struct visit *v, unsigned int column, uint32_t scale, struct cursor *c)
 {
 	uint64_t value;
 
-	if (cursor_u64(c, &value))
-		row_put(v->t->schema, v->row, column, value);
-	else
-		v->t->cell[column] = STATE_BROKEN;
-}
-
-/* Seconds become nanoseconds. */
-static void put_seconds(struct visit *v, unsigned int column, struct cursor *c)
-{
-	uint64_t value;
-
-	if (cursor_u64(c, &value) && !__builtin_mul_overflow(value, NS_PER_S, &value))
+	if (cursor_u64(c, &value) && !__builtin_mul_overflow(value, (uint64_t)scale, &value))
 		row_put(v->t->schema, v->row, column, value);
 	else
 		v->t->cell[column] = STATE_BROKEN;
@@ -81,37 +83,27 @@ static void take(void *arg, size_t path, int err, const char *bytes, size_t len)
 
 	if (err < 0)
 		return;
-	switch (path) {
-	case RANGE:
+	if (path == RANGE)
 		put_range(v, &c);
-		break;
-	case RESERVED:
+	else if (path == RESERVED)
 		put_reserved(v, &c);
-		break;
-	case REUSE:
-		put(v, NETNS_SETTING_time_wait_reuse, &c);
-		break;
-	case TIME_WAITS:
-		put(v, NETNS_SETTING_time_wait_max, &c);
-		break;
-	case KEEPALIVE:
-		put_seconds(v, NETNS_SETTING_keepalive_ns, &c);
-		break;
-	case CONNTRACK:
-		put(v, NETNS_SETTING_conntrack_entries, &c);
-		break;
-	default:
-		put(v, NETNS_SETTING_conntrack_max, &c);
-	}
+	else
+		put_number(v, numbers[path - NUMBERS].column, numbers[path - NUMBERS].scale, &c);
 }
 
 static int visit(struct probe *p, struct table *t, uint64_t netns, uint64_t pid)
 {
 	struct visit v = { .t = t, .row = table_add(t) };
+	const char *paths[PATHS] = { [RANGE] = "proc/sys/net/ipv4/ip_local_port_range",
+		[RESERVED] = "proc/sys/net/ipv4/ip_local_reserved_ports" };
 
 	if (!v.row)
 		return -ENOMEM;
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		paths[NUMBERS + i] = numbers[i].path;
 	row_put(t->schema, v.row, NETNS_SETTING_netns, netns);
+	if (host_tick_ns(p->host))
+		row_put(t->schema, v.row, NETNS_SETTING_tick_ns, host_tick_ns(p->host));
 	int err = host_netns_read(p->host, netns, pid, paths, PATHS, take, &v);
 
 	if (err < 0)

@@ -12,33 +12,59 @@ struct owner {
 	uint64_t holders;
 };
 
-int owners_init(struct owners *o, const struct probe *p)
-{
-	o->inode = p->asked[TABLE_socket_owner];
-	o->n = p->n_asked[TABLE_socket_owner];
-	o->found = o->n ? mem_new(o->n, sizeof(*o->found)) : NULL;
-	return o->n && !o->found ? -ENOMEM : 0;
-}
-
 void owners_release(struct owners *o)
 {
 	free(o->found);
+	free(o->slot);
 	*o = (struct owners){ 0 };
+}
+
+/* Inodes are numbered as they come: their low bits spread well, in blocks of the CPUs. */
+static size_t slot_of(const struct owners *o, uint64_t inode)
+{
+	return (size_t)(inode * UINT64_C(0x9e3779b97f4a7c15) >> o->shift);
+}
+
+static void fill_slots(struct owners *o)
+{
+	for (size_t i = 0; i < o->n; i++) {
+		size_t at = slot_of(o, o->inode[i]);
+
+		while (o->slot[at])
+			at = (at + 1) & (o->n_slots - 1);
+		o->slot[at] = (uint32_t)i + 1;
+	}
 }
 
 static struct owner *owner_of(struct owners *o, uint64_t inode)
 {
-	size_t low = 0, high = o->n;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (o->inode[mid] < inode)
-			low = mid + 1;
-		else
-			high = mid;
+	for (size_t at = slot_of(o, inode); o->n && o->slot[at]; at = (at + 1) & (o->n_slots - 1)) {
+		if (o->inode[o->slot[at] - 1] == inode)
+			return &o->found[o->slot[at] - 1];
 	}
-	return low < o->n && o->inode[low] == inode ? &o->found[low] : NULL;
+	return NULL;
+}
+
+int owners_init(struct owners *o, const struct probe *p)
+{
+	*o = (struct owners){ .inode = p->asked[TABLE_socket_owner],
+		.n = p->n_asked[TABLE_socket_owner],
+		.n_slots = 2,
+		.shift = 63 };
+	if (o->n == 0)
+		return 0;
+	if (o->n >= UINT32_MAX / 4)
+		return -ENOMEM;
+	while (o->n_slots < 2 * o->n) {
+		o->n_slots *= 2;
+		o->shift--;
+	}
+	o->found = mem_new(o->n, sizeof(*o->found));
+	o->slot = mem_new(o->n_slots, sizeof(*o->slot));
+	if (!o->found || !o->slot)
+		return -ENOMEM;
+	fill_slots(o);
+	return 0;
 }
 
 void owners_add(struct owners *o, uint64_t inode, uint64_t pid, uint64_t fd)

@@ -9,6 +9,9 @@ struct owners {
 	const uint64_t *inode; /* as asked: sorted */
 	struct owner *found;   /* one for each inode */
 	size_t n;
+	uint32_t *slot; /* open-addressed by inode: 0, or one more than its index */
+	size_t n_slots; /* a power of two, 2^(64 - shift) */
+	unsigned int shift;
 };
 
 /* Of the inodes that p was asked for. 0 or -ENOMEM; release it in any case. */

@@ -34,6 +34,7 @@ static const struct key tcp_ext[] = {
 	{ "TCPSynRetrans", SNMP_tcp_syn_retransmits },
 	{ "TCPLossProbes", SNMP_tcp_loss_probes },
 	{ "TCPDSACKRecv", SNMP_tcp_dsack_received },
+	{ "TCPRcvQDrop", SNMP_tcp_receive_queue_drops },
 	{ "TCPTimeWaitOverflow", SNMP_tcp_time_wait_overflows },
 };
 static const struct key udp6[] = {

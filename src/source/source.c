@@ -77,6 +77,15 @@ uint64_t needs_for_ns(const struct need *needs, size_t n_needs, enum table_id id
 	return most;
 }
 
+bool needs_all(const struct need *needs, size_t n_needs, enum table_id id)
+{
+	for (size_t i = 0; i < n_needs; i++) {
+		if (needs[i].table == id && (needs[i].verdict || needs[i].exact))
+			return true;
+	}
+	return false;
+}
+
 bool needs_exact(const struct need *needs, size_t n_needs, enum table_id id)
 {
 	for (size_t i = 0; i < n_needs; i++)

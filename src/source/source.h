@@ -45,6 +45,7 @@ struct source {
 	enum table_id fills[SOURCE_TABLES_MAX];
 	enum table_id uses[SOURCE_TABLES_MAX];  /* must have been read before */
 	enum table_id after[SOURCE_TABLES_MAX]; /* order only: read later than these */
+	enum table_id only_with;                /* runs only where that table is wanted, too */
 	int rank; /* of several that fill a table the lowest that works */
 	enum source_cost cost;
 	enum source_manner manner;
@@ -82,6 +83,9 @@ uint64_t needs_for_ns(const struct need *needs, size_t n_needs, enum table_id id
 
 /* Somebody wants table id exact, at whatever price. */
 bool needs_exact(const struct need *needs, size_t n_needs, enum table_id id);
+
+/* Somebody has a verdict of each row of table id, or wants it exact. */
+bool needs_all(const struct need *needs, size_t n_needs, enum table_id id);
 
 /* True once deadline_ns has passed: mark the table LATE and return. Cheap enough for every row. */
 bool probe_late(const struct probe *p);

@@ -31,6 +31,7 @@ static const struct {
 	{ "net/ipv4/tcp_abort_on_overflow", 0, SYSCTL_net_abort_on_overflow, 1 },
 	{ "net/ipv4/ip_local_port_range", 0, SYSCTL_net_port_low, 1 },
 	{ "net/ipv4/ip_local_port_range", 1, SYSCTL_net_port_high, 1 },
+	{ "net/ipv4/tcp_mem", 1, SYSCTL_net_tcp_mem_pressure_bytes, PAGES },
 	{ "net/ipv4/tcp_mem", 2, SYSCTL_net_tcp_mem_max_bytes, PAGES },
 };
 

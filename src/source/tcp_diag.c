@@ -63,6 +63,25 @@ static const struct {
 	{ WHERE(min_rtt_ns), offsetof(struct tcp_info, tcpi_min_rtt), 4, 1000, UINT32_MAX },
 };
 
+/* Since 6.7: how often and for how long retransmits went unanswered, the present time included. */
+enum { RTO_RECOVERIES_OFFSET = RCV_WND_OFFSET + 10, RTO_TIME_OFFSET = RCV_WND_OFFSET + 12 };
+
+/* If it is the first time, this is how long it has been going on now. */
+static void take_trying(struct tcp_socket *s, const char *info, size_t len)
+{
+	uint16_t recoveries;
+	uint32_t ms;
+
+	if (len < RTO_TIME_OFFSET + sizeof(ms) || s->retransmits == 0)
+		return;
+	memcpy(&recoveries, info + RTO_RECOVERIES_OFFSET, sizeof(recoveries));
+	memcpy(&ms, info + RTO_TIME_OFFSET, sizeof(ms));
+	if (recoveries != 1)
+		return;
+	s->trying_ns = (uint64_t)ms * 1000000;
+	row_set(&s->has, TCP_SOCKET_trying_ns);
+}
+
 /* By offset, not by row_put(): 26 cells of each of 400,000 sockets. */
 static void take_info(struct tcp_socket *s, const char *info, size_t len)
 {
@@ -93,6 +112,7 @@ static void take_info(struct tcp_socket *s, const char *info, size_t len)
 			memcpy((char *)s + infos[i].to, &value, sizeof(value));
 		row_set(&s->has, infos[i].column);
 	}
+	take_trying(s, info, len);
 }
 
 static void take_memory(struct tcp_socket *s, const char *info, size_t len)

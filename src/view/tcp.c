@@ -11,8 +11,8 @@
 
 static const char *const sorts[TCP_SORTS] = { "verdict", "silence", "send-queue", "receive-queue",
 	"rtt", "retransmits" };
-static const char *const bys[TCP_BYS] = { "", "process", "command", "peer", "port", "verdict",
-	"state" };
+static const char *const bys[TCP_BYS] = { "", "process", "command", "unit", "peer", "port",
+	"verdict", "state" };
 
 static bool find_word(const char *const *words, int n, const char *text, int *ret)
 {
@@ -38,6 +38,11 @@ bool tcp_sort_parse(const char *text, enum tcp_sort *ret_sort)
 const char *tcp_by_name(enum tcp_by by)
 {
 	return bys[by];
+}
+
+bool tcp_by_owner(enum tcp_by by)
+{
+	return by == TCP_BY_PROCESS || by == TCP_BY_COMMAND || by == TCP_BY_UNIT;
 }
 
 bool tcp_by_parse(const char *text, enum tcp_by *ret_by)
@@ -207,8 +212,7 @@ int tcp_view_rows(struct tcp_report *r, struct arena *a)
 
 uint64_t *tcp_view_inodes(const struct tcp_report *r, struct arena *a, size_t *ret_n)
 {
-	bool all = r->by == TCP_BY_PROCESS || r->by == TCP_BY_COMMAND || r->filter.pid ||
-		   r->filter.comm;
+	bool all = tcp_by_owner(r->by) || r->filter.pid || r->filter.comm;
 	size_t n = all || (r->by == TCP_BY_NONE && (r->top == 0 || r->top > r->n_rows)) ? r->n_rows
 		   : r->by == TCP_BY_NONE                                               ? r->top
 											: 0;
@@ -234,6 +238,7 @@ static void name_owners(struct tcp_report *r)
 {
 	const struct table *owners = frame_table(r->frame, TABLE_socket_owner);
 	const struct table *processes = frame_table(r->frame, TABLE_process);
+	const struct table *cgroups = frame_table(r->frame, TABLE_process_cgroup);
 	size_t kept = 0;
 
 	for (size_t i = 0; i < r->n_rows; i++) {
@@ -243,6 +248,12 @@ static void name_owners(struct tcp_report *r)
 		c.owner = c.s->inode ? table_find(owners, c.s->inode) : NULL;
 		p = c.owner ? table_find(processes, c.owner->pid) : NULL;
 		c.comm = p ? table_text(processes, p->comm) : NULL;
+		const struct process_cgroup *g = c.owner ? table_find(cgroups, c.owner->pid) : NULL;
+
+		if (g && row_has(g->has, PROCESS_CGROUP_path)) {
+			c.cgroup = table_text(cgroups, g->path);
+			c.unit = unit_of_path(c.cgroup);
+		}
 		if (is_of_process(&r->filter, &c))
 			r->row[kept++] = c;
 	}
@@ -287,4 +298,10 @@ int tcp_view_owners(struct tcp_report *r, struct arena *a)
 	int err = r->by == TCP_BY_NONE ? 0 : tcp_view_groups(r, a);
 
 	return err < 0 ? err : a->failed ? -ENOMEM : 0;
+}
+
+struct tcp_end tcp_view_end(const struct tcp_report *r, const struct tcp_connection *c)
+{
+	return tcp_future(
+		c->s, table_find(frame_table(r->frame, TABLE_netns_setting), c->s->netns));
 }

@@ -6,7 +6,9 @@
 #ifndef MURPHY_VIEW_TCP_H
 #define MURPHY_VIEW_TCP_H
 
+#include "model/tcp_future.h"
 #include "model/tcp_verdict.h"
+#include "model/unit.h"
 
 enum tcp_sort {
 	TCP_SORT_VERDICT, /* the worst, then those with most in their queues */
@@ -25,6 +27,7 @@ enum tcp_by {
 	TCP_BY_NONE,
 	TCP_BY_PROCESS,
 	TCP_BY_COMMAND,
+	TCP_BY_UNIT,
 	TCP_BY_PEER,
 	TCP_BY_PORT,
 	TCP_BY_VERDICT,
@@ -34,6 +37,8 @@ enum tcp_by {
 
 /* "peer". Static. */
 const char *tcp_by_name(enum tcp_by by);
+/* Is it by what owns the sockets? */
+bool tcp_by_owner(enum tcp_by by);
 bool tcp_by_parse(const char *text, enum tcp_by *ret_by);
 
 /* Addresses whose first bits are those of bytes; IPv4 as ::ffff:a.b.c.d. */
@@ -57,6 +62,8 @@ struct tcp_connection {
 	enum tcp_limit limit;
 	const struct socket_owner *owner; /* NULL: see owned */
 	const char *comm;                 /* NULL: its process is not known, or there is none */
+	const char *cgroup;               /* of its process; NULL: not known */
+	struct span unit;                 /* of systemd; empty: of none, or not known */
 };
 
 struct tcp_group {
@@ -99,5 +106,8 @@ uint64_t *tcp_view_inodes(const struct tcp_report *r, struct arena *a, size_t *r
 
 /* Whose they are, the filter by process, the groups, what is missing. 0 or -ENOMEM. */
 int tcp_view_owners(struct tcp_report *r, struct arena *a);
+
+/* What the kernel will do with it by itself. */
+struct tcp_end tcp_view_end(const struct tcp_report *r, const struct tcp_connection *c);
 
 #endif

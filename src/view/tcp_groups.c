@@ -73,6 +73,13 @@ static const char *nobody(const struct tcp_connection *c)
 	return c->s->inode == 0 ? "(no process has them)" : "(process not known)";
 }
 
+static const char *unit_for(const struct grouping *g, const struct tcp_connection *c)
+{
+	if (c->unit.len)
+		return arena_printf(g->arena, "%.*s", (int)c->unit.len, c->unit.at);
+	return c->cgroup ? "(no unit of systemd)" : nobody(c);
+}
+
 static struct key key_of(const struct grouping *g, const struct tcp_connection *c)
 {
 	const struct table *t = frame_table(g->r->frame, TABLE_tcp_socket);
@@ -81,6 +88,8 @@ static struct key key_of(const struct grouping *g, const struct tcp_connection *
 	switch (g->r->by) {
 	case TCP_BY_COMMAND:
 		return (struct key){ c->comm ? c->comm : nobody(c), 0, 0 };
+	case TCP_BY_UNIT:
+		return (struct key){ unit_for(g, c), 0, 0 };
 	case TCP_BY_PROCESS:
 		return (struct key){ c->owner        ? "pid"
 				     : s->inode == 0 ? "none"

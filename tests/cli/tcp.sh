@@ -41,7 +41,7 @@ expect 64 "--watch" --every 3
 expect 64 "No such file" --root "$dir/none"
 expect 64 "not 'blue'" --color blue
 expect 64 "takes no operands" 1
-for by in process command peer port verdict state; do
+for by in process command unit peer port verdict state; do
 	expect "0 3" "" --by $by
 done
 for sort in verdict silence send-queue receive-queue rtt retransmits; do

@@ -2,7 +2,7 @@
 /* Losses and ports: both sides of each threshold. */
 #include "tests/unit/build_net.h"
 
-extern const struct check check_tcp_retrans, check_tcp_ports;
+extern const struct check check_tcp_retrans, check_tcp_ports, check_tcp_time_wait;
 
 /* A connection that sent so many segments during the look, so many of them again. */
 static void add_lossy(
@@ -255,21 +255,52 @@ static void ports_by_how_many_are_left(void **state UNUSED)
 	}
 }
 
-static void forgotten_time_waits_are_info(void **state UNUSED)
+/* So many in TIME_WAIT of 100 that are remembered; forgotten during the look; opened from here. */
+static void time_waits_that_are_forgotten(void **state UNUSED)
 {
-	struct scene s;
+	static const struct {
+		uint64_t waiting, over, out;
+		enum verdict verdict;
+		const char *culprit;
+	} cases[] = {
+		{ 89, 0, 89, VERDICT_FINE, NULL }, /* many are everyday */
+		{ 0, 0, 0, VERDICT_FINE, NULL }, { 90, 0, 90, VERDICT_SAD, "10.0.0.2:5432" },
+		{ 100, 7, 60, VERDICT_SAD, "10.0.0.2:5432" },
+		{ 100, 7, 49, VERDICT_SAD, NULL }, /* most came in */
+		{ 10, 1, 0, VERDICT_SAD, NULL },   /* the limit was lowered meanwhile */
+	};
 
-	scene_start(&s);
-	add_flow(&s, "10.0.0.2", 0)->established = 1;
-	add_snmp(&s, 0)->tcp_time_wait_overflows = 7;
-	assert_int_equal(scene_judge(&s, &check_tcp_ports), VERDICT_SAD);
-	assert_int_equal(scene_only(&s)->severity, SEVERITY_INFO);
-	scene_end(&s);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct scene s;
+
+		scene_start(&s);
+		add_flow(&s, "10.0.0.2", 0)->time_wait = cases[i].out;
+		((struct netns_setting *)table_at(s.now.at[TABLE_netns_setting], 0))
+			->time_wait_max = 100;
+		struct tcp_total *t = build_row(&s.now, TABLE_tcp_total);
+
+		t->netns = NS;
+		t->state = TCP_STATE_TIME_WAIT;
+		t->sockets = cases[i].waiting;
+		add_snmp(&s, NS)->tcp_time_wait_overflows = cases[i].over;
+		assert_int_equal(scene_judge(&s, &check_tcp_time_wait), cases[i].verdict);
+		if (cases[i].verdict == VERDICT_SAD) {
+			const struct finding *f = scene_only(&s);
+
+			assert_int_equal(f->severity, SEVERITY_INFO);
+			assert_int_equal(
+				f->culprits[0].kind, cases[i].culprit ? ENTITY_PEER : ENTITY_HOST);
+			if (cases[i].culprit)
+				assert_string_equal(f->culprits[0].name, cases[i].culprit);
+		}
+		scene_end(&s);
+	}
 }
 
 static void what_cannot_be_read_is_unknown(void **state UNUSED)
 {
-	static const struct check *const all[] = { &check_tcp_retrans, &check_tcp_ports };
+	static const struct check *const all[] = { &check_tcp_retrans, &check_tcp_ports,
+		&check_tcp_time_wait };
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
 		struct scene s;
@@ -290,7 +321,7 @@ int main(void)
 		cmocka_unit_test(uncounted_syns_are_no_loss),
 		cmocka_unit_test(counters_that_are_not_there),
 		cmocka_unit_test(ports_by_how_many_are_left),
-		cmocka_unit_test(forgotten_time_waits_are_info),
+		cmocka_unit_test(time_waits_that_are_forgotten),
 		cmocka_unit_test(what_cannot_be_read_is_unknown),
 	};
 

@@ -237,7 +237,8 @@ static void groups(void **state UNUSED)
 	s.r.by = TCP_BY_PEER;
 	view(&s);
 	assert_int_equal(s.r.n_groups, 5);
-	tcp_json(&s.r, 0, &s.out);
+	tcp_json_rows(&s.r, 0, 100, &s.out);
+	tcp_json_end(&s.r, 0, &s.out);
 	assert_non_null(strstr(s.out.bytes, "\"kind\":\"connections\",\"by\":\"peer\""));
 	stop(&s);
 }
@@ -308,7 +309,8 @@ static void json(void **state UNUSED)
 	start(&s);
 	s.r.top = 2;
 	view(&s);
-	tcp_json(&s.r, 0, &s.out);
+	tcp_json_rows(&s.r, 0, 100, &s.out);
+	tcp_json_end(&s.r, 0, &s.out);
 	assert_non_null(strstr(s.out.bytes, "\"kind\":\"connection\",\"verdict\":\"peer-gone\","
 					    "\"state\":\"ESTABLISHED\",\"timer\":\"retransmit\""));
 	assert_non_null(strstr(s.out.bytes, "\"pid\":977,\"command\":\"api\",\"fd\":7"));

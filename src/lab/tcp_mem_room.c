@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#include "lab/lab.h"
+
+static int run(struct scene *s)
+{
+	return net_full(s, true);
+}
+
+static const struct lab_guest guest = { .why = "net.ipv4.tcp_mem is the whole machine's" };
+
+const struct lab lab_tcp_mem_room = {
+	.name = "tcp-mem-room",
+	.story = "All TCP sockets may have 8 MiB, and what comes is read",
+	.bounds = "net.ipv4.tcp_mem of a guest",
+	.guest = &guest,
+	.root = true,
+	.settle_s = 2,
+	.run = run,
+};
