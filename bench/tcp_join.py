@@ -119,7 +119,7 @@ def main():
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--joins", type=int, default=12)
     args = parser.parse_args()
-    murphy = os.environ.get("MURPHY", str(TOP / "build-gcc/murphy"))
+    murphy = os.environ.get("MURPHY", str(TOP / "build/murphy"))
     head = (f"{time.strftime('%Y-%m-%d')}  Linux {os.uname().release}  {os.cpu_count()} CPUs  {CLIENTS} clients that "
             f"hold {HELD} each, load average {os.getloadavg()[0]:.1f}")
     print(head)
