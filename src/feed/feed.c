@@ -139,9 +139,7 @@ static void arm(const struct run *r, struct reader *reader)
 
 static const char too_many[] = "is not asked: too many readers hang";
 
-/*
- * Readers that nothing could end. Their children that ask file systems have a bound of their own.
- */
+/* Readers that nothing could end. Their children that ask file systems have their own bound. */
 static unsigned int left_behind(const struct run *r)
 {
 	return feed_stuck(r->feed);
@@ -262,6 +260,8 @@ static bool launch(struct run *r)
 			continue;
 		if (run_superfluous(r, s))
 			r->progress[k] = DONE;
+		else if (run_too_exact(r, s))
+			fail_source(r, k, STATE_ABSENT, "is not asked: it has exact values only");
 		else if (!start(r, &k, 1))
 			return false;
 		more |= r->progress[k] == DONE;
@@ -556,7 +556,6 @@ int feed_frame(struct feed *f, unsigned int index, bool last, const struct need 
 {
 	struct frame frame = { 0 };
 	struct run r = { .feed = f, .frame = &frame };
-
 	int err = host_set_frame(f->host, index);
 
 	if (err < 0)

@@ -61,6 +61,17 @@ bool run_superfluous(const struct run *r, const struct source *s)
 	return true;
 }
 
+bool run_too_exact(const struct run *r, const struct source *s)
+{
+	if (!s->exact_only || r->job.tap || !host_is_live(r->feed->host))
+		return false;
+	for (size_t i = 0; i < SOURCE_TABLES_MAX && s->fills[i]; i++) {
+		if (needs_exact(r->job.needs, r->job.n_needs, s->fills[i]))
+			return false;
+	}
+	return true;
+}
+
 void run_share_memory(struct run *r)
 {
 	struct feed *f = r->feed;

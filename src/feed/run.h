@@ -62,6 +62,12 @@ bool run_ready(const struct run *r, size_t k);
 /* A better source has filled all that this one could. */
 bool run_superfluous(const struct run *r, const struct source *s);
 
+/*
+ * It has exact values only, and nobody wants them: no process need be started to hear that. Of a
+ * capture, and for one, each source has its say.
+ */
+bool run_too_exact(const struct run *r, const struct source *s);
+
 /* What a source leaves to its next read lies in memory that all its readers have. */
 void run_share_memory(struct run *r);
 

@@ -423,6 +423,7 @@ const struct source source_page_map = {
 	.rank = 1,
 	.cost = COST_ASKED,
 	.manner = MANNER_RISKY,
+	.exact_only = true,
 	.rows_only = true,
 	.deadline_ns = 30000000000,
 	.denied = denied,

@@ -246,6 +246,7 @@ const struct source source_page_walk_bpf = {
 	.uses = { TABLE_meminfo },
 	.cost = COST_ASKED,
 	.manner = MANNER_RISKY,
+	.exact_only = true,
 	.rows_only = true,
 	.deadline_ns = 20000000000,
 	.denied = "needs CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN",

@@ -180,6 +180,7 @@ const struct source source_smaps_rollup = {
 	.rank = 2,
 	.cost = COST_ASKED,
 	.manner = MANNER_RISKY,
+	.exact_only = true,
 	.rows_only = true,
 	.deadline_ns = 60000000000,
 	.denied = "needs CAP_SYS_PTRACE or root",

@@ -49,8 +49,9 @@ struct source {
 	int rank; /* of several that fill a table the lowest that works */
 	enum source_cost cost;
 	enum source_manner manner;
-	bool rows_only; /* made without reading bytes of the host: a capture keeps the rows */
-	size_t memory;  /* bytes that one read leaves to the next, in probe.memory; 0: none */
+	bool exact_only; /* of no use where nobody asks for exact values: not started then */
+	bool rows_only;  /* made without reading bytes of the host: a capture keeps the rows */
+	size_t memory;   /* bytes that one read leaves to the next, in probe.memory; 0: none */
 	uint64_t deadline_ns;
 	const char *denied; /* what lifts STATE_DENIED: "needs CAP_SYSLOG or root" */
 	/*
