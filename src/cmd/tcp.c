@@ -305,7 +305,7 @@ static int run(const struct args *a)
 
 const struct command command_tcp = {
 	.name = "tcp",
-	.operands = NULL,
+	.words = "nagle join probe",
 	.help = "every TCP connection, and what is wrong with it",
 	.text = "Judges each TCP socket of all network namespaces that may be entered: connections "
 		"whose peer is gone or does not read, that were forgotten, never accepted, that "

@@ -79,8 +79,9 @@ static size_t hash(const struct key *k)
 	memcpy(word, k->local, 16);
 	memcpy(word + 2, k->peer, 16);
 	for (int i = 0; i < 4; i++) {
-		h = (h ^ word[i]) * 0x9e3779b97f4a7c15u;
-		h ^= h >> 29;
+		h ^= word[i];
+		h = (h ^ h >> 32) * 0xd6e8feb86659fd93u;
+		h = (h ^ h >> 32) * 0xd6e8feb86659fd93u;
 	}
 	return (size_t)(h ^ h >> 32);
 }

@@ -26,6 +26,7 @@ for command in diagnose why mem tcp capture diff explain assert completion man; 
 	grep -qF '\x0a' "$dir/out" && { echo "FAIL help $command: an escaped line break"; failed=1; }
 	grep -q '.\{101\}' "$dir/out" && { echo "FAIL help $command: a line is too long"; failed=1; }
 done
+expect 0 "" help tcp probe
 expect 0 "" --help
 grep -qE '.{101}| $' "$dir/out" && { echo "FAIL --help: a line is too long, or ends in a space"; failed=1; }
 expect 64 "'bogus'" --only mem,bogus

@@ -105,6 +105,7 @@ class Hosts:
         sh("ip", "netns", "exec", name, "ss", "-K", "-t", "state", "connected", ok=True)
         left = sh("ip", "netns", "exec", name, "ss", "-Htn", "state", "established")
         for prefix, via in zip(there, (f"10.99.{own}.254", f"fd99:{own}::fe")):
+            sh("ip", "-n", name, "route", "del", "blackhole", prefix, ok=True)
             sh("ip", "-n", name, "route", "replace", prefix, "via", via)
         return not left.strip()
 
