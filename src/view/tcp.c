@@ -283,6 +283,14 @@ static void find_lacks(struct tcp_report *r, struct arena *a)
 	const struct table *owners = frame_table(r->frame, TABLE_socket_owner);
 
 	add_lack(r, tally, "sockets are missing", a);
+	const struct table *netns = frame_table(r->frame, TABLE_netns);
+
+	/* It is good as far as it goes; how far is its reason. */
+	if (netns && netns->why[0] && r->n_lacks < TCP_LACKS) {
+		r->lack[r->n_lacks++] =
+			arena_printf(a, "other network namespaces may be missing: %s", netns->why);
+		r->blind = true;
+	}
 	/* What its source left out beyond that were healthy ones, or too many to be listed. */
 	uint64_t unread = tally ? tally->lost : 0;
 

@@ -299,6 +299,11 @@ static void what_is_missing_is_said(void **state UNUSED)
 	s.r.owners = false;
 	view(&s);
 	assert_false(s.r.blind);
+	/* Who may not look into processes does not know which namespaces there are. */
+	table_fail(build_table(&s.f, TABLE_netns), STATE_OK, "processes not looked into: 3");
+	view(&s);
+	assert_true(s.r.blind);
+	assert_non_null(strstr(s.r.lack[0], "namespaces may be missing: processes not"));
 	stop(&s);
 }
 
