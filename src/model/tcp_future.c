@@ -22,6 +22,7 @@ enum {
 #define MS 1000000u
 #define FIRST_RTO_NS NS_PER_S
 #define RTO_MIN_NS (200ull * MS)
+#define REQUEST_MAX_NS (120ull * NS_PER_S) /* tcp_rto_max_ms is not asked there */
 #define TIME_WAIT_NS (60ull * NS_PER_S)
 #define LONG_NS (400ull * 86400 * NS_PER_S) /* sums stay below 2^64 */
 #define NEVER UINT64_MAX
@@ -454,14 +455,14 @@ static uint64_t play_fin_wait2(struct story *t)
 static uint64_t play_half_open(struct story *t)
 {
 	const struct tcp_socket *s = t->s;
-	uint64_t n = s->timer_retransmits, set_ns = doubled(FIRST_RTO_NS, n, t->r.rto_max_ns);
+	uint64_t n = s->timer_retransmits, set_ns = doubled(FIRST_RTO_NS, n, REQUEST_MAX_NS);
 	uint64_t now = fires(t, s->timer_ns, set_ns);
 
 	t->end.assumed = true; /* TCP_SYNCNT of its listener */
 	t->end.what = TCP_END_HALF_OPEN;
 	t->end.rule = "net.ipv4.tcp_synack_retries";
 	for (int i = 0; i < STEPS_MAX && n < t->r.synack_retries; i++) {
-		set_ns = doubled(FIRST_RTO_NS, ++n, t->r.rto_max_ns);
+		set_ns = doubled(FIRST_RTO_NS, ++n, REQUEST_MAX_NS);
 		now = bounded(now + fires(t, set_ns, set_ns));
 	}
 	return now;

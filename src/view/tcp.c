@@ -276,6 +276,26 @@ static void add_lack(
 	r->blind = true;
 }
 
+/*
+ * Namespaces are found by the processes in them. One of a hundred that may not be looked into (it
+ * has more rights than murphy) is worth a word; most of them, and nothing is known of others.
+ */
+static void find_unseen_namespaces(struct tcp_report *r, struct arena *a)
+{
+	const struct table *netns = frame_table(r->frame, TABLE_netns);
+	uint64_t seen = 0, all = 0;
+
+	if (!netns || !netns->why[0] || r->n_lacks == TCP_LACKS)
+		return;
+	for (table_each(const struct netns, n, netns))
+		seen += n->processes;
+	for (table_each(const struct process, p, frame_table(r->frame, TABLE_process)))
+		all += !p->kthread;
+	r->lack[r->n_lacks++] =
+		arena_printf(a, "other network namespaces may be missing: %s", netns->why);
+	r->blind |= seen * 2 < all;
+}
+
 static void find_lacks(struct tcp_report *r, struct arena *a)
 {
 	const struct table *tally = frame_table(r->frame, TABLE_tcp_tally);
@@ -283,14 +303,7 @@ static void find_lacks(struct tcp_report *r, struct arena *a)
 	const struct table *owners = frame_table(r->frame, TABLE_socket_owner);
 
 	add_lack(r, tally, "sockets are missing", a);
-	const struct table *netns = frame_table(r->frame, TABLE_netns);
-
-	/* It is good as far as it goes; how far is its reason. */
-	if (netns && netns->why[0] && r->n_lacks < TCP_LACKS) {
-		r->lack[r->n_lacks++] =
-			arena_printf(a, "other network namespaces may be missing: %s", netns->why);
-		r->blind = true;
-	}
+	find_unseen_namespaces(r, a);
 	/* What its source left out beyond that were healthy ones, or too many to be listed. */
 	uint64_t unread = tally ? tally->lost : 0;
 

@@ -304,6 +304,12 @@ static void what_is_missing_is_said(void **state UNUSED)
 	view(&s);
 	assert_true(s.r.blind);
 	assert_non_null(strstr(s.r.lack[0], "namespaces may be missing: processes not"));
+	struct netns *n = build_row(&s.f, TABLE_netns);
+
+	n->processes = 1;
+	view(&s);
+	assert_false(s.r.blind);
+	assert_int_equal(s.r.n_lacks, 1);
 	stop(&s);
 }
 
