@@ -90,7 +90,8 @@ bool json_read_begin(struct cursor *c)
 	if (!take(&at, '{'))
 		return false;
 	*c = at;
-	return true;
+	space(&at);
+	return !take(&at, ',');
 }
 
 bool json_read_member(struct cursor *c, struct json_member *ret)

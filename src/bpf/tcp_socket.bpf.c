@@ -291,10 +291,10 @@ static __always_inline void take_full(struct tcp_sock *tp, struct tcp_seen *to)
 	struct socket_alloc *both = (struct socket_alloc *)sk->sk_socket;
 
 	to->state = sk->__sk_common.skc_state;
-	if (both) {
+	if (both)
 		to->inode = BPF_CORE_READ(both, vfs_inode.i_ino);
-		to->uid = sk->sk_uid.val;
-	}
+	/* An orphan has its user, too; sock_diag says so since 6.17. */
+	to->uid = sk->sk_uid.val;
 	take_queues(tp, to);
 	take_memory(sk, to);
 	take_info(tp, to);

@@ -217,6 +217,9 @@ static int parse_numbers(struct request *q)
 	q->wanted.port = (uint32_t)value;
 	if (process && !*process)
 		return usage_error(a->command, "--process takes a pid or a name, not ''");
+	if (process && process[0] == '-' && parse_whole(process + 1, &value))
+		return usage_error(
+			a->command, "--process takes a pid or a name, not '%s'", process);
 	if (process && !parse_whole(process, &q->filter.pid))
 		q->filter.comm = process;
 	else if (process && q->filter.pid == 0)

@@ -87,7 +87,7 @@ int dump_next(struct dump_reader *r, int (*row)(void *ctx, const struct join_row
 {
 	struct tcp_line l;
 	struct span line;
-	bool any = false;
+	uint64_t rows = 0;
 	int got;
 
 	while ((got = next_line(r, &line)) > 0) {
@@ -97,15 +97,18 @@ int dump_next(struct dump_reader *r, int (*row)(void *ctx, const struct join_row
 			err = take(&l, row, ctx);
 		if (err < 0)
 			return err;
-		any |= l.kind == TCP_LINE_CONNECTION;
+		rows += l.kind == TCP_LINE_CONNECTION;
 		if (l.kind != TCP_LINE_END)
 			continue;
+		/* Lines were cut out: what they would tell must not be taken for missing there. */
+		if (l.has_listed && l.listed != rows)
+			return -EINVAL;
 		*ret_end = (struct dump_end){ .taken_ns = l.taken_ns,
 			.blind = l.blind || l.unlisted > 0 };
 		memcpy(ret_end->host, l.host, sizeof(l.host));
 		return 1;
 	}
-	return got == 0 && any ? -ENODATA : got;
+	return got == 0 && rows ? -ENODATA : got;
 }
 
 int dump_refused(const struct dump_reader *r, int err)

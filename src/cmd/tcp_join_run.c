@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,8 @@ static char *word(const char *text)
 /* In the child. It keeps stderr: what ssh has to say is for the user. */
 static void run_it(const struct remote *r, bool owners, int out)
 {
+	/* Should murphy be killed, ssh is not to go on alone. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	char *argv[8];
 	int n = 0;
@@ -83,6 +86,9 @@ void dump_stop(struct dump_child *c)
 
 		if (got == c->pid || (got < 0 && errno != EINTR))
 			return;
+		/* ssh ends what it started when it is asked to. */
+		if (i == 100)
+			kill(c->pid, SIGTERM);
 		nanosleep(&tick, NULL);
 	}
 	kill(c->pid, SIGKILL);

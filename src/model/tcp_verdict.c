@@ -23,7 +23,8 @@ static const struct {
 					 "it: the peer's host is down, or "
 					 "the path to it is cut" },
 	[TCP_SYN_VOID] = { "syn-void",
-		"connect() gets no answer: the host is down, or a firewall drops" },
+		"connect() gets no answer: the host is down, a firewall drops, or the queue of its "
+		"listener is full" },
 	[TCP_KEEPALIVE_FAILING] = { "keepalive-failing",
 		"the peer of an idle connection does not answer keepalive probes" },
 	[TCP_ZERO_WINDOW] = { "zero-window",
@@ -173,7 +174,7 @@ bool tcp_unguarded(const struct tcp_socket *s)
 static bool lossy(const struct tcp_socket *s)
 {
 	return row_has(s->has, TCP_SOCKET_segments_out) && s->total_retransmits >= AGAIN_MIN &&
-	       s->total_retransmits >= s->segments_out / 100 * AGAIN_PERCENT &&
+	       (double)s->total_retransmits * 100 >= (double)s->segments_out * AGAIN_PERCENT &&
 	       row_has(s->has, TCP_SOCKET_last_sent_ns) &&
 	       (s->unacked > 0 || s->last_sent_ns < RECENT_NS);
 }
@@ -229,7 +230,8 @@ enum tcp_verdict tcp_judge(const struct tcp_socket *s)
 	case TCP_STATE_CLOSE_WAIT:
 		return judge_open(s);
 	case TCP_STATE_SYN_SENT:
-		return tcp_syn_unanswered(s) ? TCP_SYN_VOID : TCP_FINE;
+		/* Where the listener is on this host its queue is the matter: listen-overflow. */
+		return tcp_syn_unanswered(s) && s->loops == 0 ? TCP_SYN_VOID : TCP_FINE;
 	case TCP_STATE_LISTEN:
 		return s->receive_queue > s->send_queue ? TCP_LISTEN_OVERFLOW : TCP_FINE;
 	case TCP_STATE_FIN_WAIT1:

@@ -76,9 +76,11 @@ static bool put_column(struct tcp_line *l, unsigned int column, struct span valu
 	return true;
 }
 
+/* Of docs/json.md. */
+enum { SCHEMA_VERSION = 1 };
+
 /* No columns, and in every line: none of the 60 names needs to be tried. */
-static const char *const others[] = { "schema_version", "verdict", "limit", "silent_ns", "fd",
-	"holders", "cgroup" };
+static const char *const others[] = { "verdict", "limit", "silent_ns", "fd", "holders", "cgroup" };
 
 static bool put_connection(struct tcp_line *l, const struct json_member *m, unsigned int *next)
 {
@@ -136,12 +138,19 @@ static bool put_end(struct tcp_line *l, const struct json_member *m)
 		       json_read_text(m->value, l->host, sizeof(l->host));
 	if (span_eq(m->name, "taken_ns"))
 		return json_read_none(m->value) || json_read_u64(m->value, &l->taken_ns);
-	if (span_eq(m->name, "unlisted"))
+	if (span_eq(m->name, "unlisted")) {
+		l->counted = true;
 		return json_read_u64(m->value, &l->unlisted);
+	}
+	if (span_eq(m->name, "listed")) {
+		l->has_listed = true;
+		return json_read_u64(m->value, &l->listed);
+	}
 	if (span_eq(m->name, "lost")) {
 		if (m->value.at[0] != '[')
 			return false;
 		l->blind = lacks_sockets(m->value);
+		l->has_lost = true;
 	}
 	return true;
 }
@@ -152,11 +161,16 @@ static int parse(struct cursor c, struct tcp_line *l)
 	struct json_member m;
 	unsigned int next = 0;
 	bool has_kind = false;
+	uint64_t version;
 
 	if (!json_read_begin(&c))
 		return -EINVAL;
 	while (json_read_member(&c, &m)) {
-		if (span_eq(m.name, "kind")) {
+		/* Another one may mean something else by the same names. */
+		if (span_eq(m.name, "schema_version")) {
+			if (!json_read_u64(m.value, &version) || version != SCHEMA_VERSION)
+				return -EINVAL;
+		} else if (span_eq(m.name, "kind")) {
 			has_kind = true;
 			l->kind = span_eq(m.value, "\"connection\"") ? TCP_LINE_CONNECTION
 				  : span_eq(m.value, "\"tcp\"")      ? TCP_LINE_END
@@ -179,6 +193,9 @@ int tcp_line_parse(const char *line, size_t len, struct tcp_line *ret)
 		(!row_has(l.row.has, TCP_SOCKET_cookie) || !row_has(l.row.has, TCP_SOCKET_state) ||
 			!row_has(l.row.has, TCP_SOCKET_local_port) ||
 			!row_has(l.row.has, TCP_SOCKET_peer_port) || !l.local[0] || !l.peer[0]))
+		return -EINVAL;
+	/* What does not say that it is whole is not. */
+	if (l.kind == TCP_LINE_END && (!l.counted || !l.has_lost))
 		return -EINVAL;
 	*ret = l;
 	return 0;

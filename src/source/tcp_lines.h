@@ -23,9 +23,11 @@ struct tcp_line {
 	uint64_t pid; /* 0: none, or not known */
 	/* an end */
 	char host[256];
-	uint64_t taken_ns; /* 0: not told */
-	uint64_t unlisted; /* sockets that are no line */
-	bool blind;        /* sockets are missing; that owners are does not matter here */
+	uint64_t taken_ns;                  /* 0: not told */
+	uint64_t unlisted;                  /* sockets that are no line */
+	uint64_t listed;                    /* and that are, where has_listed */
+	bool counted, has_listed, has_lost; /* unlisted, listed, lost[] are told */
+	bool blind; /* sockets are missing; that owners are does not matter here */
 };
 
 /* One line. 0, or -EINVAL: it is damaged. Pure; *ret is written only on success. */

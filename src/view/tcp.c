@@ -277,8 +277,8 @@ static void add_lack(
 }
 
 /*
- * Namespaces are found by the processes in them. One of a hundred that may not be looked into (it
- * has more rights than murphy) is worth a word; most of them, and nothing is known of others.
+ * Namespaces are found by the processes in them. One of a hundred may have more rights than murphy
+ * and not be looked into; where most may not be, nothing is known of others.
  */
 static void find_unseen_namespaces(struct tcp_report *r, struct arena *a)
 {
@@ -291,9 +291,11 @@ static void find_unseen_namespaces(struct tcp_report *r, struct arena *a)
 		seen += n->processes;
 	for (table_each(const struct process, p, frame_table(r->frame, TABLE_process)))
 		all += !p->kthread;
+	if (seen * 2 >= all)
+		return;
 	r->lack[r->n_lacks++] =
 		arena_printf(a, "other network namespaces may be missing: %s", netns->why);
-	r->blind |= seen * 2 < all;
+	r->blind = true;
 }
 
 static void find_lacks(struct tcp_report *r, struct arena *a)

@@ -54,6 +54,9 @@ head -n 1 "$dir/a" >"$dir/cut"
 expect 64 'it breaks off' "$dir/cut" "$dir/b"
 echo 'no JSON' >"$dir/text"
 expect 64 'line 1 is not' "$dir/text" "$dir/b"
+# Lines were cut out of it.
+sed 's/"unlisted"/"listed":2,"unlisted"/' "$dir/a" >"$dir/less"
+expect 64 'is not of murphy tcp' "$dir/less" "$dir/b"
 head -c 200000 /dev/zero >"$dir/zero"
 expect 64 'line 1 is not' "$dir/zero" "$dir/b"
 expect 3 '' --peer nobody --ssh /bin/false

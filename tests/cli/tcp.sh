@@ -33,6 +33,7 @@ expect 64 "not '10.0.0.0/33'" --address 10.0.0.0/33
 expect 64 "not 'host'" --address host
 expect 64 "not ''" --process ''
 expect 64 "not '0'" --process 0
+expect 64 "not '-1'" --process -1
 expect 64 "no process is known" --no-owner --by process
 expect 64 "no process is known" --no-owner --process x
 expect 64 "no --sort" --by peer --sort rtt

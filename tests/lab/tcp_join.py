@@ -16,7 +16,7 @@ from tcp_hosts import A, B, B6, Hosts  # noqa: E402
 
 SERVER = """
 import socket, sys
-v6 = socket.create_server(("::", int(sys.argv[1])), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1000)
+v6 = socket.create_server(("::", int(sys.argv[1])), family=socket.AF_INET6, dualstack_ipv6=True, backlog=4096)
 print("ready", flush=True)
 held = []
 for word in sys.stdin:

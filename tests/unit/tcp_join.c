@@ -386,8 +386,8 @@ static void a_line_of_json(void **state UNUSED)
 	assert_string_equal(l.host, "web1");
 	assert_int_equal(l.unlisted, 3);
 	assert_false(l.blind);
-	assert_int_equal(parse(HEAD "\"tcp\",\"lost\":[\"processes of some are not known: x\","
-				    "\"sockets are missing\"]}",
+	assert_int_equal(parse(HEAD "\"tcp\",\"unlisted\":0,\"lost\":[\"processes of some are not "
+				    "known: x\",\"sockets are missing\"]}",
 				 &l),
 		0);
 	assert_true(l.blind);
@@ -404,7 +404,11 @@ static void damaged_lines(void **state UNUSED)
 		HEAD "\"connection\",\"cookie\":18446744073709551616," FLOW "}",
 		HEAD "\"connection\",\"cookie\":1,\"uid\":4294967296," FLOW "}",
 		HEAD "\"connection\",\"cookie\":1,\"state\":\"?\"," FLOW "}",
-		HEAD "\"connection\",\"cookie\":1," FLOW ",\"command\":7}" };
+		HEAD "\"connection\",\"cookie\":1," FLOW ",\"command\":7}",
+		/* An end that does not say that it is whole, a version that is not known. */
+		HEAD "\"tcp\"}", HEAD "\"tcp\",\"unlisted\":0}", HEAD "\"tcp\",\"lost\":[]}",
+		"{\"schema_version\":2,\"kind\":\"tcp\",\"unlisted\":0,\"lost\":[]}",
+		"{,\"schema_version\":1,\"kind\":\"tomorrow\"}" };
 	struct tcp_line l;
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)

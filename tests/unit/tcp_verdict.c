@@ -74,6 +74,8 @@ static void peer_that_is_gone(void **state UNUSED)
 	IS(s, "fine");
 	s.timer_retransmits = 2;
 	IS(s, "syn-void");
+	s.loops = 1;
+	IS(s, "fine");
 	s = idle(TCP_STATE_ESTABLISHED);
 	s.timer = TCP_TIMER_KEEPALIVE;
 	s.probes = 1;
@@ -187,6 +189,8 @@ static void loss(void **state UNUSED)
 	s.total_retransmits = 20;
 	IS(s, "retrans");
 	s.segments_out = 500;
+	IS(s, "fine");
+	s.segments_out = 499; /* 4 % */
 	IS(s, "fine");
 	/* That was long ago. */
 	s.segments_out = 400;
