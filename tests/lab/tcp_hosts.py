@@ -95,6 +95,13 @@ class Hosts:
             sh("ip", "-n", self.names["r"], "addr", "add", f"fd99:{net}::fe/64", "dev", f"to-{host}", "nodad",
                ok=True)
 
+    def wait_for_path(self, host):
+        """Until the other host answers, over both families: neighbours have to be found anew."""
+        for address in {"a": (B, B6), "b": (A, A6)}[host]:
+            code = ("import socket,time\nfor _ in range(50):\n try: socket.create_connection(('%s', 9), 0.2)\n"
+                    " except ConnectionRefusedError: break\n except OSError: time.sleep(0.1)" % address)
+            sh("ip", "netns", "exec", self.names[host], "python3", "-c", code)
+
     def power_cycle(self, host):
         """It forgets every connection without a word, and is back. False: this kernel cannot do that."""
         name, net = self.names[host], {"a": 2, "b": 1}[host]
@@ -107,6 +114,7 @@ class Hosts:
         for prefix, via in zip(there, (f"10.99.{own}.254", f"fd99:{own}::fe")):
             sh("ip", "-n", name, "route", "del", "blackhole", prefix, ok=True)
             sh("ip", "-n", name, "route", "replace", prefix, "via", via)
+        self.wait_for_path(host)
         return not left.strip()
 
     def ssh(self):
