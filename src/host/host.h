@@ -284,7 +284,8 @@ int host_kmsg(struct host *h, size_t limit, struct strbuf *ret_text);
 /*
  * Units of systemd that failed, start, or wait for their restart: a line each, "NAME LOAD ACTIVE
  * SUB" and properties behind tabulators ("NRestarts=3"); of a sosreport as systemctl list-units
- * prints them. 0; -ENOENT: systemd does not run there; -EOPNOTSUPP: built without libsystemd.
+ * prints them. 0; -ENOENT: systemd does not run there; -EOPNOTSUPP: built without libsystemd;
+ * -ELIBACC: that is not here.
  */
 int host_units(struct host *h, struct strbuf *ret_text);
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #ifdef MURPHY_WITH_SYSTEMD
+#include <dlfcn.h>
 #include <systemd/sd-bus.h>
 
 #define MANAGER "org.freedesktop.systemd1"
@@ -20,14 +21,57 @@
 /* More units than these that do not run are one trouble, not many. */
 enum { DETAILS_MAX = 32, CALL_US = 200000 };
 
+/*
+ * Loaded when it is needed: it brings six libraries with it, and every murphy that asks no units
+ * would have to map them.
+ */
+#define CALLS(CALL)                   \
+	CALL(new)                     \
+	CALL(set_address)             \
+	CALL(set_bus_client)          \
+	CALL(set_method_call_timeout) \
+	CALL(start)                   \
+	CALL(close_unref)             \
+	CALL(call_method)             \
+	CALL(get_property_trivial)    \
+	CALL(get_property_string)     \
+	CALL(message_unref)           \
+	CALL(message_enter_container) \
+	CALL(message_read)
+
+#define MEMBER(name) __typeof__(sd_bus_##name) *name;
+static struct {
+	CALLS(MEMBER)
+	bool there;
+} bus_calls;
+#undef MEMBER
+
+static bool load_calls(void)
+{
+	void *library = bus_calls.there ? NULL : dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);
+
+	if (!library)
+		return bus_calls.there;
+#define FIND(name)                                                   \
+	*(void **)&bus_calls.name = dlsym(library, "sd_bus_" #name); \
+	if (!bus_calls.name)                                         \
+		return false;
+	CALLS(FIND)
+#undef FIND
+	bus_calls.there = true;
+	return true;
+}
+
 static void drop_bus(sd_bus **bus)
 {
-	sd_bus_close_unref(*bus);
+	if (*bus)
+		bus_calls.close_unref(*bus);
 }
 
 static void drop_message(sd_bus_message **m)
 {
-	sd_bus_message_unref(*m);
+	if (*m)
+		bus_calls.message_unref(*m);
 }
 
 #define auto_message __attribute__((cleanup(drop_message))) sd_bus_message
@@ -35,16 +79,16 @@ static void drop_message(sd_bus_message **m)
 static int connect_to(const char *address, bool broker, sd_bus **ret_bus)
 {
 	__attribute__((cleanup(drop_bus))) sd_bus *bus = NULL;
-	int err = sd_bus_new(&bus);
+	int err = bus_calls.new(&bus);
 
 	if (err >= 0)
-		err = sd_bus_set_address(bus, address);
+		err = bus_calls.set_address(bus, address);
 	if (err >= 0 && broker)
-		err = sd_bus_set_bus_client(bus, 1);
+		err = bus_calls.set_bus_client(bus, 1);
 	if (err >= 0)
-		err = sd_bus_set_method_call_timeout(bus, CALL_US);
+		err = bus_calls.set_method_call_timeout(bus, CALL_US);
 	if (err >= 0)
-		err = sd_bus_start(bus);
+		err = bus_calls.start(bus);
 	if (err < 0)
 		return err;
 	*ret_bus = bus;
@@ -79,7 +123,7 @@ static bool put_number(struct strbuf *text, sd_bus *bus, const char *path, const
 	uint64_t value = 0;
 	uint32_t narrow = 0;
 	bool wide = type == 't';
-	int err = sd_bus_get_property_trivial(bus, MANAGER, path, interface, name, NULL, type,
+	int err = bus_calls.get_property_trivial(bus, MANAGER, path, interface, name, NULL, type,
 		wide ? (void *)&value : (void *)&narrow);
 
 	if (err >= 0)
@@ -91,7 +135,8 @@ static bool put_number(struct strbuf *text, sd_bus *bus, const char *path, const
 static bool put_details(struct strbuf *text, sd_bus *bus, const char *path)
 {
 	auto_free char *result = NULL;
-	int err = sd_bus_get_property_string(bus, MANAGER, path, SERVICE, "Result", NULL, &result);
+	int err =
+		bus_calls.get_property_string(bus, MANAGER, path, SERVICE, "Result", NULL, &result);
 
 	if (err >= 0 && result && !strpbrk(result, " \t\n"))
 		strbuf_printf(text, "\tResult=%s", result);
@@ -107,9 +152,9 @@ static int put_units(struct strbuf *text, sd_bus *bus, sd_bus_message *reply)
 {
 	const char *name, *load, *active, *sub, *path;
 	bool answers = true;
-	int n = 0, err = sd_bus_message_enter_container(reply, 'a', "(ssssssouso)");
+	int n = 0, err = bus_calls.message_enter_container(reply, 'a', "(ssssssouso)");
 
-	while (err >= 0 && (err = sd_bus_message_read(reply, "(ssssssouso)", &name, NULL, &load,
+	while (err >= 0 && (err = bus_calls.message_read(reply, "(ssssssouso)", &name, NULL, &load,
 				    &active, &sub, NULL, &path, NULL, NULL, NULL)) > 0) {
 		/* A name of systemd holds neither; who else answers shall not forge lines. */
 		if (strpbrk(name, " \t\n") || strpbrk(load, " \t\n") || strpbrk(active, " \t\n") ||
@@ -140,9 +185,9 @@ static int live_units(struct host *h, struct strbuf *text)
 		err = live_stat(h, "run/systemd/system", &st);
 
 	if (err == 0)
-		err = open_manager(&bus);
+		err = load_calls() ? open_manager(&bus) : -ELIBACC;
 	if (err == 0)
-		err = sd_bus_call_method(bus, MANAGER, OBJECT, MANAGER ".Manager",
+		err = bus_calls.call_method(bus, MANAGER, OBJECT, MANAGER ".Manager",
 			"ListUnitsFiltered", NULL, &reply, "as", 3, "failed", "activating",
 			"auto-restart");
 	return err < 0 ? err : put_units(text, bus, reply);

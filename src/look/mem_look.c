@@ -41,6 +41,9 @@ static void list_needs(struct mem_look *l)
 
 	for (size_t i = 0; i < ARRAY_SIZE(host); i++)
 		add_need(l, host[i], false, false);
+	/* What estimates are made of; sessions are not told with it. */
+	if (!l->options.exact && l->options.by != MEM_BY_SESSION)
+		add_need(l, TABLE_process_memory, false, false);
 	/* Who a process belongs to is wanted of all. */
 	for (size_t i = 0; i < 2 && by[i]; i++)
 		add_need(l, by[i], false, true);

@@ -152,7 +152,7 @@ static bool all_bytes(struct watch *w, struct seen *s, uint64_t *ret_bytes)
 {
 	struct mem_status m;
 
-	if (mem_status_read(w->p, s->pid, &m) < 0 || !m.parts)
+	if (mem_status_read(w->p, s->pid, &m, NULL) < 0 || !m.parts)
 		return false;
 	*ret_bytes = m.anon + (w->h->by_status ? m.swap + m.tables : 0);
 	s->peak_kib = s->peak_kib ? s->peak_kib : kib_of(m.peak);
@@ -431,7 +431,7 @@ static void give_peak(struct watch *w, const struct seen *s, struct mem_series *
 	struct mem_status m;
 	uint64_t was = (uint64_t)s->peak_kib * 1024;
 
-	if (was > 0 && mem_status_read(w->p, s->pid, &m) == 0 && m.peak >= was && m.swap == 0)
+	if (was > 0 && mem_status_read(w->p, s->pid, &m, NULL) == 0 && m.peak >= was && m.swap == 0)
 		row_put(schemas[TABLE_mem_series], row, MEM_SERIES_peak_rise_bytes, m.peak - was);
 }
 

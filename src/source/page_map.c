@@ -279,7 +279,7 @@ static int list_processes(struct map_walk *w)
 
 		if (!proc_is_pid(name, &pid))
 			continue;
-		int got = mem_status_read(w->probe, pid, &one->status);
+		int got = mem_status_read(w->probe, pid, &one->status, NULL);
 
 		w->unread += got == -EACCES || got == -EPERM || (got == 0 && one->status.headless);
 		if (got < 0 || (one->status.rss == 0 && one->status.tables == 0))

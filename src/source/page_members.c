@@ -136,7 +136,7 @@ void page_member_gone(struct page_members *all, struct page_member_of *one)
 int page_member_again(struct page_members *all, struct page_member_of *one)
 {
 	struct mem_status now;
-	int err = mem_status_read(all->probe, one->pid, &now);
+	int err = mem_status_read(all->probe, one->pid, &now, NULL);
 
 	if (err < 0)
 		return err;
@@ -159,6 +159,14 @@ static bool out_of_time(const struct page_members *all)
 	return end != 0 && (now >= end || now - all->start_ns > (end - all->start_ns) / 2);
 }
 
+/* As the table process was read, when it was: anew otherwise. */
+static int status_of(const struct page_members *all, struct page_member_of *one)
+{
+	if (mem_status_find(all->probe->frame, one->pid, &one->status))
+		return 0;
+	return mem_status_read(all->probe, one->pid, &one->status, NULL);
+}
+
 int page_members_status(struct page_members *all)
 {
 	double shared = 0;
@@ -166,8 +174,7 @@ int page_members_status(struct page_members *all)
 	for (size_t i = 0; i < all->n; i++) {
 		struct page_member_of *one = &all->member[i];
 
-		one->err = out_of_time(all) ? -ETIME
-					    : mem_status_read(all->probe, one->pid, &one->status);
+		one->err = out_of_time(all) ? -ETIME : status_of(all, one);
 		/* Its memory is that of threads that outlived the one that had its pid. */
 		if (one->err == 0 && one->status.headless)
 			one->err = -EIO;

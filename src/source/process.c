@@ -3,6 +3,7 @@
  * The one walk of /proc: every other source of processes takes its pids from the table process.
  */
 #include "base/cursor.h"
+#include "source/mem_status.h"
 #include "source/proc.h"
 
 #include <errno.h>
@@ -142,7 +143,7 @@ static bool delays_counted(struct probe *p)
 	return n < 1 || text[0] != '0';
 }
 
-static int read_one(struct probe *p, struct table *t, uint64_t pid, bool delays)
+static int read_stat(struct probe *p, struct table *t, uint64_t pid, bool delays)
 {
 	char path[PROC_PATH_MAX], buf[STAT_MAX];
 	ssize_t n = host_read_record(p->host, proc_path(path, pid, "stat"), buf, sizeof(buf));
@@ -162,6 +163,49 @@ static int read_one(struct probe *p, struct table *t, uint64_t pid, bool delays)
 	if (!delays)
 		row->has &= ~((has_t)1 << PROCESS_block_delay_ns);
 	return 0;
+}
+
+/*
+ * Kernels that do not say which tasks are their own (before 6.10) have them all from kthreadd, the
+ * second of the machine; what has run a program since has an address space.
+ */
+static bool is_kernel(const struct table *t, const struct mem_status *s, const char *name)
+{
+	const struct process *second = t->n > 1 ? table_at(t, 1) : NULL;
+
+	if (s->kernel || s->mapped || s->state == 'Z')
+		return s->kernel;
+	if (s->pid == 2)
+		return s->ppid == 0 && strcmp(name, "kthreadd") == 0;
+	return s->ppid == 2 && second && second->pid == 2 && second->kthread;
+}
+
+/* A row of t, and of memory where it has some: one file tells both, and is all that is read. */
+static int read_status(struct probe *p, struct table *t, struct table *memory, uint64_t pid)
+{
+	struct mem_status s;
+	char name[MEM_STATUS_NAME];
+	int err = mem_status_read(p, pid, &s, name);
+
+	if (err < 0)
+		return err;
+	if (s.pid != pid || s.state == '\0')
+		return -EINVAL;
+	if (s.state == 'X') /* its parent is taking it away */
+		return -ESRCH;
+	bool kernel = is_kernel(t, &s, name);
+	struct process *row = table_add(t);
+
+	if (!row)
+		return -ENOMEM;
+	row_put(t->schema, row, PROCESS_pid, pid);
+	row_put(t->schema, row, PROCESS_comm, table_intern(t, name, strlen(name)));
+	row_put(t->schema, row, PROCESS_state, (unsigned char)s.state);
+	row_put(t->schema, row, PROCESS_ppid, s.ppid);
+	row_put(t->schema, row, PROCESS_kthread, kernel);
+	row_put(t->schema, row, PROCESS_threads, s.threads);
+	row_put(t->schema, row, PROCESS_resident_bytes, s.rss);
+	return s.mapped ? mem_status_put(memory, &s) : 0;
 }
 
 static uint64_t count_pids(const struct strbuf *names, bool *ret_first)
@@ -191,51 +235,82 @@ static void say_hidden(struct probe *p, struct table *t)
 	table_fail(t, t->state, "/proc is mounted with hidepid: other users' processes are hidden");
 }
 
+/* Where the rows of the processes go; memory: NULL when nobody wants that of all. */
+struct tables {
+	struct table *process, *memory;
+	bool delays;
+};
+
+static int read_one(struct probe *p, const struct tables *to, uint64_t pid)
+{
+	if (to->memory)
+		return read_status(p, to->process, to->memory, pid);
+	return read_stat(p, to->process, pid, to->delays);
+}
+
+static int read_each(struct probe *p, const struct tables *to, const struct strbuf *names,
+	uint64_t all, const char *denied)
+{
+	struct table *const tables[] = { to->process, to->memory };
+	uint64_t start_ns = proc_now_ns(), done = 0, pid;
+	struct tally tally = { 0 };
+	bool late = false;
+
+	for (const char *s = NULL; !late && (s = host_next_name(names, s));) {
+		if (!proc_is_pid(s, &pid))
+			continue;
+		late = probe_late(p);
+		int err = late ? 0 : read_one(p, to, pid);
+
+		if (err == -ENOMEM)
+			return err;
+		if (!late) {
+			tally_count(&tally, err);
+			done++;
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		if (tables[i] && late)
+			tally_late(&tally, tables[i], done, all, start_ns);
+		else if (tables[i])
+			tally_close(&tally, tables[i], denied);
+	}
+	return 0;
+}
+
 static int read_process(struct probe *p)
 {
-	struct table *t = probe_table(p, TABLE_process);
-	uint64_t start_ns = proc_now_ns(), done = 0, pid;
+	struct tables to = { .process = probe_table(p, TABLE_process) };
 	auto_strbuf names = { 0 };
-	struct tally tally = { 0 };
 	bool first;
 
-	if (!t)
+	if (!to.process)
 		return 0;
 	int err = host_list(p->host, "proc", &names);
 
 	if (err < 0) {
-		table_fail(t, state_of_errno(err), "/proc: %s", strerror(-err));
+		table_fail(to.process, state_of_errno(err), "/proc: %s", strerror(-err));
 		return 0;
 	}
 	uint64_t all = count_pids(&names, &first);
-	bool delays = delays_counted(p);
 
-	for (const char *s = NULL; (s = host_next_name(&names, s));) {
-		if (!proc_is_pid(s, &pid))
-			continue;
-		if (probe_late(p)) {
-			tally_late(&tally, t, done, all, start_ns);
-			return 0;
-		}
-		err = read_one(p, t, pid, delays);
-		if (err == -ENOMEM)
-			return err;
-		tally_count(&tally, err);
-		done++;
-	}
 	if (all == 0) {
-		table_fail(t, STATE_ABSENT, "/proc shows no process");
+		table_fail(to.process, STATE_ABSENT, "/proc shows no process");
 		return 0;
 	}
-	tally_close(&tally, t, "needs root: /proc is mounted with hidepid");
-	if (!first && t->state == STATE_OK)
-		say_hidden(p, t);
-	return 0;
+	/* A root that somebody stored has both files, and of stat all that there is. */
+	if (host_is_live(p->host))
+		to.memory = probe_table(p, TABLE_process_memory);
+	to.delays = !to.memory && delays_counted(p);
+	err = read_each(p, &to, &names, all, "needs root: /proc is mounted with hidepid");
+	if (err == 0 && !first && to.process->state == STATE_OK)
+		say_hidden(p, to.process);
+	return err;
 }
 
 const struct source source_process = {
 	.name = "process",
-	.fills = { TABLE_process },
+	.fills = { TABLE_process, TABLE_process_memory },
 	.deadline_ns = 500000000,
 	.denied = "needs root: /proc is mounted with hidepid",
 	.read = read_process,

@@ -116,7 +116,7 @@ static void add_status(struct rollups *all, struct probe *p)
 		struct share *one = &all->shares.process[i];
 		struct mem_status status;
 
-		if (mem_status_read(p, one->pid, &status) < 0)
+		if (mem_status_read(p, one->pid, &status, NULL) < 0)
 			continue;
 		one->swap = (double)status.swap;
 		one->tables = (double)status.tables;

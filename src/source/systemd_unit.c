@@ -128,6 +128,8 @@ static int read_systemd_unit(struct probe *p)
 		table_fail(t, STATE_ABSENT, "systemd does not run here");
 	else if (err == -EOPNOTSUPP)
 		table_fail(t, STATE_ABSENT, "this murphy was built without libsystemd");
+	else if (err == -ELIBACC)
+		table_fail(t, STATE_ABSENT, "libsystemd.so.0 cannot be loaded");
 	else if (err == -ETIMEDOUT)
 		table_fail(t, STATE_LATE, "systemd does not answer");
 	else if (err < 0)

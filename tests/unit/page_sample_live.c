@@ -174,7 +174,7 @@ static void measure_one(pid_t pid, bool no_scan, size_t budget, uint64_t slack)
 	m.counts.common = &common;
 	m.no_scan = no_scan;
 	m.budget = budget;
-	assert_int_equal(mem_status_read(&p, (uint64_t)pid, &s), 0);
+	assert_int_equal(mem_status_read(&p, (uint64_t)pid, &s, NULL), 0);
 	assert_int_equal(page_process_measure(&m, (uint64_t)pid, &s, &r), 0);
 	double pss = (r.pss[PART_ANON] + r.pss[PART_FILE] + r.pss[PART_SHMEM]) * 4096;
 	double off = pss - (double)rollup(pid, "Pss:");

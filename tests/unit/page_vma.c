@@ -61,17 +61,21 @@ static void test_status(void **state UNUSED)
 				   "VmRSS:\t    3000 kB\nRssAnon:\t    1000 kB\n"
 				   "RssFile:\t    1500 kB\nRssShmem:\t     500 kB\n"
 				   "VmPTE:\t      56 kB\nVmSwap:\t      12 kB\nThreads:\t1\n";
-	static const char kthread[] = "Name:\tkworker\nPid:\t8\nPPid:\t2\n";
+	static const char kthread[] = "Name:\tkworker\nPid:\t8\nPPid:\t2\nKthread:\t1\n";
 	struct mem_status s, other;
+	struct span name;
 
-	assert_int_equal(mem_status_parse(text, sizeof(text) - 1, &s), 0);
+	assert_int_equal(mem_status_parse(text, sizeof(text) - 1, &s, &name), 0);
+	assert_true(span_eq(name, "VmRSS:\\n"));
+	assert_true(s.pid == 7 && s.state == 'S' && s.mapped && !s.kernel && !s.zombie);
 	assert_true(s.ppid == 3 && s.rss == 3000 << 10 && s.anon == 1000 << 10);
 	assert_true(s.file == 1500 << 10 && s.shmem == 500 << 10 && s.parts);
 	assert_true(s.tables == 56 << 10 && s.swap == 12 << 10);
-	assert_int_equal(mem_status_parse(kthread, sizeof(kthread) - 1, &other), 0);
+	assert_int_equal(mem_status_parse(kthread, sizeof(kthread) - 1, &other, &name), 0);
+	assert_true(other.kernel && !other.mapped);
 	assert_true(other.rss == 0 && !other.parts && other.space != s.space);
-	assert_int_equal(mem_status_parse(text, 20, &other), -ENODATA);
-	assert_int_equal(mem_status_parse("PPid:\tx\n", 8, &other), -EINVAL);
+	assert_int_equal(mem_status_parse(text, 20, &other, &name), -ENODATA);
+	assert_int_equal(mem_status_parse("PPid:\tx\n", 8, &other, &name), -EINVAL);
 }
 
 static void test_counts(void **state UNUSED)

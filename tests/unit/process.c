@@ -321,6 +321,50 @@ static void live(void **state UNUSED)
 	host_free(h);
 }
 
+/* What both files tell of a process is the same, whatever its name is. */
+static void status_as_stat(void **state UNUSED)
+{
+	static const enum table_id one[] = { TABLE_process, TABLE_none };
+	static const enum table_id both[] = { TABLE_process, TABLE_process_memory, TABLE_none };
+	struct table *stat[TABLES] = { 0 }, *status[TABLES] = { 0 };
+	struct host *h = NULL;
+	size_t same = 0, mapped = 0;
+
+	assert_int_equal(prctl(PR_SET_NAME, "a\nPid:\t1\\n) R"), 0);
+	assert_int_equal(host_open_live(&h), 0);
+	run_source(h, "process", stat, one, NULL, 0);
+	run_source(h, "process", status, both, NULL, 0);
+	const struct table *t = stat[TABLE_process], *other = status[TABLE_process];
+
+	assert_int_equal(status[TABLE_process_memory]->state, other->state);
+	for (table_each(const struct process, p, t)) {
+		const struct process *q = table_find(other, p->pid);
+		const struct process_memory *m = table_find(status[TABLE_process_memory], p->pid);
+
+		mapped += m != NULL;
+		if (!q || q->ppid != p->ppid) /* it has ended, or its parent has */
+			continue;
+		assert_int_equal(q->kthread, p->kthread);
+		assert_false(q->kthread && m);
+		assert_false(row_has(q->has, PROCESS_start_ns));
+		same += strcmp(table_text(t, p->comm), table_text(other, q->comm)) == 0;
+	}
+	assert_in_range(same + t->n / 10, t->n, 2 * t->n); /* of the rest: exec meanwhile */
+	assert_in_range(mapped, 1, t->n);
+	const struct process *self = table_find(other, (uint64_t)getpid());
+	const struct process_memory *m =
+		table_find(status[TABLE_process_memory], (uint64_t)getpid());
+
+	assert_true(self && m);
+	assert_string_equal(table_text(other, self->comm), "a\nPid:\t1\\n) R");
+	assert_true(self->state == 'R' && self->ppid == (uint64_t)getppid());
+	assert_int_equal(m->rss_bytes, m->anon_bytes + m->file_bytes + m->shmem_bytes);
+	assert_in_range(m->rss_bytes, 1 << 16, m->peak_bytes);
+	drop_tables(stat);
+	drop_tables(status);
+	host_free(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -335,6 +379,7 @@ int main(void)
 		cmocka_unit_test(tallies),
 		cmocka_unit_test(paths),
 		cmocka_unit_test(live),
+		cmocka_unit_test(status_as_stat),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
