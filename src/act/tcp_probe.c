@@ -35,7 +35,10 @@ enum {
 	WINDOW = 14,
 	CHECKSUM = 16
 };
-enum { FLAG_RST = 0x04, FLAG_ACK = 0x10, HEADER_WORDS = 5 };
+enum { FLAG_SYN = 0x02, FLAG_RST = 0x04, FLAG_ACK = 0x10, HEADER_WORDS = 5 };
+
+/* More than any window: what an ACK can be ahead of that which we know of (RFC 7323, 2.3). */
+enum { WINDOW_MOST = 1 << 30 };
 
 static void put16(uint8_t *to, uint16_t value)
 {
@@ -85,7 +88,7 @@ void tcp_probe_segment(const struct tcp_probe *p, uint8_t ret_segment[TCP_PROBE_
 	memset(s, 0, TCP_PROBE_BYTES);
 	put16(s + SOURCE, p->local_port);
 	put16(s + DESTINATION, p->peer_port);
-	put32(s + SEQUENCE, p->send_next - 1);
+	put32(s + SEQUENCE, p->send_acked - 1);
 	put32(s + ACKNOWLEDGMENT, p->receive_next - 1);
 	s[OFFSET] = HEADER_WORDS << 4;
 	s[FLAGS] = FLAG_ACK;
@@ -114,9 +117,14 @@ enum tcp_answer tcp_probe_hear(const struct tcp_probe *p, const uint8_t *packet,
 	if (s[FLAGS] & FLAG_RST)
 		return get32(s + SEQUENCE) == p->receive_next - 1 ? TCP_ANSWER_FORGOTTEN
 								  : TCP_ANSWER_NONE;
-	/* Its ACK, or data that it sends just now: it knows what we have sent. */
-	return s[FLAGS] & FLAG_ACK && get32(s + ACKNOWLEDGMENT) == p->send_next ? TCP_ANSWER_ALIVE
-										: TCP_ANSWER_NONE;
+	/*
+	 * Its ACK, or data that it sends just now: it knows what we have sent. How much of that it
+	 * has got, and what our program has written since, do not matter.
+	 */
+	return (s[FLAGS] & (FLAG_ACK | FLAG_SYN)) == FLAG_ACK &&
+			       get32(s + ACKNOWLEDGMENT) - p->send_acked <= WINDOW_MOST
+		       ? TCP_ANSWER_ALIVE
+		       : TCP_ANSWER_NONE;
 }
 
 union address {

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Is the peer of an idle connection still there? One segment of ours asks, which changes nothing:
- * an ACK whose numbers are one too small (RFC 9293, 3.10.7.4). Who has the connection answers what
- * is out of its window with an ACK; who has forgotten it answers with a RST that carries our
- * number, and so is out of our own kernel's window, which drops it. Sends: murphy tcp probe --send
- * only.
+ * Is the peer of a silent connection still there? One segment of ours asks, which changes nothing:
+ * an ACK of what is long past (RFC 9293, 3.10.7.4). Its sequence number is that before the first
+ * that the peer has not acknowledged, so the peer has seen it whatever is on its way. Who has the
+ * connection answers what is before its window with an ACK; who has forgotten it answers with a RST
+ * that carries our number, and so is out of our own kernel's window, which drops it. Sends: murphy
+ * tcp probe --send only.
+ *
+ * To our kernel that ACK is one more of what it knows, or says what got lost. One or two of these
+ * are no sign of loss: with SACK they do not count at all, without it three would (RFC 5681, 3.2).
  */
 #ifndef MURPHY_ACT_TCP_PROBE_H
 #define MURPHY_ACT_TCP_PROBE_H
@@ -25,7 +29,7 @@ struct tcp_probe {
 	uint32_t family;     /* AF_INET, AF_INET6; an IPv4 address in IPv6 is AF_INET */
 	uint8_t local[16], peer[16];
 	uint16_t local_port, peer_port;
-	uint32_t send_next, receive_next; /* snd_nxt, rcv_nxt of ours */
+	uint32_t send_acked, receive_next; /* snd_una, rcv_nxt of ours */
 	/* set by tcp_probe_all() */
 	enum tcp_answer answer;
 	int error;

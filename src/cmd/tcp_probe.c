@@ -44,7 +44,7 @@ struct request {
 
 /* A connection that is asked, and what was known of it: the frame goes when murphy looks again. */
 struct asked {
-	uint64_t cookie, silent_ns, pid;
+	uint64_t cookie, silent_ns, send_queue, pid;
 	char *name, *local, *peer;
 	bool there; /* after the answer: still there, and in the same state */
 };
@@ -89,8 +89,14 @@ static uint64_t pid_in(const struct frame *f, uint64_t netns)
 
 static bool is_eligible(const struct request *q, const struct tcp_socket *s)
 {
-	return s->state == TCP_STATE_ESTABLISHED && s->send_queue == 0 && s->loops == 0 &&
+	return s->state == TCP_STATE_ESTABLISHED && s->loops == 0 &&
 	       (double)tcp_silence_ns(s) >= q->idle_s * 1e9;
+}
+
+/* snd_una: the queue holds what is on its way, then what was not sent yet. */
+static uint32_t acked(const struct tcp_socket *s)
+{
+	return (uint32_t)(s->send_next + s->notsent_bytes - s->send_queue);
 }
 
 static bool prepare(struct round *r, const struct tcp_report *t, const struct tcp_connection *c)
@@ -106,7 +112,7 @@ static bool prepare(struct round *r, const struct tcp_report *t, const struct tc
 		.pid = pid_in(t->frame, c->s->netns),
 		.local_port = (uint16_t)c->s->local_port,
 		.peer_port = (uint16_t)c->s->peer_port,
-		.send_next = (uint32_t)c->s->send_next,
+		.send_acked = acked(c->s),
 		.receive_next = (uint32_t)c->s->receive_next };
 	if (!parse_address(local, &family, p->local) || !parse_address(peer, &p->family, p->peer) ||
 		family != p->family || is_link_local(p))
@@ -115,6 +121,7 @@ static bool prepare(struct round *r, const struct tcp_report *t, const struct tc
 	tcp_put_address(rows, c->s->peer, c->s->peer_port, false, &to);
 	*a = (struct asked){ .cookie = c->s->cookie,
 		.silent_ns = (uint64_t)tcp_silence_ns(c->s),
+		.send_queue = c->s->send_queue,
 		.pid = c->owner ? c->owner->pid : 0,
 		.name = arena_printf(&r->arena, "%s", c->comm ? c->comm : ""),
 		.local = arena_printf(&r->arena, "%s", strbuf_text(&from)),
@@ -290,6 +297,7 @@ static void put_json(const struct round *r, int code, struct strbuf *out)
 		json_member(&j, "local", a->local);
 		json_member(&j, "peer", a->peer);
 		json_member_u64(&j, "silent_ns", a->silent_ns);
+		json_member_u64(&j, "send_queue", a->send_queue);
 		if (a->pid) {
 			json_member_u64(&j, "pid", a->pid);
 			json_member(&j, "command", a->name);
@@ -414,14 +422,14 @@ static int run(const struct args *a)
 
 const struct command command_tcp_probe = {
 	.name = "tcp probe",
-	.help = "ask the peers of idle connections whether they still have them (--send: sends)",
+	.help = "ask the peers of silent connections whether they still have them (--send: sends)",
 	.text = "A peer that lost its power and came back knows nothing of its old connections, "
 		"and nothing here tells so before something is written. This asks: it sends one "
-		"ACK "
-		"segment with old numbers on each connection that has been idle, which changes "
-		"nothing on either side. Who has the connection answers with an ACK, who has "
-		"forgotten it with a RST that our own kernel ignores because of its old number. No "
-		"answer proves nothing. It sends only with --send, at --rate, and is never a part "
+		"ACK segment with old numbers on each connection that has been silent, which "
+		"changes nothing on either side, whatever is on its way. Who has the connection "
+		"answers with an ACK, who has forgotten it with a RST that our own kernel ignores "
+		"because of its old number. No answer proves nothing. It sends only with --send, "
+		"at --rate, and is never a part "
 		"of a diagnosis. Wants root: eBPF for the numbers, CAP_NET_RAW to send, "
 		"CAP_SYS_ADMIN for other network namespaces. Exit status: 0 all are alive, or "
 		"nothing was sent, 1 some are forgotten, 3 some did not answer or could not be "

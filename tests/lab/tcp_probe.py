@@ -5,16 +5,19 @@
 tcp_probe.py MURPHY [CONNECTIONS]: so many of each kind
 """
 import json
+import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from tcp_hosts import B, B6, Hosts  # noqa: E402
+from tcp_hosts import B, B6, Hosts, sh  # noqa: E402
 from tcp_join import CLIENT, SERVER  # noqa: E402
 
 PORT = 7000
+STREAM = (Path(__file__).parent / "tcp_stream.py").read_text(encoding="utf-8")
 failed = 0
 
 
@@ -76,6 +79,120 @@ def family(murphy, hosts, name, address, port, n):
     return only
 
 
+class Streams:
+    """n connections between a and b with data on its way, which both ends check."""
+
+    def __init__(self, hosts, port, n):
+        self.hosts, self.n = hosts, n
+        self.b = hosts.start("b", STREAM, "-", port, n)
+        self.a = hosts.start("a", STREAM, B, port, n)
+        self.only = ("--port", str(port), "--send", "--wait", "0.7")
+
+    def tell(self, word):
+        """(written, read, wrong) of each end"""
+        return [tuple(map(int, self.hosts.tell(child, word).split())) for child in (self.a, self.b)]
+
+    def sound(self, what):
+        """Data flows; all that was written on either side came to the other, unchanged, and none was reset."""
+        was = self.tell("flow")
+        self.tell("talk")
+        time.sleep(0.5)
+        now = self.tell("count")
+        if any(n[1] <= w[1] for n, w in zip(now, was)):
+            fail(f"{what}: no data flows")
+        self.tell("silent")
+        for _ in range(30):  # the kernel may not try before its timer fires
+            a, b = self.tell("drain")
+            if a[0] == b[1] and b[0] == a[1]:
+                break
+        if a[0] != b[1] or b[0] != a[1] or a[2] or b[2]:
+            fail(f"{what}: {a[0]} sent, {b[1]} came; {b[0]} sent, {a[1]} came; {a[2] + b[2]} wrong")
+        else:
+            print(f"ok   {what}: {a[0] + b[0]} bytes came as they were written, none was reset")
+        self.tell("talk")
+
+
+def queued(rows):
+    return sum(row["send_queue"] > 0 for row in rows)
+
+
+def in_flight(murphy, hosts, port, n, what):
+    """Data on its way, both ways; then nobody reads, so that all windows are shut; then the path is cut."""
+    s = Streams(hosts, port, n)
+    time.sleep(1)
+    for _ in range(3):
+        expect(f"{what}, data flows", lambda: probe(murphy, hosts, *s.only), 0, "alive", n)
+    s.sound(f"{what}, data flows")
+    s.tell("hold")
+    time.sleep(2)
+    _, rows, _ = probe(murphy, hosts, *s.only)
+    if queued(rows) != n:
+        fail(f"{what}, windows shut: {queued(rows)} of {n} have data on their way")
+    expect(f"{what}, windows shut", lambda: probe(murphy, hosts, *s.only), 0, "alive", n)
+    s.sound(f"{what}, windows shut")
+    hosts.cut("b")
+    time.sleep(1)
+    expect(f"{what}, cut off while data flows", lambda: probe(murphy, hosts, *s.only), 3, "none", n)
+    hosts.cut("b", False)
+    hosts.wait_for_path("a")
+    expect(f"{what}, back again", lambda: probe(murphy, hosts, *s.only), 0, "alive", n)
+    s.sound(f"{what}, back again")
+    return s
+
+
+RULES = """
+table inet wall {
+  chain forward {
+    type filter hook forward priority 0; policy drop;
+    ct state invalid counter drop
+    ct state established,related accept
+    tcp dport { 9, 7000-7999 } tcp flags & (fin|syn|rst|ack) == syn ct state new accept
+    meta l4proto ipv6-icmp accept
+  }
+}
+"""
+
+
+def wall(hosts, rules=RULES):
+    """The router gets a firewall that tracks connections. False: not here."""
+    router = hosts.names["r"]
+    if not shutil.which("nft"):
+        print("skip firewall: no nft here")
+        return False
+    done = subprocess.run(["ip", "netns", "exec", router, "nft", "-f", "-"], input=rules, text=True,
+                          capture_output=True, check=False)
+    if done.returncode:
+        print(f"skip firewall: {done.stderr.splitlines()[0]}")
+        return False
+    return True
+
+
+def dropped(hosts):
+    """Packets that the firewall took for no part of any connection"""
+    words = sh("ip", "netns", "exec", hosts.names["r"], "nft", "list", "ruleset").split()
+    return int(words[words.index("packets") + 1])
+
+
+def firewall(murphy, n):
+    """Between them a firewall that drops what belongs to no connection: it may take answers, and harms nothing."""
+    with Hosts() as hosts:
+        if not wall(hosts):
+            return
+        four = family(murphy, hosts, "firewall, IPv4", B, PORT, n)
+        six = family(murphy, hosts, "firewall, IPv6", B6, PORT + 1, n)
+        in_flight(murphy, hosts, PORT + 2, n, "firewall")
+        if dropped(hosts):
+            print(f"     {dropped(hosts)} packets were invalid so far")
+        if not hosts.power_cycle("b"):
+            print("skip firewall, power cycle: this kernel has no ss -K")
+            return
+        was = dropped(hosts)
+        expect("firewall, power cycle, IPv4", lambda: probe(murphy, hosts, *four, "--send", "--wait", "0.5"), 3, "none", n)
+        expect("firewall, power cycle, IPv6", lambda: probe(murphy, hosts, *six, "--send", "--wait", "0.5"), 3, "none", n)
+        if dropped(hosts) - was < 2 * n:
+            fail(f"firewall: it dropped {dropped(hosts) - was} RSTs")
+
+
 def main():
     murphy = sys.argv[1]
     n = int(sys.argv[2]) if len(sys.argv) > 2 else 40
@@ -89,6 +206,9 @@ def main():
         expect("cut off", lambda: probe(murphy, hosts, *four, "--send", "--wait", "0.5"), 3, "none", n)
         hosts.cut("b", False)
         expect("back again", lambda: probe(murphy, hosts, *four, "--send"), 0, "alive", n)
+        in_flight(murphy, hosts, PORT + 3, n, "on its way")
+        hosts.sysctl("a", "net/ipv4/tcp_sack", 0)
+        in_flight(murphy, hosts, PORT + 4, n, "on its way, without SACK")
         if not hosts.power_cycle("b"):
             print("skip power cycle: this kernel has no ss -K")
             return 1 if failed else 0
@@ -96,6 +216,7 @@ def main():
         expect("power cycle, IPv4 again", lambda: probe(murphy, hosts, *four, "--send"), 1, "forgotten", n)
         expect("power cycle, IPv6", lambda: probe(murphy, hosts, *six, "--send"), 1, "forgotten", n)
         expect("power cycle, without timestamps", lambda: probe(murphy, hosts, *plain, "--send"), 1, "forgotten", n)
+    firewall(murphy, n)
     return 1 if failed else 0
 
 

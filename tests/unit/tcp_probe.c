@@ -12,7 +12,7 @@ static struct tcp_probe four(void)
 		.peer = { 10, 99, 2, 1 },
 		.local_port = 40000,
 		.peer_port = 7000,
-		.send_next = 0,
+		.send_acked = 0,
 		.receive_next = 0x01020304 };
 }
 
@@ -73,7 +73,13 @@ static void what_answers_mean(void **state UNUSED)
 
 	assert_int_equal(heard(&p, k), TCP_ANSWER_ALIVE);
 	assert_int_equal(heard(&p, answer(15, 0x10, 0x01020304, 0)), TCP_ANSWER_ALIVE);
-	/* Data that it sent before it knew all that we have sent. */
+	/* It has got what was on its way, or what was written since. */
+	assert_int_equal(heard(&p, answer(5, 0x10, 0x01020304, 100000)), TCP_ANSWER_ALIVE);
+	assert_int_equal(heard(&p, answer(5, 0x10, 0x01020304, 1 << 30)), TCP_ANSWER_ALIVE);
+	assert_int_equal(heard(&p, answer(5, 0x10, 0x01020304, (1 << 30) + 1)), TCP_ANSWER_NONE);
+	/* Another connection's. */
+	assert_int_equal(heard(&p, answer(5, 0x12, 0x01020304, 0)), TCP_ANSWER_NONE);
+	/* Data that it sent before it knew all that it has acknowledged. */
 	assert_int_equal(heard(&p, answer(5, 0x18, 0x01020304, 0xffffff00)), TCP_ANSWER_NONE);
 	assert_int_equal(heard(&p, answer(5, 0x04, 0x01020303, 0)), TCP_ANSWER_FORGOTTEN);
 	/* Of somebody else's asking. */
