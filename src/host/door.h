@@ -11,4 +11,10 @@ void host_show(struct host *h, char kind, const char *path, int err, const char 
 /* Is somebody looking? Then answers that are not kept anyway have to be kept for showing. */
 bool host_tapped(const struct host *h);
 
+/*
+ * Does a dump of netlink end in this chunk, messages back to back? 0 goes on, 1 ended well, -errno:
+ * the kernel's, or -EBADMSG. Pure: the fuzzer calls it directly.
+ */
+int host_netlink_end(const char *buf, size_t len);
+
 #endif

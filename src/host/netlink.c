@@ -154,8 +154,10 @@ static int ask_family(int fd, int family)
 	return send_all(fd, &ask, sizeof(ask));
 }
 
-/* Does the dump end in this chunk? 0 goes on, 1 ended well, else -errno. */
-static int chunk_end(const char *buf, size_t len)
+/* What the kernel calls an error: include/linux/err.h. */
+enum { ERRNO_MOST = 4095 };
+
+int host_netlink_end(const char *buf, size_t len)
 {
 	while (len >= sizeof(struct nlmsghdr)) {
 		struct nlmsghdr head;
@@ -167,6 +169,8 @@ static int chunk_end(const char *buf, size_t len)
 		/* Both begin with an errno; old kernels end a dump without one. */
 		if (head.nlmsg_len >= sizeof(head) + sizeof(err))
 			memcpy(&err, buf + sizeof(head), sizeof(err));
+		if (err < -ERRNO_MOST)
+			err = -EBADMSG;
 		if (head.nlmsg_type == NLMSG_DONE)
 			return err < 0 ? err : 1;
 		if (head.nlmsg_type == NLMSG_ERROR)
@@ -217,7 +221,7 @@ static int dump(int fd, each_fn *each, void *arg, bool keep, struct strbuf *all,
 		}
 		if (n < 0)
 			return (int)n;
-		end = chunk_end(buf, (size_t)n);
+		end = host_netlink_end(buf, (size_t)n);
 		if (end < 0)
 			return end;
 		keep = keep && all->len + (size_t)n <= TAP_LIMIT;

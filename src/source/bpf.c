@@ -90,6 +90,9 @@ int bpf_read_rows(struct probe *p, int fd, size_t size,
 			continue;
 		if (n <= 0)
 			return n < 0 ? -errno : 0;
+		/* Half a row is none, and what follows would be read from its middle. */
+		if ((size_t)n % size)
+			return -EBADMSG;
 		int err = take(arg, rows, (size_t)n / size);
 
 		if (err < 0)
