@@ -14,6 +14,8 @@ enum { SHUT_BACKOFF = 5 };
 /* Fewer are chance; Cubic and Reno fall below 6 segments a round trip at 5 %. */
 enum { AGAIN_MIN = 20, AGAIN_PERCENT = 5 };
 #define RECENT_NS UINT64_C(30000000000)
+enum { OPENING_SEGMENTS = 32 };
+#define TICK_NS UINT64_C(4000000) /* of the kernel's clock, CONFIG_HZ 250 */
 
 static const struct {
 	const char *name, *text;
@@ -144,12 +146,30 @@ static bool small_piece_waits(const struct tcp_socket *s)
 	       s->send_window_bytes >= flight_bytes + s->notsent_bytes;
 }
 
+/*
+ * Something came later than a round trip after it was sent: the peer sends, and an ACK with all it
+ * sends, so it delays none. This one is on its way, on a path that is slower than it was at best.
+ */
+static bool heard_since(const struct tcp_socket *s, uint64_t trip_ns)
+{
+	int64_t heard_ns = tcp_silence_ns(s);
+
+	return heard_ns >= 0 && (uint64_t)heard_ns + trip_ns + TICK_NS < s->last_sent_ns;
+}
+
+/* Handshakes write twice before they read, once: ssh's takes up to 20 segments. */
+static bool is_opening(const struct tcp_socket *s)
+{
+	return row_has(s->has, TCP_SOCKET_segments_out) && s->segments_out < OPENING_SEGMENTS;
+}
+
 bool tcp_nagle_suspect(const struct tcp_socket *s)
 {
 	uint64_t trip_ns = row_has(s->has, TCP_SOCKET_min_rtt_ns) ? s->min_rtt_ns : s->rtt_ns;
 
 	return small_piece_waits(s) && row_has(s->has, TCP_SOCKET_last_sent_ns) &&
-	       s->last_sent_ns >= trip_ns + TCP_NAGLE_NS;
+	       s->last_sent_ns >= trip_ns + TCP_NAGLE_NS && !heard_since(s, trip_ns) &&
+	       !is_opening(s);
 }
 
 bool tcp_forgotten(const struct tcp_socket *s)

@@ -97,7 +97,11 @@ bool tcp_window_shut(const struct tcp_socket *s);
 /* Its process does not read: what came fills the window. */
 bool tcp_refuses(const struct tcp_socket *s);
 
-/* A small piece is held only because another is not acknowledged, for longer than an ACK takes. */
+/*
+ * A small piece is held only because another is not acknowledged, for longer than an ACK takes, and
+ * the peer, which would send that with whatever it sends, is silent. Not in the first 32 segments
+ * of a connection: what happens once is no habit.
+ */
 bool tcp_nagle_suspect(const struct tcp_socket *s);
 /* An ACK comes after a round trip; 12 ms are three ticks of the kernel's clock. */
 #define TCP_NAGLE_NS UINT64_C(12000000)

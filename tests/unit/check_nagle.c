@@ -36,6 +36,8 @@ static struct tcp_socket *add_suspect(struct frame *f, uint64_t cookie)
 	s->notsent_bytes = 300;
 	s->send_window_bytes = 65535;
 	s->last_sent_ns = 20 * MS;
+	s->last_received_ns = s->last_ack_ns = 21 * MS;
+	s->segments_out = 1000;
 	s->rtt_ns = 1 * MS;
 	s->min_rtt_ns = 1 * MS;
 	return s;
@@ -90,7 +92,7 @@ static void a_suspect_is_traced(void **state UNUSED)
 
 static void what_moves_is_no_suspect(void **state UNUSED)
 {
-	enum { CASES = 12 };
+	enum { CASES = 14 };
 
 	for (int i = 0; i < CASES; i++) {
 		struct scene s;
@@ -120,6 +122,10 @@ static void what_moves_is_no_suspect(void **state UNUSED)
 			k->min_rtt_ns = 30 * MS;
 		else if (i == 10)
 			k->state = TCP_STATE_FIN_WAIT1;
+		else if (i == 11)
+			k->last_ack_ns = 1 * MS; /* the peer sends: no ACK is delayed */
+		else if (i == 12)
+			k->segments_out = 20; /* a handshake */
 		else
 			build_unset(k, TCP_SOCKET_last_sent_ns);
 		scene_case(&s, &check_tcp_nagle, (size_t)i, VERDICT_FINE, SEVERITY_INFO);

@@ -162,6 +162,15 @@ static void small_write_that_waits(void **state UNUSED)
 	assert_int_equal(tcp_limit_of(&s), TCP_LIMIT_NAGLE);
 	s.last_sent_ns++;
 	IS(s, "nagle");
+	/* What came within a round trip and a tick may have been sent before that arrived. */
+	s.last_received_ns = 8 * MS;
+	IS(s, "nagle");
+	s.last_received_ns = 8 * MS - 1;
+	IS(s, "fine");
+	s.last_received_ns = SECOND;
+	s.last_ack_ns = 0;
+	IS(s, "fine");
+	s.last_ack_ns = SECOND;
 	s.notsent_bytes = s.send_mss;
 	s.send_queue = 200 + s.send_mss;
 	IS(s, "fine");
@@ -174,6 +183,10 @@ static void small_write_that_waits(void **state UNUSED)
 	s.send_window_bytes = 499;
 	IS(s, "fine");
 	s.send_window_bytes = 500;
+	IS(s, "nagle");
+	s.segments_out = 31;
+	IS(s, "fine");
+	s.segments_out = 32;
 	IS(s, "nagle");
 	s.retransmits = 1;
 	IS(s, "fine");
