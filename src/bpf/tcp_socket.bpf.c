@@ -58,7 +58,7 @@ struct sock {
 	__u32 sk_ack_backlog, sk_max_ack_backlog;
 	struct timer_list sk_timer;
 	kuid_t sk_uid;
-	int sk_err;
+	int sk_err, sk_err_soft;
 	__u8 sk_shutdown;
 	struct socket *sk_socket;
 } CORE;
@@ -268,6 +268,7 @@ static __always_inline void take_options(struct tcp_sock *tp, struct tcp_seen *t
 	to->nonagle = BPF_CORE_READ_BITFIELD(tp, nonagle);
 	to->linger2 = tp->linger2;
 	to->error = sk->sk_err;
+	to->soft_error = sk->sk_err_soft;
 	to->shutdown = sk->sk_shutdown;
 	to->send_next = tp->snd_nxt;
 	to->receive_next = tp->rcv_nxt;

@@ -36,6 +36,7 @@ struct tcp_seen {
 	int linger2; /* jiffies */
 	unsigned int error;
 	unsigned int send_next, receive_next, retrans_stamp;
+	unsigned int soft_error;
 };
 
 #endif

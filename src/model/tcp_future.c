@@ -152,6 +152,17 @@ static uint64_t orphan_retries(const struct story *t, bool alive)
 	return t->r.orphan_retries == 0 && alive ? ORPHAN_RETRIES : t->r.orphan_retries;
 }
 
+/*
+ * tcp_write_err(): what ICMP said since the last ACK. Without eBPF it shows by timers that were
+ * called back (tcp_ld_RTO_revert()), which takes two retransmits, and as many answers.
+ */
+static int errno_of(const struct story *t, bool held)
+{
+	if (has(t->s, TCP_SOCKET_soft_error))
+		return t->s->soft_error ? (int)t->s->soft_error : ETIMEDOUT;
+	return held ? EHOSTUNREACH : ETIMEDOUT;
+}
+
 /* A connection whose segments get no answer. */
 struct retry {
 	uint64_t n;         /* retransmitted so often */
@@ -229,7 +240,7 @@ static struct retry retry_of(struct story *t)
 	y.trying_ns = has(s, TCP_SOCKET_trying_ns) && !y.connecting ? bounded(s->trying_ns)
 								    : tried_so_far(t, &y);
 	t->end.unreachable = y.held;
-	t->end.error = y.orphan ? 0 : y.held ? EHOSTUNREACH : ETIMEDOUT;
+	t->end.error = y.orphan ? 0 : errno_of(t, y.held);
 	return y;
 }
 
@@ -310,7 +321,7 @@ static uint64_t play_closed_window(struct story *t)
 	if (!has(s, TCP_SOCKET_trying_ns))
 		y.trying_ns = tried_so_far(t, &y);
 	t->end.rule = y.user_ns > 0 ? "TCP_USER_TIMEOUT" : "closed window, 2 * tcp_rto_max_ms";
-	t->end.error = ETIMEDOUT;
+	t->end.error = errno_of(t, false);
 	for (int i = 0; i < STEPS_MAX; i++) {
 		if (y.user_ns > 0 && y.trying_ns + now > y.user_ns)
 			break;
@@ -352,7 +363,7 @@ static struct probing probing_of(struct story *t)
 
 	if (p.back > 0 && set_ns > s->timer_ns)
 		p.since_ns += set_ns - s->timer_ns;
-	t->end.error = p.orphan ? 0 : ETIMEDOUT;
+	t->end.error = p.orphan ? 0 : errno_of(t, false);
 	return p;
 }
 
@@ -413,7 +424,7 @@ static uint64_t play_keepalive(struct story *t)
 
 	quiet = bounded(quiet);
 	t->end.what = n > 0 ? TCP_END_KEEPALIVE : TCP_END_PROBE;
-	t->end.error = n > 0 ? ETIMEDOUT : 0;
+	t->end.error = n > 0 ? errno_of(t, false) : 0;
 	t->end.rule = n == 0        ? "net.ipv4.tcp_keepalive_time"
 		      : user_ns > 0 ? "TCP_USER_TIMEOUT"
 				    : "net.ipv4.tcp_keepalive_probes";

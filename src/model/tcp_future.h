@@ -32,7 +32,7 @@ struct tcp_end {
 	const char *rule; /* what decides: "net.ipv4.tcp_retries2", static */
 	bool assumed; /* an option that only eBPF shows (TCP_USER_TIMEOUT...) counts as not set */
 	bool settings_assumed; /* settings of the namespace are unknown: the kernel's defaults */
-	bool unreachable;      /* ICMP says so: .error may be another such as ENETUNREACH */
+	bool unreachable; /* by the timers, not by soft_error: .error may be another of ICMP's */
 };
 
 /* Pure. set NULL: unknown. Needs state, inode and timer of the row, and what its timer counts. */

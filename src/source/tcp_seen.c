@@ -121,6 +121,7 @@ static void take_options(const struct seen *s)
 	PUT(s, syn_retries, of->syn_retries);
 	PUT(s, linger2_ns, of->linger2 < 0 ? UINT64_MAX : ns_of(s, (uint32_t)of->linger2));
 	PUT(s, error, of->error);
+	PUT(s, soft_error, of->soft_error);
 	PUT(s, shutdown, of->shutdown);
 }
 

@@ -198,6 +198,17 @@ static void unreachable(void **state UNUSED)
 	assert_true(e.unreachable);
 	/* The timer does not grow, the time is the same. */
 	assert_in_range(e.in_ns, 900 * S, 930 * S);
+	/* eBPF shows what ICMP said, also where the timer was not called back. */
+	row_put(schemas[TABLE_tcp_socket], &s, TCP_SOCKET_soft_error, ENETUNREACH);
+	assert_int_equal(future(&s).error, ENETUNREACH);
+	s = retried(5);
+	assert_int_equal(future(&s).error, ETIMEDOUT);
+	row_put(schemas[TABLE_tcp_socket], &s, TCP_SOCKET_soft_error, EHOSTUNREACH);
+	assert_int_equal(future(&s).error, EHOSTUNREACH);
+	assert_false(future(&s).unreachable);
+	/* Called back, but answered since. */
+	row_put(schemas[TABLE_tcp_socket], &s, TCP_SOCKET_soft_error, 0);
+	assert_int_equal(future(&s).error, ETIMEDOUT);
 }
 
 static void user_timeouts(void **state UNUSED)
