@@ -1,28 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What murphy predicts of each TCP connection, for tcp_end.py. It reads lines:
- *
- *   COOKIE COLUMN VALUE   an option of a connection, which a dump does not show; eBPF would
- *   (an empty one)        one dump
- *
- * and prints an object for each connection of the dump: "plain" is told from the dump alone,
- * "known" with these options; {"done": sockets} ends it. Times are those of CLOCK_BOOTTIME.
+ * What murphy predicts of each TCP connection from what sock_diag shows, which is what any user
+ * gets: columns that take eBPF are left out. For tcp_end.py: for each line that it reads it prints
+ * an object for each connection, and then {"done": sockets}. Times are those of CLOCK_BOOTTIME.
  */
 #include "view/tcp_end.h"
 #include "feed/feed.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-enum { OPTIONS_MAX = 10000 };
-
-static struct option {
-	uint64_t cookie, value;
-	unsigned int column;
-} options[OPTIONS_MAX];
-static size_t n_options;
 
 static uint32_t all_alike(const void *row UNUSED)
 {
@@ -58,41 +45,17 @@ static void print_end(const char *name, const struct tcp_end *e)
 static void print_socket(const struct frame *f, const struct table *t, const struct tcp_socket *s)
 {
 	const struct netns_setting *set = table_find(frame_table(f, TABLE_netns_setting), s->netns);
-	struct tcp_end plain = tcp_future(s, set);
-	struct tcp_socket known = *s;
+	struct tcp_socket shown = *s;
 
-	for (unsigned int c = TCP_SOCKET_keepalive; c <= TCP_SOCKET_linger2_ns; c++)
-		row_put(t->schema, &known, c, 0);
-	for (size_t i = 0; i < n_options; i++) {
-		if (options[i].cookie == s->cookie)
-			row_put(t->schema, &known, options[i].column, options[i].value);
-	}
-	struct tcp_end with = tcp_future(&known, set);
+	for (unsigned int c = TCP_SOCKET_keepalive; c <= TCP_SOCKET_receive_next; c++)
+		shown.has &= ~((has_t)1 << c);
+	struct tcp_end plain = tcp_future(&shown, set);
 
 	printf("{\"taken_ns\": %" PRIu64 ", \"netns\": %" PRIu64 ", \"cookie\": %" PRIu64 ", ",
 		t->taken_ns, s->netns, s->cookie);
 	print_end("plain", &plain);
-	print_end("known", &with);
 	print_row(t, s);
 	printf("}\n");
-}
-
-static int take_option(char *line)
-{
-	char *column = NULL, *value = NULL;
-	struct option o = { .cookie = strtoull(line, &column, 10) };
-
-	if (n_options == OPTIONS_MAX || *column != ' ' || !(value = strchr(++column, ' ')))
-		return -1;
-	*value++ = '\0';
-	int found = schema_column(schemas[TABLE_tcp_socket], column);
-
-	if (found < 0)
-		return -1;
-	o.column = (unsigned int)found;
-	o.value = strtoull(value, NULL, 10);
-	options[n_options++] = o;
-	return 0;
 }
 
 static int dump(struct feed *feed)
@@ -108,10 +71,10 @@ static int dump(struct feed *feed)
 	size_t n = 0;
 
 	if (err == 0 && (!t || t->state != STATE_OK)) {
-		fprintf(stderr, "tcp-end: %s\n", t ? t->why : "no table");
-		err = -1;
+		fprintf(stderr, "tcp-end: left out: %s\n", t ? t->why : "no table");
+		t = NULL;
 	}
-	for (table_each(const struct tcp_socket, s, err < 0 ? NULL : t)) {
+	for (table_each(const struct tcp_socket, s, t)) {
 		if (s->state == 10)
 			continue;
 		print_socket(&f, t, s);
@@ -135,7 +98,7 @@ int main(void)
 	if (err < 0)
 		fprintf(stderr, "tcp-end: %s\n", strerror(-err));
 	while (err == 0 && fgets(line, sizeof(line), stdin))
-		err = *line == '\n' ? dump(feed) : take_option(line);
+		err = dump(feed);
 	feed_free(feed);
 	host_free(host);
 	return err < 0;

@@ -6,6 +6,7 @@ tcp_end.py TOP [--write] [--each N] [--dump FILE] [short|default]; see tcp_end.s
 """
 import argparse
 import ctypes
+import errno
 import json
 import os
 import platform
@@ -28,8 +29,9 @@ CLIENT, SERVER, LOST, PORT = "192.0.2.1", "198.51.100.1", "203.0.113.1", 9000
 KEEPIDLE, KEEPINTVL, KEEPCNT, SYNCNT, LINGER2, USER_TIMEOUT = 4, 5, 6, 7, 8, 18
 KINDS = ["data", "data-user", "window", "window-user", "keepalive", "keepalive-set",
          "keepalive-user", "syn", "syn-user", "syn-count", "fin-wait1", "last-ack", "fin-wait2",
-         "fin-wait2-linger", "time-wait", "half-open"]
+         "fin-wait2-linger", "time-wait", "half-open", "data-unreachable"]
 # Only eBPF shows these options of the sockets.
+SYN_RECV, CLOSE, NEW_SYN_RECV = 3, 7, 12
 HIDDEN = {"data-user", "window-user", "keepalive-set", "keepalive-user", "syn-user", "syn-count"}
 FAST = {"tcp_keepalive_time": 3, "tcp_keepalive_intvl": 2, "tcp_keepalive_probes": 4}
 VARIANTS = [
@@ -44,7 +46,7 @@ VARIANTS = [
     dict(FAST, tcp_retries2=7, tcp_syn_retries=2, tcp_fin_timeout=66, tcp_synack_retries=2,
          tcp_rto_min_us=50000, tcp_orphan_retries=6),
 ]
-UNREACHABLE = dict(tcp_retries2=4)
+UNREACHABLE, UNREACHABLE_SETTINGS = "data-unreachable", dict(tcp_retries2=4)
 IDLE_S, STARTS_S, POLL_S, DUMP_S = 1.0, 6.0, 0.05, 0.9
 LONGEST_S = {"short": 200, "default": 1020}
 TOLERANCE, TOLERANCE_S = 0.01, 2.0
@@ -117,12 +119,7 @@ class Story:
     def __init__(self, kind, net, fd=None, peer=None):
         self.kind, self.net, self.fd, self.peer = kind, net, fd, peer
         self.cookie = self.began = self.error = self.failed = self.gone = self.probed = None
-        self.seen, self.options = [], {}
-
-    def set(self, number, column, value, scale=1000000000):
-        """An option, which eBPF would show in that column"""
-        self.fd.setsockopt(6, number, value)
-        self.options[column] = value * scale
+        self.seen = {"plain": [], "whole": []}
 
     def told(self, end):
         """When what was predicted happened, None: it has not"""
@@ -158,7 +155,7 @@ class Hosts:
                 path = f"/proc/sys/net/ipv4/{name}"
                 net.run(f"[ ! -e {path} ] || echo {value} >{path}")
         self.server.enter()
-        self.server_diag = Diag()
+        self.server_diag, self.finder = Diag(), Diag()
         self.listener = socket.create_server((SERVER, PORT), backlog=1024)
         self.narrow = socket.socket()
         self.narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -188,8 +185,8 @@ class Hosts:
                 story = self.connect(kind)
                 self.stories.append(story)
                 story.cookie = struct.unpack("=Q", story.fd.getsockopt(socket.SOL_SOCKET, 57, 8))[0]
-                if story.kind.endswith("-user"):
-                    story.set(USER_TIMEOUT, "user_timeout_ns", random.randint(2000, 20000), 1000000)
+                if story.kind.endswith("-user") and story.kind != "window-user":
+                    story.fd.setsockopt(6, USER_TIMEOUT, random.randint(2000, 20000))
                 if kind.startswith("window"):
                     story.fd.setblocking(False)
                     try:
@@ -207,12 +204,15 @@ class Hosts:
             if story.kind.startswith("fin-wait2") or story.kind == "time-wait":
                 self.act(story)
         time.sleep(0.2)
-        how = "unreachable" if self.icmp else "blackhole"
-        self.router.run(f"ip route add {how} {SERVER}/32; ip route add {how} {CLIENT}/32")
+        if self.icmp:  # an answer to each, and the way back for it
+            self.router.run(f"echo 0 >/proc/sys/net/ipv4/icmp_ratelimit\nip route add unreachable {SERVER}/32")
+        else:
+            self.router.run(f"ip route add blackhole {SERVER}/32; ip route add blackhole {CLIENT}/32")
 
     def half_open(self, story):
         """One SYN whose answer is lost, and nobody who repeats it"""
         self.router.run(f"ip route del blackhole {SERVER}/32")
+        self.client.enter()
         fd = socket.socket()
         fd.setblocking(False)
         fd.bind((LOST, 0))
@@ -222,8 +222,9 @@ class Hosts:
         fd.close()
         self.router.run(f"ip route add blackhole {SERVER}/32")
         story.net = self.server
-        for cookie, (_, _, _, _, dport) in self.server_diag.sockets().items():
-            if dport == port:
+        # By its state, too: a connection from another address may have the same port.
+        for cookie, (state, _, _, _, dport) in self.finder.sockets().items():
+            if dport == port and state in (SYN_RECV, NEW_SYN_RECV):
                 story.cookie = cookie
 
     def connect_lost(self, story):
@@ -231,9 +232,9 @@ class Hosts:
         fd = story.fd = socket.socket()
         fd.setblocking(False)
         if story.kind == "syn-user":
-            story.set(USER_TIMEOUT, "user_timeout_ns", random.randint(2000, 20000), 1000000)
+            story.fd.setsockopt(6, USER_TIMEOUT, random.randint(2000, 20000))
         if story.kind == "syn-count":
-            story.set(SYNCNT, "syn_retries", random.randint(1, 4), 1)
+            story.fd.setsockopt(6, SYNCNT, random.randint(1, 4))
         fd.connect_ex((SERVER, PORT))
         story.cookie = struct.unpack("=Q", fd.getsockopt(socket.SOL_SOCKET, 57, 8))[0]
 
@@ -243,13 +244,15 @@ class Hosts:
             self.half_open(story)
         elif kind.startswith("syn"):
             self.connect_lost(story)
+        elif kind == "window-user":  # not before: its window is shut already
+            fd.setsockopt(6, USER_TIMEOUT, random.randint(2000, 20000))
         elif kind.startswith("data"):
             fd.send(bytes(1000))
         elif kind.startswith("keepalive"):
             if kind == "keepalive-set":
-                story.set(KEEPIDLE, "keepalive_idle_ns", random.randint(1, 6))
-                story.set(KEEPINTVL, "keepalive_interval_ns", random.randint(1, 4))
-                story.set(KEEPCNT, "keepalive_probes", random.randint(2, 6), 1)
+                story.fd.setsockopt(6, KEEPIDLE, random.randint(1, 6))
+                story.fd.setsockopt(6, KEEPINTVL, random.randint(1, 4))
+                story.fd.setsockopt(6, KEEPCNT, random.randint(2, 6))
             fd.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         elif kind == "fin-wait1":
             fd.send(bytes(1000))
@@ -257,7 +260,7 @@ class Hosts:
         elif kind in ("last-ack", "fin-wait2"):
             fd.close()
         elif kind == "fin-wait2-linger":
-            story.set(LINGER2, "linger2_ns", random.randint(2, 15))
+            story.fd.setsockopt(6, LINGER2, random.randint(2, 15))
             fd.close()
         elif kind == "time-wait":
             fd.close()
@@ -275,14 +278,8 @@ class Predictor:
     def __init__(self, top):
         self.child = subprocess.Popen([top / "build/tests/tcp-end"], stdin=subprocess.PIPE,
                                       stdout=subprocess.PIPE, text=True, preexec_fn=child_of_this)
-        self.told = set()
 
-    def dump(self, stories):
-        for story in stories:
-            if story.began and story not in self.told:
-                self.told.add(story)
-                for column, value in story.options.items():
-                    self.child.stdin.write(f"{story.cookie} {column} {value}\n")
+    def dump(self):
         self.child.stdin.write("\n")
         self.child.stdin.flush()
         rows = []
@@ -292,12 +289,34 @@ class Predictor:
                 if row["lost"]:
                     print(f"tcp_end: {row['lost']} not read", file=sys.stderr)
                 return rows
-            rows.append(row)
+            rows.append(dict(row["plain"], cookie=row["cookie"], taken_ns=row["taken_ns"]))
         sys.exit("tcp_end: the predictor ended")
 
     def end(self):
         self.child.stdin.close()
         self.child.wait()
+
+
+class Murphy:
+    """murphy tcp --json: what it says of each connection, by eBPF"""
+
+    def __init__(self, top):
+        self.words = [top / "build/murphy", "tcp", "--json", "--no-owner", "--top", "0"]
+
+    def dump(self):
+        done = subprocess.run(self.words, capture_output=True, check=False, preexec_fn=child_of_this)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        taken_ns, rows = lines[-1]["taken_ns"], []
+        for row in lines:
+            if row["kind"] != "connection":
+                continue
+            if row["state"] == "ESTABLISHED" and "send_next" not in row:
+                print(f"tcp_end: left out: {lines[-1]['lost']}", file=sys.stderr)
+                return []
+            end = row.get("end") or {"what": "nothing"}
+            name = end.get("error")
+            rows.append(dict(end, cookie=row["cookie"], taken_ns=taken_ns, errno=getattr(errno, name) if name else 0))
+        return rows
 
 
 def watch_errors(stories, stop):
@@ -321,12 +340,12 @@ def watch_tables(hosts, stop):
     while not stop.is_set():
         for h in hosts:
             for diag, net in ((h.diag, h.client), (h.server_diag, h.server)):
-                present, at = diag.sockets(), now()
+                asked, present, at = now(), diag.sockets(), now()
                 for story in h.stories:
-                    if story.net is not net or story.began is None or story.cookie is None:
+                    if story.net is not net or story.cookie is None or (story.began or asked) >= asked:
                         continue
                     row = present.get(story.cookie)
-                    if row is None or row[0] == 7:
+                    if row is None or row[0] == CLOSE:
                         story.gone = story.gone or at
                     elif row[1] == 2 and row[2] > 0:
                         story.probed = story.probed or at
@@ -342,6 +361,16 @@ def act_all(hosts, span):
         h.act(story)
 
 
+def look(source, name, stories, dump_to):
+    by = {s.cookie: s for s in stories if s.cookie and s.began}
+    for end in source.dump():
+        story = by.get(end["cookie"])
+        if story and end["taken_ns"] / 1e9 > story.began:
+            story.seen[name].append(end)
+            if dump_to:
+                print(json.dumps(dict(end, kind=story.kind, by=name)), file=dump_to)
+
+
 def play(top, hosts, longest, dump_to):
     predictor, stop = Predictor(top), threading.Event()
     stories = [s for h in hosts for s in h.stories]
@@ -352,14 +381,9 @@ def play(top, hosts, longest, dump_to):
         h.start()
     until = now() + longest
     while now() < until and any(s.gone is None for s in stories):
-        time.sleep(DUMP_S * random.uniform(0.7, 1.3))
-        by = {(s.net.inode, s.cookie): s for s in stories if s.cookie and s.began}
-        for end in predictor.dump(stories):
-            story = by.get((end["netns"], end["cookie"]))
-            if story and end["taken_ns"] / 1e9 > story.began:
-                story.seen.append(end)
-                if dump_to:
-                    print(json.dumps(dict(end, kind=story.kind)), file=dump_to)
+        for source, name in ((predictor, "plain"), (Murphy(top), "whole")):
+            time.sleep(DUMP_S / 2 * random.uniform(0.7, 1.3))
+            look(source, name, stories, dump_to)
     stop.set()
     for h in helpers:
         h.join()
@@ -401,29 +425,29 @@ class Tally:
 
 def report(stories, say):
     """One prediction of each connection, from a moment of its life that chance chose"""
-    plain, known = {}, {}
+    tallies = {"plain": {}, "whole": {}}
     for story in stories:
-        seen = [e for e in story.seen if story.gone is None or e["taken_ns"] / 1e9 < story.gone]
-        if not seen:
-            plain.setdefault(story.kind, Tally()).unseen += 1
-            continue
-        end = random.choice(seen)
-        plain.setdefault(story.kind, Tally()).add(story, end["taken_ns"], end["plain"])
-        if story.kind in HIDDEN:
-            known.setdefault(story.kind, Tally()).add(story, end["taken_ns"], end["known"])
+        for name, tally in tallies.items():
+            seen = [e for e in story.seen[name] if story.gone is None or e["taken_ns"] / 1e9 < story.gone]
+            one = tally.setdefault(story.kind, Tally())
+            if seen:
+                end = random.choice(seen)
+                one.add(story, end["taken_ns"], end)
+            else:
+                one.unseen += 1
     head = (f"    {'':20} {'n':>5} {'median s':>8} {'worst s':>8} {'good':>5} {'within':>7} "
             f"{'errno':>6} {'none':>5} {'open':>5} {'unseen':>6}")
-    for title, tallies, hidden in (
-            ("from sock_diag alone", plain, False),
-            ("from sock_diag alone, with options that it does not show (all are flagged)", plain, True),
-            ("the same, with these options as eBPF shows them", known, True)):
+    for title, name, kinds in (
+            ("from sock_diag alone", "plain", set(KINDS) - HIDDEN),
+            ("from sock_diag alone, with options that it does not show (all are flagged)", "plain", HIDDEN),
+            ("as murphy tcp --json has it (eBPF)", "whole", set(KINDS))):
         total = Tally()
         say("    " + title)
         say(head)
-        for kind in KINDS + ["data-unreachable"]:
-            if kind in tallies and (kind in HIDDEN) == hidden:
-                say("    " + tallies[kind].line(kind))
-                total.join(tallies[kind])
+        for kind in KINDS:
+            if kind in tallies[name] and kind in kinds:
+                say("    " + tallies[name][kind].line(kind))
+                total.join(tallies[name][kind])
         say("    " + total.line("all"))
 
 
@@ -441,17 +465,17 @@ def main():
         print(text, flush=True)
         lines.append(text)
 
-    kinds = [k for k in KINDS if k not in HIDDEN] if args.part == "default" else KINDS
+    kinds = [k for k in KINDS if k != UNREACHABLE and not (args.part == "default" and k in HIDDEN)]
     each = args.each or (3 if args.part == "default" else 6)
     variants = [{}] if args.part == "default" else VARIANTS
     hosts = [Hosts(v, kinds, each) for v in variants]
-    hosts.append(Hosts({} if args.part == "default" else UNREACHABLE, ["data"], 2 * each, True))
+    hosts.append(Hosts({} if args.part == "default" else UNREACHABLE_SETTINGS, ["data"], 2 * each, True))
     for h in hosts:
         h.prepare()
     for h in hosts:
         h.cut()
     for story in hosts[-1].stories:
-        story.kind = "data-unreachable"
+        story.kind = UNREACHABLE
     stories = play(args.top, hosts, LONGEST_S[args.part], args.dump)
     say(f"    {time.strftime('%Y-%m-%d')}  Linux {platform.release()}  {args.part}: "
         f"{len(stories)} connections, {len(hosts)} sets of settings")
