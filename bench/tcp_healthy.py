@@ -20,16 +20,43 @@ import mem
 from mem_servers import Absent, program
 
 PAGE, LARGE = 20000, 4 << 20
+HERE, THERE, DELAY_MS = "192.0.2.1", "192.0.2.2", 20
+END_S = 2
+SHOWN = 5  # of what is taken for wrong, whole
+# Windows that the wire has room for: it loses nothing.
+WINDOW = 1 << 20
 # Longer than the two hours of keepalive's default a test cannot wait; what it waits for is told by the unit tests.
 IDLE = 500
 
 
-def start(argv, user=None, cwd=None):
+def start(argv, user=None, cwd=None, place=None):
+    """place: a process in whose network namespace it runs"""
+    if place:
+        argv = ["nsenter", f"--net=/proc/{place.pid}/ns/net", *argv]
     return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                             preexec_fn=mem.child_of_this, user=user, cwd=cwd)
 
 
-def nginx(folder, port):
+def far(folder):
+    """A namespace behind a wire on which packets take 20 ms each way: who holds it, and the wire"""
+    top = Path(__file__).resolve().parent
+    subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o", folder / "wire", top / "wire.c"], check=True)
+    there = start(["unshare", "--net", "sleep", "infinity"])
+    own, path = os.stat("/proc/self/ns/net").st_ino, f"/proc/{there.pid}/ns/net"
+    while os.stat(path).st_ino == own:
+        time.sleep(0.01)
+    wire = subprocess.Popen([folder / "wire", path, str(DELAY_MS)], stdout=subprocess.PIPE, preexec_fn=mem.child_of_this)
+    if wire.stdout.readline() != b"ready\n":
+        raise Absent("no tun device here")
+    for words, a, b in (([], HERE, THERE), (["nsenter", f"--net={path}"], THERE, HERE)):
+        for what in (["link", "set", "lo", "up"], ["address", "add", a, "peer", b, "dev", "wire0"],
+                     ["link", "set", "wire0", "txqueuelen", "20000", "up"]):
+            subprocess.run([*words, "ip", *what], check=True)
+        subprocess.run([*words, "sh", "-c", f"echo 4096 131072 {WINDOW} >/proc/sys/net/ipv4/tcp_rmem"], check=True)
+    return there, wire
+
+
+def nginx(folder, port, place=None):
     binary = program("nginx", "/usr/sbin/nginx")
     (folder / "page").write_bytes(b"x" * PAGE)
     (folder / "large").write_bytes(b"x" * LARGE)
@@ -37,14 +64,35 @@ def nginx(folder, port):
     (folder / "nginx.conf").write_text(
         f"daemon off; worker_processes 4; pid {folder}/pid; error_log {folder}/error; user root;"
         f"events {{ worker_connections 4096; }} http {{ access_log off; {places} keepalive_requests 1000000;"
-        f" server {{ listen 127.0.0.1:{port} backlog=4096; root {folder}; }} }}", encoding="ascii")
-    server = start([binary, "-c", str(folder / "nginx.conf")])
+        f" server {{ listen {port} backlog=4096; root {folder}; }} }}", encoding="ascii")
+    server = start([binary, "-c", str(folder / "nginx.conf")], place=place)
     time.sleep(1)
     return server
 
 
-def wrk(port, path, connections, *more):
-    return start([program("wrk"), "-t", "2", "-c", str(connections), "-d", "3600", *more, f"http://127.0.0.1:{port}/{path}"])
+def wrk(port, path, connections, *more, host="127.0.0.1"):
+    return start([program("wrk"), "-t", "2", "-c", str(connections), "-d", "3600", *more, f"http://{host}:{port}/{path}"])
+
+
+def sshd(folder, place=None):
+    """With keys and settings of its own. It wants /run/sshd: a /run of its own, too."""
+    binary = program("sshd", "/usr/sbin/sshd")
+    os.chmod(folder, 0o700)
+    for name in ("host", "key"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
+    (folder / "sshd.conf").write_text(
+        f"Port 2222\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/key.pub\nPidFile {folder}/pid\nUsePAM no\n"
+        "StrictModes no\nPermitRootLogin yes\nPasswordAuthentication no\nMaxStartups 100\nPrintMotd no\n"
+        "PrintLastLog no\nUseDNS no\n", encoding="ascii")
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
+    os.mkdir("/run/sshd", 0o755)
+    server = start([binary, "-D", "-f", str(folder / "sshd.conf")], place=place)
+    time.sleep(1)
+    return server
+
+
+def sessions(folder, address, typing, bulk):
+    return start([sys.executable, str(Path(__file__).parent / "tcp_ssh.py"), str(folder), address, str(typing), str(bulk)])
 
 
 def keep_alive(folder):
@@ -97,8 +145,38 @@ def queue(_folder):
     return [start([sys.executable, "-c", code])]
 
 
+def far_keep_alive(folder):
+    """nginx behind 40 ms under wrk, 200 connections with keep-alive"""
+    there, wire = far(folder)
+    return [there, wire, nginx(folder, 8004, there), wrk(8004, "page", 200, host=THERE)]
+
+
+def far_close(folder):
+    """nginx behind 40 ms under wrk, 100 connections, Connection: close"""
+    there, wire = far(folder)
+    return [there, wire, nginx(folder, 8005, there), wrk(8005, "page", 100, "-H", "Connection: close", host=THERE)]
+
+
+def far_large(folder):
+    """nginx behind 40 ms under wrk, objects of 4 MiB"""
+    there, wire = far(folder)
+    return [there, wire, nginx(folder, 8006, there), wrk(8006, "large", 20, host=THERE)]
+
+
+def ssh(folder):
+    """sshd, 20 who type and 2 copies each way"""
+    return [sshd(folder), sessions(folder, "127.0.0.1", 20, 2)]
+
+
+def far_ssh(folder):
+    """sshd behind 40 ms, 20 who type and 2 copies each way"""
+    there, wire = far(folder)
+    return [there, wire, sshd(folder, there), sessions(folder, THERE, 20, 2)]
+
+
 # Observations of each, a million in all: those with many sockets give them sooner.
-LOADS = {keep_alive: 400000, close_each: 60000, large: 60000, redis: 200000, postgres: 60000, queue: 300000}
+LOADS = {keep_alive: 400000, close_each: 60000, large: 60000, redis: 200000, postgres: 60000, queue: 300000,
+         far_keep_alive: 100000, far_close: 20000, far_large: 20000, ssh: 30000, far_ssh: 30000}
 NAMES = {load.__name__: load for load in LOADS}
 
 
@@ -112,26 +190,28 @@ def running(load):
             time.sleep(3)
             yield children
         finally:
+            # Who asks first; and the end of a connection has to get over the wire.
             for child in reversed(children):
                 child.send_signal(signal.SIGTERM)
-            for child in children:
                 try:
                     child.wait(10)
                 except subprocess.TimeoutExpired:
                     child.kill()
                     child.wait()
+                time.sleep(END_S)
 
 
 def observe(bench, name, load, least):
     """(sockets seen, verdicts other than fine)"""
     seen, looks, wrong, states = 0, 0, {}, {}
-    with running(load):
+    with running(load) as children:
         watch = subprocess.Popen([bench.murphy, "tcp", "--json", "--no-owner", "--verdict", "wrong", "--watch", "--every", "0.1"],
                                  stdout=subprocess.PIPE, preexec_fn=mem.child_of_this)
         for line in watch.stdout:
             row = json.loads(line)
-            # Only this namespace's: whatever else the host does is not the load.
-            if row["kind"] == "connection" and row["netns"] == 0:
+            if row["kind"] == "connection":
+                if sum(wrong.values()) < SHOWN:
+                    print(line.decode().strip(), file=sys.stderr)
                 wrong[row["verdict"]] = wrong.get(row["verdict"], 0) + 1
             if row["kind"] != "tcp":
                 continue
@@ -141,9 +221,12 @@ def observe(bench, name, load, least):
             seen = sum(n for state, n in states.items() if state not in ("TIME_WAIT", "LISTEN"))
             if seen >= least:
                 break
+        ended = [child.args[0] for child in children if child.poll() is not None]
         watch.terminate()
         watch.wait()
-    bench.say(f"{name:11} {seen:9} observations in {looks:5} looks, {states.get('TIME_WAIT', 0)} of TIME_WAIT beside: "
+    if ended:
+        raise Absent(f"{ended[0]} has ended")
+    bench.say(f"{name:14} {seen:9} observations in {looks:5} looks, {states.get('TIME_WAIT', 0)} of TIME_WAIT beside: "
               + (", ".join(f"{n} {v}" for v, n in wrong.items()) or "nothing wrong") + f"  ({load.__doc__})")
     return seen, sum(wrong.values())
 
@@ -165,10 +248,10 @@ def main():
         try:
             n, bad = observe(bench, name, NAMES[name], LOADS[NAMES[name]] * args.scale)
         except Absent as absent:
-            bench.say(f"{name:11} not run: {absent}")
+            bench.say(f"{name:14} not run: {absent}")
             continue
         seen, wrong = seen + n, wrong + bad
-    bench.say(f"{'all':11} {seen:9} observations, {wrong} verdicts; goal 1000000 and 0"
+    bench.say(f"{'all':14} {seen:9} observations, {wrong} verdicts; goal 1000000 and 0"
               + ("" if seen >= 1000000 and wrong == 0 else ": MISSED"))
     if args.write:
         mem.write(args.top, "tcp-healthy.sh", bench.lines)
