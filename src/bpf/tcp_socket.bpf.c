@@ -74,7 +74,7 @@ struct socket_alloc {
 struct inet_connection_sock {
 	unsigned long icsk_timeout; /* before 6.15 */
 	struct timer_list icsk_retransmit_timer;
-	__u32 icsk_rto, icsk_user_timeout;
+	__u32 icsk_rto, icsk_user_timeout, icsk_pmtu_cookie;
 	__u8 icsk_retransmits, icsk_backoff, icsk_pending, icsk_probes_out, icsk_syn_retries;
 	struct {
 		__u32 lrcvtime;
@@ -96,7 +96,7 @@ struct minmax {
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	__u32 write_seq, snd_nxt, snd_una, snd_wnd, snd_cwnd, copied_seq, rcv_nxt, rcv_wnd;
-	__u32 packets_out, lost_out, mss_cache, srtt_us;
+	__u32 packets_out, lost_out, sacked_out, mss_cache, srtt_us;
 	__u32 lsndtime, rcv_tstamp, retrans_stamp;
 	__u32 total_retrans, segs_out;
 	__u64 bytes_acked, bytes_received, bytes_retrans;
@@ -226,6 +226,8 @@ static __always_inline void take_info(struct tcp_sock *tp, struct tcp_seen *to)
 	to->backoff = icsk->icsk_backoff;
 	to->unacked = tp->packets_out;
 	to->lost = tp->lost_out;
+	to->sacked = tp->sacked_out;
+	to->path_mtu = icsk->icsk_pmtu_cookie;
 	to->cwnd = tp->snd_cwnd;
 	to->send_mss = tp->mss_cache;
 	to->receive_mss = icsk->icsk_ack.rcv_mss;

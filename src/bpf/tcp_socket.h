@@ -37,6 +37,7 @@ struct tcp_seen {
 	unsigned int error;
 	unsigned int send_next, receive_next, retrans_stamp;
 	unsigned int soft_error;
+	unsigned int sacked, path_mtu;
 };
 
 #endif

@@ -11,11 +11,12 @@ enum { LEAST = 4, ALONE = 6 };
 
 /*
  * A client that went away hurts nobody here: only connections that this host opened count. Orphans
- * are another check's.
+ * are another check's, and so is a peer that gets all but large segments (net.path-mtu).
  */
 static bool silent(const struct tcp_doors *d, const struct tcp_socket *s)
 {
-	return tcp_unanswered(s) && !tcp_listens(d, s->local_port, s->netns);
+	return tcp_unanswered(s) && !tcp_listens(d, s->local_port, s->netns) &&
+	       !(tcp_stuck(s) && tcp_small_pass(s));
 }
 
 static bool keep(const void *row)
@@ -45,8 +46,10 @@ static void tell(
 	f->cause = "the peer's host is down or the path to it is cut, while connections were open; "
 		   "TCP goes on trying for a quarter of an hour (net.ipv4.tcp_retries2 = 15), and "
 		   "who waits for an answer waits as long";
-	finding_todo(f, judge_text(j, "does it answer at all:  %sping -c3 -W1 %s", enter,
-				table_text(t, z->first->peer)));
+	finding_todo(f, judge_text(j,
+				"does it answer at all (if so, large segments may not pass: murphy "
+				"explain net.path-mtu):  %sping -c3 -W1 %s",
+				enter, table_text(t, z->first->peer)));
 	finding_todo(f, judge_text(j, "which way it goes:  %sip route get %s", enter,
 				table_text(t, z->first->peer)));
 	finding_todo(f, judge_text(j,

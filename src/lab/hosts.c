@@ -19,6 +19,10 @@ enum { CONNECTIONS_MAX = 64, PAUSE_MS = 1500 };
 #define ROUTES "ip route add blackhole " HOSTS_PEER "/32 && ip route add blackhole " HOST "/32"
 #define NO_ROUTES "ip route del blackhole " HOSTS_PEER "/32; ip route del blackhole " HOST "/32"
 
+#define NARROW "ip link set lab-b mtu 1400"
+/* Of what it says itself nothing gets to the first host; what it forwards does. */
+#define SILENT "ip rule add iif lo to " HOST "/32 blackhole"
+
 struct hosts {
 	pid_t router, peer; /* who are alone in their namespaces, and hold them */
 };
@@ -150,20 +154,29 @@ struct talk {
 	int go;
 };
 
+/* A connection that has talked. */
+static int greet(void)
+{
+	struct sockaddr_in a = server_address();
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char c = 'x';
+
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || write(fd, &c, 1) != 1 ||
+		read(fd, &c, 1) != 1)
+		_exit(1);
+	return fd;
+}
+
 static void talk(int done, const void *context) __attribute__((noreturn));
 static void talk(int done, const void *context)
 {
 	const struct talk *talk = context;
 	const struct hosts_tale *t = talk->t;
-	struct sockaddr_in a = server_address();
 	int fd[CONNECTIONS_MAX];
-	char c = 'x';
+	char c;
 
 	for (unsigned i = 0; i < t->connections && i < CONNECTIONS_MAX; i++) {
-		fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (connect(fd[i], (struct sockaddr *)&a, sizeof(a)) < 0 ||
-			write(fd[i], &c, 1) != 1 || read(fd[i], &c, 1) != 1)
-			_exit(1);
+		fd[i] = greet();
 		if (t->server_closes && read(fd[i], &c, 1) != 0)
 			_exit(1);
 		if (t->open)
@@ -194,6 +207,31 @@ void hosts_speak(int fd)
 
 	if (write(fd, text, sizeof(text)) != sizeof(text))
 		_exit(1);
+}
+
+void hosts_upload(int fd)
+{
+	static const char page[9000];
+
+	if (write(fd, page, sizeof(page)) != sizeof(page))
+		_exit(1);
+}
+
+static void upload_much(int fd)
+{
+	static const char file[100000];
+	int room = 2 * sizeof(file);
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)) < 0 ||
+		write(fd, file, sizeof(file)) != sizeof(file))
+		_exit(1);
+}
+
+void hosts_upload_again(int fd)
+{
+	upload_much(fd);
+	scene_nap(4000);
+	upload_much(greet());
 }
 
 void hosts_close(int fd)
@@ -235,6 +273,8 @@ static int play(
 		err = power_off(s, h, server);
 	else if (t->fate == HOSTS_PAUSES)
 		err = run_in(s, h->router, ROUTES);
+	else if (t->fate == HOSTS_NARROW || t->fate == HOSTS_HOLE)
+		err = run_in(s, h->router, t->fate == HOSTS_HOLE ? NARROW " && " SILENT : NARROW);
 	if (err == 0 && write(go, "g", 1) != 1)
 		err = -errno;
 	if (err == 0 && t->fate == HOSTS_PAUSES) {

@@ -17,6 +17,8 @@ enum hosts_fate {
 	HOSTS_LIVES,
 	HOSTS_OFF,    /* its power is cut: nothing comes back, nobody says so */
 	HOSTS_PAUSES, /* the path to it is interrupted for 1.5 s */
+	HOSTS_NARROW, /* the router's link to it takes 1400 bytes, and the router says so */
+	HOSTS_HOLE,   /* the same, and what the router says is lost */
 };
 
 struct hosts_tale {
@@ -39,6 +41,12 @@ void hosts_keepalive(int fd);
 
 /* Write a thousand bytes. */
 void hosts_speak(int fd);
+
+/* Nine thousand: six full segments and a smaller one. */
+void hosts_upload(int fd);
+
+/* A hundred thousand, more than is sent at first, and 4 s later the same on a new connection. */
+void hosts_upload_again(int fd);
 
 void hosts_close(int fd);
 void hosts_speak_and_close(int fd);

@@ -2,6 +2,7 @@
 #include "model/tcp_verdict.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 /*
  * Probes of a shut window come 0.2, 0.4, 0.8 s... after each other, each doubling counted in
@@ -21,6 +22,9 @@ static const struct {
 	const char *name, *text;
 } verdicts[TCP_VERDICTS] = {
 	[TCP_FINE] = { "fine", "nothing wrong can be seen from here" },
+	[TCP_PATH_MTU] = { "path-mtu",
+		"full-size segments do not arrive, however often they are sent, and small ones do: "
+		"a link of the path takes less than this host believes, and nobody tells it" },
 	[TCP_PEER_GONE] = { "peer-gone", "data was sent again and again, and nobody acknowledges "
 					 "it: the peer's host is down, or "
 					 "the path to it is cut" },
@@ -53,6 +57,11 @@ static const struct {
 const char *tcp_verdict_name(enum tcp_verdict v)
 {
 	return v < TCP_VERDICTS ? verdicts[v].name : "?";
+}
+
+const char *tcp_verdict_family(enum tcp_verdict v)
+{
+	return v == TCP_PATH_MTU ? "net" : "tcp";
 }
 
 const char *tcp_verdict_text(enum tcp_verdict v)
@@ -89,6 +98,26 @@ bool tcp_unanswered(const struct tcp_socket *s)
 {
 	return (open_state(s) || s->state == TCP_STATE_FIN_WAIT1) &&
 	       s->timer == TCP_TIMER_RETRANSMIT && s->retransmits >= TCP_UNANSWERED;
+}
+
+/* What each path takes, less a header with options: RFC 791 and 8200. */
+static uint32_t always_passes(uint32_t family)
+{
+	return family == AF_INET6 ? 1280 - 60 - 20 : 576 - 60 - 20;
+}
+
+bool tcp_stuck(const struct tcp_socket *s)
+{
+	return tcp_unanswered(s) && s->loops == 0 && s->send_mss > always_passes(s->family) &&
+	       s->send_queue >= s->notsent_bytes && s->send_queue - s->notsent_bytes >= s->send_mss;
+}
+
+bool tcp_small_pass(const struct tcp_socket *s)
+{
+	return s->sacked > 0 ||
+	       (row_has(s->has, TCP_SOCKET_last_ack_ns) && row_has(s->has, TCP_SOCKET_trying_ns) &&
+		       s->trying_ns >= TCP_UNANSWERED_NS &&
+		       s->last_ack_ns <= s->trying_ns - TCP_UNANSWERED_NS);
 }
 
 bool tcp_syn_unanswered(const struct tcp_socket *s)
@@ -209,6 +238,8 @@ static bool shut_long(const struct tcp_socket *s)
 /* Those that a process has, or ought to take. */
 static enum tcp_verdict judge_open(const struct tcp_socket *s)
 {
+	if (tcp_stuck(s) && tcp_small_pass(s))
+		return TCP_PATH_MTU;
 	if (s->inode != 0 && tcp_unanswered(s))
 		return TCP_PEER_GONE;
 	if (tcp_keepalive_unanswered(s))

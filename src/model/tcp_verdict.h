@@ -11,9 +11,10 @@
 
 #include "model/tcp.h"
 
-/* The worst first. Each but the first has its page: murphy explain tcp.NAME. */
+/* The worst first. */
 enum tcp_verdict {
 	TCP_FINE,
+	TCP_PATH_MTU,
 	TCP_PEER_GONE,
 	TCP_SYN_VOID,
 	TCP_KEEPALIVE_FAILING,
@@ -33,6 +34,9 @@ enum tcp_verdict {
 /* "peer-gone", "fine". Static. */
 const char *tcp_verdict_name(enum tcp_verdict v);
 bool tcp_verdict_parse(const char *text, size_t len, enum tcp_verdict *ret);
+
+/* Of the finding with the same name, whose page tells of it: "tcp". Static. */
+const char *tcp_verdict_family(enum tcp_verdict v);
 
 /* What it means, for who never met it: a line. Static. */
 const char *tcp_verdict_text(enum tcp_verdict v);
@@ -75,6 +79,16 @@ int64_t tcp_silence_ns(const struct tcp_socket *s);
  */
 bool tcp_unanswered(const struct tcp_socket *s);
 enum { TCP_UNANSWERED = 4 };
+
+/* The same of a full segment or more, to another host: it may be too large for the path. */
+bool tcp_stuck(const struct tcp_socket *s);
+
+/*
+ * Though such a connection is stuck small segments pass: some arrived behind the large one, or the
+ * peer was heard when the same had been tried as often.
+ */
+bool tcp_small_pass(const struct tcp_socket *s);
+#define TCP_UNANSWERED_NS UINT64_C(3000000000)
 
 /*
  * The same of its SYN: after 1 and 3 s, since 6.5 after 1 and 2 s (tcp_syn_linear_timeouts).

@@ -431,8 +431,9 @@ static void put_legend(
 		if (first)
 			strbuf_putc(out, '\n');
 		first = false;
-		strbuf_printf(&text, "%s; murphy explain tcp.%s",
-			tcp_verdict_text((enum tcp_verdict)v), name);
+		strbuf_printf(&text, "%s; murphy explain %s.%s",
+			tcp_verdict_text((enum tcp_verdict)v),
+			tcp_verdict_family((enum tcp_verdict)v), name);
 		strbuf_printf(out, "%-17s ", name);
 		words_wrap_buf(out, &text, 18, 18, style->width);
 	}

@@ -53,6 +53,8 @@ static const struct {
 	INFO(segments_out, segs_out, 1),
 	INFO(retransmitted_bytes, bytes_retrans, 1),
 	INFO(lost, lost, 1),
+	INFO(sacked, sacked, 1),
+	INFO(path_mtu_bytes, pmtu, 1),
 	INFO(rto_ns, rto, 1000),
 	INFO(delivery_bytes_per_s, delivery_rate, 1),
 	INFO(busy_ns, busy_time, 1000),
@@ -82,7 +84,7 @@ static void take_trying(struct tcp_socket *s, const char *info, size_t len)
 	row_set(&s->has, TCP_SOCKET_trying_ns);
 }
 
-/* By offset, not by row_put(): 26 cells of each of 400,000 sockets. */
+/* By offset, not by row_put(): 28 cells of each of 400,000 sockets. */
 static void take_info(struct tcp_socket *s, const char *info, size_t len)
 {
 	/* A listener's has queues where others have segments. */

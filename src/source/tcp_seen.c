@@ -74,6 +74,8 @@ static void take_info(const struct seen *s)
 	PUT(s, backoff, of->backoff);
 	PUT(s, unacked, of->unacked);
 	PUT(s, lost, of->lost);
+	PUT(s, sacked, of->sacked);
+	PUT(s, path_mtu_bytes, of->path_mtu);
 	PUT(s, cwnd, of->cwnd);
 	PUT(s, send_mss, of->send_mss);
 	PUT(s, receive_mss, of->receive_mss);

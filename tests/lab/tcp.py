@@ -19,6 +19,8 @@ CASES = [
     ("close-wait-brief", "fine", NOBODY),
     ("listen-overflow", "listen-overflow", "lab-listener"),
     ("zero-window", "zero-window", "lab-"),
+    ("path-mtu", "path-mtu", "lab-client"),
+    ("path-mtu-told", "fine", NOBODY),
     ("peer-gone", "peer-gone", "lab-client"),
     ("syn-void", "syn-void", "lab-client"),
     ("keepalive-failing", "keepalive-failing", "lab-client"),
