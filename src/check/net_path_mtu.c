@@ -56,7 +56,7 @@ static struct path *path_for(struct paths *list, const struct tcp_socket *s)
 static void add(struct path *p, const struct tcp_socket *s)
 {
 	p->stuck++;
-	p->behind += s->sacked > 0;
+	p->behind += tcp_small_behind(s);
 	p->heard += tcp_small_pass(s);
 	p->bytes += s->send_queue;
 	p->tries = s->retransmits > p->tries ? s->retransmits : p->tries;

@@ -112,9 +112,15 @@ bool tcp_stuck(const struct tcp_socket *s)
 	       s->send_queue >= s->notsent_bytes && s->send_queue - s->notsent_bytes >= s->send_mss;
 }
 
+bool tcp_small_behind(const struct tcp_socket *s)
+{
+	return s->sacked > 0 && row_has(s->has, TCP_SOCKET_acked_bytes) &&
+	       s->acked_bytes < s->send_mss;
+}
+
 bool tcp_small_pass(const struct tcp_socket *s)
 {
-	return s->sacked > 0 ||
+	return tcp_small_behind(s) ||
 	       (row_has(s->has, TCP_SOCKET_last_ack_ns) && row_has(s->has, TCP_SOCKET_trying_ns) &&
 		       s->trying_ns >= TCP_UNANSWERED_NS &&
 		       s->last_ack_ns <= s->trying_ns - TCP_UNANSWERED_NS);

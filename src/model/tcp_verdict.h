@@ -84,6 +84,12 @@ enum { TCP_UNANSWERED = 4 };
 bool tcp_stuck(const struct tcp_socket *s);
 
 /*
+ * What arrived behind the large one was smaller. Only as long as no full segment can have been
+ * acknowledged: SACKs of a plain loss stay when the peer goes away in the midst of a transfer.
+ */
+bool tcp_small_behind(const struct tcp_socket *s);
+
+/*
  * Though such a connection is stuck small segments pass: some arrived behind the large one, or the
  * peer was heard when the same had been tried as often.
  */

@@ -26,6 +26,8 @@ static struct tcp_socket *add_stuck(struct scene *s, uint64_t cookie, const char
 	now->send_queue = 50000;
 	now->notsent_bytes = 50000 - 14480;
 	now->path_mtu_bytes = 1500;
+	now->acked_bytes = 2;
+	now->has |= (has_t)1 << TCP_SOCKET_acked_bytes;
 	tell_ns(now, S(9), S(9) + 200000000);
 	return now;
 }
@@ -81,6 +83,31 @@ static void one_socket(void **state UNUSED)
 	now.state = TCP_STATE_FIN_WAIT1;
 	now.inode = 0;
 	of_one(&now, "path-mtu");
+	scene_end(&s);
+}
+
+/* A transfer with losses, and then its peer loses its power: what was SACKed stays so. */
+static void gone_in_midst(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	struct tcp_socket *now = add_stuck(&s, 1, "192.0.2.9");
+
+	add_owner(&s, 1);
+	now->retransmits = 6;
+	now->sacked = 1;
+	now->acked_bytes = 1447;
+	of_one(now, "path-mtu");
+	now->acked_bytes = 1448;
+	of_one(now, "peer-gone");
+	now->acked_bytes = 5865162;
+	assert_int_equal(scene_judge(&s, &check_net_path_mtu), VERDICT_FINE);
+	assert_int_equal(scene_judge(&s, &check_tcp_peer_gone), VERDICT_SAD);
+	/* Not known is not small. */
+	now->acked_bytes = 0;
+	now->has &= ~((has_t)1 << TCP_SOCKET_acked_bytes);
+	of_one(now, "peer-gone");
 	scene_end(&s);
 }
 
@@ -201,6 +228,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_socket),
+		cmocka_unit_test(gone_in_midst),
 		cmocka_unit_test(paths),
 		cmocka_unit_test(another_peer),
 		cmocka_unit_test(over_ipv6),
