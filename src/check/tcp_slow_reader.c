@@ -3,6 +3,7 @@
 #include "check/entity.h"
 #include "model/process.h"
 #include "model/tcp.h"
+#include "model/tcp_cap.h"
 
 /*
  * A connection that has data to send most of the time, and of that time waits long for room in the
@@ -65,8 +66,10 @@ static void find(const struct model *m, struct slows *list)
 			.limited_ns = grown(m, s, TCP_SOCKET_rwnd_limited_ns),
 			.bytes = grown(m, s, TCP_SOCKET_acked_bytes) };
 
-		/* What does not move at all is tcp.zero-window's. */
-		if (!keep(s) || one.bytes <= 0 || one.busy_ns < BUSY_RATIO * elapsed_ns ||
+		/* What does not move at all is tcp.zero-window's; what passes a whole window
+		 * each round trip tcp.window-limited's. */
+		if (!keep(s) || tcp_cap_of(m, s).kind == TCP_CAP_RECEIVER || one.bytes <= 0 ||
+			one.busy_ns < BUSY_RATIO * elapsed_ns ||
 			one.limited_ns < LIMITED_RATIO * one.busy_ns || list->n == FLOWS_MAX)
 			continue;
 		one.reader = other_end(t, s);

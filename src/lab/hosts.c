@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "lab/hosts.h"
 
+#include "lab/wire.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -68,25 +70,40 @@ static int run_in(struct scene *s, pid_t pid, const char *script)
 	return code == 0 ? 0 : -EIO;
 }
 
-static int wire(struct scene *s, const struct hosts *h)
+/* Between the router and the other host. */
+static int last_link(struct scene *s, const struct hosts *h, unsigned delay_ms)
 {
-	char ours[512], routers[512];
+	struct wire wire = { { h->router, h->peer }, { "lab-b", "lab-p" }, delay_ms };
+	char script[128];
+
+	if (delay_ms == 0) {
+		snprintf(script, sizeof(script),
+			"ip link add lab-b type veth peer name lab-p netns %d", (int)h->peer);
+		return run_in(s, h->router, script);
+	}
+	pid_t pid = scene_child_done(s, "lab-wire", wire_carry, &wire);
+
+	return pid < 0 ? pid : 0;
+}
+
+static int wire(struct scene *s, const struct hosts *h, unsigned delay_ms)
+{
+	char ours[512];
+	static const char routers[] = "ip address add 192.0.2.254/24 dev lab-r\n"
+				      "ip address add 198.51.100.254/24 dev lab-b\n"
+				      "ip link set lab-r up\n"
+				      "ip link set lab-b up\n"
+				      "echo 1 >/proc/sys/net/ipv4/ip_forward\n";
 
 	snprintf(ours, sizeof(ours),
 		"ip link add lab-a type veth peer name lab-r netns %d\n"
 		"ip address add " HOST "/24 dev lab-a\n"
 		"ip link set lab-a up\n",
 		(int)h->router);
-	snprintf(routers, sizeof(routers),
-		"ip link add lab-b type veth peer name lab-p netns %d\n"
-		"ip address add 192.0.2.254/24 dev lab-r\n"
-		"ip address add 198.51.100.254/24 dev lab-b\n"
-		"ip link set lab-r up\n"
-		"ip link set lab-b up\n"
-		"echo 1 >/proc/sys/net/ipv4/ip_forward\n",
-		(int)h->peer);
 	int err = run_in(s, getpid(), ours);
 
+	if (err == 0)
+		err = last_link(s, h, delay_ms);
 	if (err == 0)
 		err = run_in(s, h->router, routers);
 	if (err == 0)
@@ -99,7 +116,7 @@ static int wire(struct scene *s, const struct hosts *h)
 	return err;
 }
 
-static int make(struct scene *s, struct hosts *ret_hosts)
+static int make(struct scene *s, unsigned delay_ms, struct hosts *ret_hosts)
 {
 	if (!scene_has("ip"))
 		return scene_skip(s, "ip is not installed (iproute2)");
@@ -109,18 +126,20 @@ static int make(struct scene *s, struct hosts *ret_hosts)
 		return err;
 	ret_hosts->router = scene_child_done(s, "lab-router", alone, NULL);
 	ret_hosts->peer = scene_child_done(s, "lab-peer", alone, NULL);
-	if (ret_hosts->router < 0 || ret_hosts->peer < 0 || wire(s, ret_hosts) < 0)
+	if (ret_hosts->router < 0 || ret_hosts->peer < 0 || wire(s, ret_hosts, delay_ms) < 0)
 		return scene_skip(s, "may not make pairs of network interfaces");
 	return 0;
 }
 
-/* Answers one word of each client, and then ends the connection or forgets it. */
+/* Answers one word of each client, and then ends the connection, reads it or forgets it. */
 static void serve(int done, const void *context) __attribute__((noreturn));
 static void serve(int done, const void *context)
 {
 	const struct hosts_tale *t = context;
 	struct sockaddr_in a = server_address();
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	static char buf[1 << 20];
+	ssize_t n;
 	char c;
 
 	if (bind(listener, (struct sockaddr *)&a, sizeof(a)) < 0 ||
@@ -133,6 +152,8 @@ static void serve(int done, const void *context)
 			_exit(1);
 		if (t->server_closes)
 			close(fd);
+		while (t->reads && (n = read(fd, buf, sizeof(buf))) > 0)
+			;
 	}
 }
 
@@ -234,6 +255,33 @@ void hosts_upload_again(int fd)
 	upload_much(greet());
 }
 
+void hosts_stream(int fd)
+{
+	static const char piece[1 << 16];
+
+	while (write(fd, piece, sizeof(piece)) > 0)
+		;
+	_exit(1);
+}
+
+void hosts_stream_small(int fd)
+{
+	int room = 1 << 15;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)) < 0)
+		_exit(1);
+	hosts_stream(fd);
+}
+
+void hosts_stream_slowly(int fd)
+{
+	static const char piece[40000];
+
+	while (write(fd, piece, sizeof(piece)) > 0)
+		scene_nap(10);
+	_exit(1);
+}
+
 void hosts_close(int fd)
 {
 	close(fd);
@@ -294,14 +342,28 @@ static int set(const char *const sysctl[2])
 	return scene_write(path, sysctl[1]);
 }
 
+static int set_there(const struct hosts *h, const char *const sysctl[2])
+{
+	auto_close here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	auto_close there = network_of(h->peer);
+
+	if (here < 0 || there < 0 || setns(there, CLONE_NEWNET) < 0)
+		return -errno;
+	int err = set(sysctl);
+
+	return setns(here, CLONE_NEWNET) < 0 ? -errno : err;
+}
+
 int hosts_tell(struct scene *s, const struct hosts_tale *t)
 {
 	struct hosts h = { 0 };
-	int go[2], err = make(s, &h);
+	int go[2], err = make(s, t->delay_ms, &h);
 
 	if (err < 0)
 		return err;
 	err = set(t->sysctl);
+	if (err == 0)
+		err = set_there(&h, t->sysctl_there);
 	if (err == -EACCES || err == -EROFS)
 		return scene_skip(s, "/proc/sys cannot be written");
 	pid_t server = err < 0 ? err : start_server(s, &h, t);

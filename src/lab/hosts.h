@@ -27,7 +27,10 @@ struct hosts_tale {
 	void (*open)(int fd);  /* what lab-client does to each at first; or NULL */
 	enum hosts_fate fate;  /* then */
 	void (*act)(int fd);   /* and then lab-client to each; or NULL */
+	unsigned delay_ms;     /* that the way to the other host takes, and the way back */
+	bool reads;            /* lab-server reads all that comes, instead of a word */
 	const char *sysctl[2]; /* of the first host: a file below net/ipv4, its text; or NULL */
+	const char *sysctl_there[2]; /* the same of the other one */
 	/* "process" is lab-client, "peer" lab-server, "host" that one's host; NULL: healthy */
 	const char *culprit;
 	const char *says; /* for people, after "lab-client (pid N)" */
@@ -47,6 +50,12 @@ void hosts_upload(int fd);
 
 /* A hundred thousand, more than is sent at first, and 4 s later the same on a new connection. */
 void hosts_upload_again(int fd);
+
+/* Write for ever, as fast as it goes; and four megabytes a second, in pieces. Never return. */
+void hosts_stream(int fd);
+void hosts_stream_slowly(int fd);
+/* The first with a send buffer of 64 KiB (the kernel doubles it). */
+void hosts_stream_small(int fd);
 
 void hosts_close(int fd);
 void hosts_speak_and_close(int fd);

@@ -114,8 +114,11 @@ bool tcp_stuck(const struct tcp_socket *s)
 
 bool tcp_small_behind(const struct tcp_socket *s)
 {
-	return s->sacked > 0 && row_has(s->has, TCP_SOCKET_acked_bytes) &&
-	       s->acked_bytes < s->send_mss;
+	if (s->sacked == 0 || !row_has(s->has, TCP_SOCKET_acked_bytes))
+		return false;
+	return s->acked_bytes < s->send_mss ||
+	       (row_has(s->has, TCP_SOCKET_segments_out) &&
+		       s->acked_bytes / s->send_mss * 2 < s->segments_out);
 }
 
 bool tcp_small_pass(const struct tcp_socket *s)

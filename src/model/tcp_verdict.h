@@ -84,8 +84,9 @@ enum { TCP_UNANSWERED = 4 };
 bool tcp_stuck(const struct tcp_socket *s);
 
 /*
- * What arrived behind the large one was smaller. Only as long as no full segment can have been
- * acknowledged: SACKs of a plain loss stay when the peer goes away in the midst of a transfer.
+ * What arrived behind the large one was smaller. Only if no full segment can have been acknowledged
+ * yet, or what was sent so far was small (half a segment each, on the average): SACKs of a plain
+ * loss stay when the peer goes away in the midst of a transfer.
  */
 bool tcp_small_behind(const struct tcp_socket *s);
 

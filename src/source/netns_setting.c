@@ -29,7 +29,7 @@ static const struct {
 	{ "proc/sys/net/ipv4/tcp_rto_max_ms", NETNS_SETTING_rto_max_ns, 1000000 },
 };
 
-enum { RANGE, RESERVED, NUMBERS, PATHS = NUMBERS + ARRAY_SIZE(numbers) };
+enum { RANGE, RESERVED, SEND, NUMBERS, PATHS = NUMBERS + ARRAY_SIZE(numbers) };
 
 struct visit {
 	struct table *t;
@@ -76,6 +76,17 @@ static void put_reserved(struct visit *v, struct cursor *c)
 	row_put(v->t->schema, v->row, NETNS_SETTING_ports_reserved, n);
 }
 
+/* "4096 16384 4194304": least, first, most. */
+static void put_most(struct visit *v, unsigned int column, struct cursor *c)
+{
+	uint64_t least, first, most;
+
+	if (cursor_u64(c, &least) && cursor_u64(c, &first) && cursor_u64(c, &most))
+		row_put(v->t->schema, v->row, column, most);
+	else
+		v->t->cell[column] = STATE_BROKEN;
+}
+
 static void take(void *arg, size_t path, int err, const char *bytes, size_t len)
 {
 	struct cursor c = cursor_of(bytes, len);
@@ -87,6 +98,8 @@ static void take(void *arg, size_t path, int err, const char *bytes, size_t len)
 		put_range(v, &c);
 	else if (path == RESERVED)
 		put_reserved(v, &c);
+	else if (path == SEND)
+		put_most(v, NETNS_SETTING_send_max_bytes, &c);
 	else
 		put_number(v, numbers[path - NUMBERS].column, numbers[path - NUMBERS].scale, &c);
 }
@@ -95,7 +108,8 @@ static int visit(struct probe *p, struct table *t, uint64_t netns, uint64_t pid)
 {
 	struct visit v = { .t = t, .row = table_add(t) };
 	const char *paths[PATHS] = { [RANGE] = "proc/sys/net/ipv4/ip_local_port_range",
-		[RESERVED] = "proc/sys/net/ipv4/ip_local_reserved_ports" };
+		[RESERVED] = "proc/sys/net/ipv4/ip_local_reserved_ports",
+		[SEND] = "proc/sys/net/ipv4/tcp_wmem" };
 
 	if (!v.row)
 		return -ENOMEM;

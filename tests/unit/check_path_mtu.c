@@ -100,7 +100,13 @@ static void gone_in_midst(void **state UNUSED)
 	now->acked_bytes = 1447;
 	of_one(now, "path-mtu");
 	now->acked_bytes = 1448;
+	now->segments_out = 2;
 	of_one(now, "peer-gone");
+	/* A pool's connection: a hundred requests of 200 bytes, and now an upload. */
+	now->acked_bytes = 20000;
+	now->segments_out = 120;
+	of_one(now, "path-mtu");
+	now->segments_out = 5000;
 	now->acked_bytes = 5865162;
 	assert_int_equal(scene_judge(&s, &check_net_path_mtu), VERDICT_FINE);
 	assert_int_equal(scene_judge(&s, &check_tcp_peer_gone), VERDICT_SAD);

@@ -71,6 +71,7 @@ static void put_all(void)
 	put(OWN "tcp_fin_timeout", "60\n");
 	put(OWN "tcp_rto_min_us", "200000\n");
 	put(OWN "tcp_rto_max_ms", "120000\n");
+	put(OWN "tcp_wmem", "4096\t16384\t4194304\n");
 }
 
 static void all_in_their_units(void **state UNUSED)
@@ -96,8 +97,19 @@ static void all_in_their_units(void **state UNUSED)
 	assert_int_equal(s->fin_timeout_ns, 60 * SECOND);
 	assert_int_equal(s->rto_min_ns, 200 * MS);
 	assert_int_equal(s->rto_max_ns, 120 * SECOND);
+	assert_int_equal(s->send_max_bytes, 4 << 20);
 	/* That is of the machine that murphy runs on: of another nothing is known. */
 	assert_false(row_has(s->has, NETNS_SETTING_tick_ns));
+}
+
+static void buffers_cut_off(void **state UNUSED)
+{
+	put_all();
+	put(OWN "tcp_wmem", "4096\t16384\n");
+	const struct table *t = read_settings(false);
+
+	assert_false(row_has(row_of(t, 0)->has, NETNS_SETTING_send_max_bytes));
+	assert_int_equal(t->cell[NETNS_SETTING_send_max_bytes], STATE_BROKEN);
 }
 
 /* Linux 6.1 has not the three that came later. */
@@ -189,6 +201,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(all_in_their_units, begin, end),
+		cmocka_unit_test_setup_teardown(buffers_cut_off, begin, end),
 		cmocka_unit_test_setup_teardown(of_an_older_kernel, begin, end),
 		cmocka_unit_test_setup_teardown(nonsense_is_broken, begin, end),
 		cmocka_unit_test_setup_teardown(each_has_its_own, begin, end),

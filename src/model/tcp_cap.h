@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How fast a connection can be for its buffers: a sender has no more on its way than the peer's
+ * window, or its own send buffer, lets it, and gets room for more once a round trip. RFC 7323, 1.1.
+ */
+#ifndef MURPHY_MODEL_TCP_CAP_H
+#define MURPHY_MODEL_TCP_CAP_H
+
+#include "model/model.h"
+
+enum tcp_cap_kind {
+	TCP_CAP_NONE,
+	TCP_CAP_RECEIVER, /* the peer's window, which is as large as it gets */
+	TCP_CAP_SENDER,   /* our send buffer */
+};
+
+struct tcp_cap {
+	enum tcp_cap_kind kind;
+	double bytes_per_s;   /* that arrived during the look */
+	uint64_t rtt_ns;      /* the lowest */
+	uint64_t limit_bytes; /* the window, the buffer */
+	double busy_ratio;    /* of the look: it had something to send */
+	double limited_ratio; /* of that time: it waited for such room */
+};
+
+/*
+ * What capped it all through the look. Full windows on a long path read no more than 43 to 50 % as
+ * limited (measured at 40 ms). TCP_CAP_NONE also for a reader that does not keep up (its window
+ * moves), a lossy path, a peer nearby, and where there is only one frame.
+ */
+struct tcp_cap tcp_cap_of(const struct model *m, const struct tcp_socket *s);
+
+/* May it be capped, for all that one frame tells? A door for needs: cheap. */
+bool tcp_cap_may(const struct tcp_socket *s);
+
+#define TCP_CAP_LOOK_NS UINT64_C(900000000)
+#define TCP_CAP_RTT_NS UINT64_C(5000000)
+#define TCP_CAP_BUSY 0.7
+#define TCP_CAP_LIMITED 0.2
+
+#endif

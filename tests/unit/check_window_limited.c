@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* Transfers that their buffers cap, and those that something else does. */
+#include "model/tcp_cap.h"
+#include "tests/unit/build_net.h"
+
+extern const struct check check_tcp_window_limited, check_tcp_slow_reader;
+
+#define MS(n) ((uint64_t)(n)*1000000u)
+
+/* In a look of 2 s. */
+struct transfer {
+	uint64_t rtt_ms, busy_ms, window_ms, buffer_ms; /* limited by which */
+	uint64_t kilobytes, again;
+	uint64_t window_was, window; /* the peer's */
+	uint64_t queue;
+	uint32_t loops;
+};
+
+/* 64 KiB once each 40 ms: 3.2 MB in 2 s. */
+static const struct transfer capped = { .rtt_ms = 40,
+	.busy_ms = 2000,
+	.window_ms = 900,
+	.kilobytes = 3200,
+	.window_was = 65536,
+	.window = 65536,
+	.queue = 500000 };
+
+static void add_transfer(struct scene *s, uint64_t cookie, const struct transfer *t)
+{
+	struct tcp_socket *was = add_socket(&s->was, cookie, "192.0.2.9");
+	struct tcp_socket *now = add_socket(&s->now, cookie, "192.0.2.9");
+
+	was->send_window_bytes = t->window_was;
+	now->send_window_bytes = t->window;
+	now->min_rtt_ns = MS(t->rtt_ms);
+	now->send_mss = 1448;
+	now->send_queue = t->queue;
+	now->send_buffer_bytes = 87040;
+	now->loops = t->loops;
+	now->busy_ns = MS(t->busy_ms);
+	now->rwnd_limited_ns = MS(t->window_ms);
+	now->sndbuf_limited_ns = MS(t->buffer_ms);
+	now->acked_bytes = t->kilobytes * 1000;
+	now->total_retransmits = t->again;
+	now->segments_out = 2500;
+	add_owner(s, cookie);
+}
+
+static const struct finding *judge_one(
+	struct scene *s, size_t i, const struct transfer *t, enum verdict window, enum verdict slow)
+{
+	scene_start(s);
+	add_process(s, 'S');
+	add_transfer(s, 1, t);
+	if (scene_judge(s, &check_tcp_slow_reader) != slow)
+		fail_msg("case %zu: slow-reader", i);
+	return scene_case(s, &check_tcp_window_limited, i, window, SEVERITY_INFO);
+}
+
+/* Each differs from the capped one in what it says; then what the two checks make of it. */
+static void who_is_capped(void **state UNUSED)
+{
+	static const enum verdict sad = VERDICT_SAD, fine = VERDICT_FINE;
+	struct {
+		struct transfer t;
+		enum verdict window, slow;
+	} cases[16];
+	size_t n = 0;
+
+#define CASE(member, value, w, s)                                                 \
+	(cases[n].t = capped, cases[n].t.member = (value), cases[n].window = (w), \
+		cases[n++].slow = (s))
+	CASE(rtt_ms, 40, sad, fine);
+	CASE(rtt_ms, 4, fine, sad); /* near: the reader is what is slow */
+	CASE(loops, 1, fine, sad);
+	CASE(busy_ms, 1390, fine, sad);
+	CASE(busy_ms, 900, fine, fine); /* its own program */
+	CASE(window_ms, 500, sad, fine);
+	CASE(window_ms, 390, fine, fine);
+	CASE(window_was, 40000, fine, sad); /* moves: by what is read */
+	CASE(window_was, 62700, sad, fine); /* by what had just arrived */
+	CASE(window, 0, fine, sad);
+	CASE(kilobytes, 1600, fine, sad); /* less than half a window each round trip */
+	CASE(kilobytes, 1700, sad, fine);
+	CASE(again, 26, fine, sad); /* lossy */
+	CASE(queue, 5000, fine, sad);
+	CASE(buffer_ms, 899, sad, fine);
+#undef CASE
+	for (size_t i = 0; i < n; i++) {
+		struct scene s;
+		const struct finding *f =
+			judge_one(&s, i, &cases[i].t, cases[i].window, cases[i].slow);
+
+		if (f) {
+			assert_string_equal(f->culprits[0].name, "192.0.2.9");
+			assert_int_equal(f->victims[0].pid, SELF);
+			assert_non_null(strstr(f->todo[1], "sysctl net.ipv4.tcp_rmem"));
+			/* 2 * 125 MB/s * 40 ms */
+			assert_non_null(strstr(f->todo[2], "tcp_rmem='4096 131072 10000000'"));
+		}
+		scene_end(&s);
+	}
+}
+
+/* Who set the buffer is told by whether it is the largest that the kernel would make it. */
+static void own_send_buffer(void **state UNUSED)
+{
+	static const struct {
+		uint64_t max;
+		const char *word;
+	} cases[] = { { 4194304, "SO_SNDBUF" }, { 87040, "the most that net.ipv4.tcp_wmem" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct transfer t = capped;
+		struct scene s;
+
+		t.window_ms = 0;
+		t.buffer_ms = 900;
+		scene_start(&s);
+		add_process(&s, 'S');
+		add_transfer(&s, 1, &t);
+		add_transfer(&s, 2, &t);
+		((struct netns_setting *)build_row(&s.now, TABLE_netns_setting))->send_max_bytes =
+			cases[i].max;
+		const struct finding *f =
+			scene_case(&s, &check_tcp_window_limited, i, VERDICT_SAD, SEVERITY_INFO);
+
+		assert_int_equal(f->culprits[0].pid, SELF);
+		assert_non_null(strstr(f->cause, cases[i].word));
+		assert_non_null(strstr(f->title, "2 connections"));
+		assert_non_null(strstr(f->todo[1], "sysctl net.ipv4.tcp_wmem"));
+		scene_end(&s);
+	}
+}
+
+static void one_frame(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_transfer(&s, 1, &capped);
+	s.was.at[TABLE_tcp_socket]->n = 0;
+	assert_int_equal(scene_judge(&s, &check_tcp_window_limited), VERDICT_FINE);
+	scene_end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_is_capped),
+		cmocka_unit_test(own_send_buffer),
+		cmocka_unit_test(one_frame),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
