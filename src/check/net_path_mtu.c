@@ -60,8 +60,8 @@ static void add(struct path *p, const struct tcp_socket *s)
 	p->heard += tcp_small_pass(s);
 	p->bytes += s->send_queue;
 	p->tries = s->retransmits > p->tries ? s->retransmits : p->tries;
-	if (row_has(s->has, TCP_SOCKET_trying_ns) && s->trying_ns > p->trying_ns)
-		p->trying_ns = s->trying_ns;
+	if (tcp_tried_ns(s) > p->trying_ns)
+		p->trying_ns = tcp_tried_ns(s);
 	if (row_has(s->has, TCP_SOCKET_last_ack_ns) && s->last_ack_ns < p->heard_ns)
 		p->heard_ns = s->last_ack_ns;
 	if (row_has(s->has, TCP_SOCKET_last_ack_ns) && !tcp_small_pass(s) &&

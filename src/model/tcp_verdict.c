@@ -14,6 +14,11 @@ enum { SHUT_BACKOFF = 5 };
 #define UNGUARDED_NS UINT64_C(7200000000000)
 /* Fewer are chance; Cubic and Reno fall below 6 segments a round trip at 5 %. */
 enum { AGAIN_MIN = 20, AGAIN_PERCENT = 5 };
+/*
+ * Of a full segment: what is behind the large ones of a page is of any size, of several pages half
+ * a segment on the average. Of segments that a loss let pass one at most is small.
+ */
+enum { ONE_SMALL_PERCENT = 95, SMALL_PERCENT = 60 };
 #define RECENT_NS UINT64_C(30000000000)
 enum { OPENING_SEGMENTS = 32 };
 #define TICK_NS UINT64_C(4000000) /* of the kernel's clock, CONFIG_HZ 250 */
@@ -112,21 +117,47 @@ bool tcp_stuck(const struct tcp_socket *s)
 	       s->send_queue >= s->notsent_bytes && s->send_queue - s->notsent_bytes >= s->send_mss;
 }
 
+/* If all that is missing is full size: what is left for those that arrived? */
+static bool sacks_are_small(const struct tcp_socket *s)
+{
+	uint64_t flight = s->send_queue - s->notsent_bytes;
+	uint64_t missing = s->unacked > s->sacked ? s->unacked - s->sacked : 0;
+	uint64_t full = missing * s->send_mss;
+	uint64_t percent = s->sacked == 1 ? ONE_SMALL_PERCENT : SMALL_PERCENT;
+
+	return missing > 0 && flight > full &&
+	       (flight - full) * 100 < s->sacked * percent * s->send_mss;
+}
+
 bool tcp_small_behind(const struct tcp_socket *s)
 {
-	if (s->sacked == 0 || !row_has(s->has, TCP_SOCKET_acked_bytes))
+	if (s->sacked == 0 || !row_has(s->has, TCP_SOCKET_acked_bytes) || !sacks_are_small(s))
 		return false;
 	return s->acked_bytes < s->send_mss ||
 	       (row_has(s->has, TCP_SOCKET_segments_out) &&
 		       s->acked_bytes / s->send_mss * 2 < s->segments_out);
 }
 
+/*
+ * Sent again after R, 3 R, 7 R... (2^n - 1) R, the timer is now at 2^n R. retrans_stamp may be of
+ * an earlier loss, which went on into this one.
+ */
+uint64_t tcp_tried_ns(const struct tcp_socket *s)
+{
+	uint64_t first = s->backoff < 64 ? s->rto_ns >> s->backoff : 0, since;
+
+	if (!row_has(s->has, TCP_SOCKET_rto_ns) || !row_has(s->has, TCP_SOCKET_last_sent_ns) ||
+		s->backoff == 0 ||
+		__builtin_add_overflow(s->rto_ns - 2 * first, s->last_sent_ns, &since))
+		return 0;
+	return row_has(s->has, TCP_SOCKET_trying_ns) && s->trying_ns < since ? s->trying_ns : since;
+}
+
 bool tcp_small_pass(const struct tcp_socket *s)
 {
 	return tcp_small_behind(s) ||
-	       (row_has(s->has, TCP_SOCKET_last_ack_ns) && row_has(s->has, TCP_SOCKET_trying_ns) &&
-		       s->trying_ns >= TCP_UNANSWERED_NS &&
-		       s->last_ack_ns <= s->trying_ns - TCP_UNANSWERED_NS);
+	       (row_has(s->has, TCP_SOCKET_last_ack_ns) && tcp_tried_ns(s) >= TCP_UNANSWERED_NS &&
+		       s->last_ack_ns <= tcp_tried_ns(s) - TCP_UNANSWERED_NS);
 }
 
 bool tcp_syn_unanswered(const struct tcp_socket *s)

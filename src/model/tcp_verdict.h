@@ -84,11 +84,14 @@ enum { TCP_UNANSWERED = 4 };
 bool tcp_stuck(const struct tcp_socket *s);
 
 /*
- * What arrived behind the large one was smaller. Only if no full segment can have been acknowledged
- * yet, or what was sent so far was small (half a segment each, on the average): SACKs of a plain
- * loss stay when the peer goes away in the midst of a transfer.
+ * What arrived behind the large one was smaller, for what is missing is all full size. Only if no
+ * full segment can have been acknowledged yet, or what was sent so far was small (half a segment
+ * each, on the average): SACKs of a plain loss stay when the peer goes away amid a transfer.
  */
 bool tcp_small_behind(const struct tcp_socket *s);
+
+/* Since the oldest segment was sent again for the first time; 0: not known, or it was not. */
+uint64_t tcp_tried_ns(const struct tcp_socket *s);
 
 /*
  * Though such a connection is stuck small segments pass: some arrived behind the large one, or the

@@ -9,9 +9,11 @@ extern const struct check check_net_path_mtu, check_tcp_peer_gone;
 
 static void tell_ns(struct tcp_socket *s, uint64_t trying_ns, uint64_t heard_ns)
 {
-	s->trying_ns = trying_ns;
+	s->trying_ns = trying_ns + S(60); /* an earlier loss, from which it did not recover */
+	s->backoff = 3;                   /* 0.2, 0.4, 0.8 s: the first and the last 1.2 s apart */
+	s->rto_ns = S(16) / 10;
+	s->last_sent_ns = trying_ns - S(12) / 10;
 	s->last_ack_ns = heard_ns;
-	s->has |= (has_t)1 << TCP_SOCKET_trying_ns | (has_t)1 << TCP_SOCKET_last_ack_ns;
 }
 
 /* Ten segments in flight, sent five times; tried for 9 s, and the peer was heard just before. */
@@ -24,7 +26,7 @@ static struct tcp_socket *add_stuck(struct scene *s, uint64_t cookie, const char
 	now->unacked = 10;
 	now->send_mss = 1448;
 	now->send_queue = 50000;
-	now->notsent_bytes = 50000 - 14480;
+	now->notsent_bytes = 50000 - 9 * 1448 - 700; /* the last of the ten is small */
 	now->path_mtu_bytes = 1500;
 	now->acked_bytes = 2;
 	now->has |= (has_t)1 << TCP_SOCKET_acked_bytes;
@@ -55,14 +57,25 @@ static void one_socket(void **state UNUSED)
 	now.last_ack_ns = S(6) + 1;
 	of_one(&now, "peer-gone");
 	now.last_ack_ns = S(1);
-	now.has &= ~((has_t)1 << TCP_SOCKET_trying_ns);
+	now.has &= ~((has_t)1 << TCP_SOCKET_rto_ns);
+	of_one(&now, "peer-gone");
+	/* What arrived may have been of full size: a loss. */
+	now = was;
+	now.sacked = 1;
+	now.notsent_bytes = 50000 - 10 * 1448;
+	of_one(&now, "peer-gone");
+	now.sacked = 5;
+	now.notsent_bytes = was.notsent_bytes;
+	of_one(&now, "peer-gone");
+	now.sacked = 10;
 	of_one(&now, "peer-gone");
 	/* Small ones, or such as every path takes, or to this host: size is not what stops them. */
 	now = was;
 	now.sacked = 1;
+	now.unacked = 2;
 	now.notsent_bytes = now.send_queue - 1447;
 	of_one(&now, "peer-gone");
-	now.notsent_bytes = now.send_queue - 1448;
+	now.notsent_bytes = now.send_queue - 1449;
 	of_one(&now, "path-mtu");
 	now.send_mss = 496;
 	of_one(&now, "peer-gone");
