@@ -25,6 +25,11 @@ enum { CONNECTIONS_MAX = 64, PAUSE_MS = 1500 };
 /* Of what it says itself nothing gets to the first host; what it forwards does. */
 #define SILENT "ip rule add iif lo to " HOST "/32 blackhole"
 
+#define WAY "src " HOST " dst " HOSTS_PEER
+#define ESP " tmpl " WAY " proto esp mode tunnel"
+#define POLICY_OUT "ip xfrm policy add " WAY " dir out"
+#define POLICY_IN "ip xfrm policy add " WAY " dir in"
+
 struct hosts {
 	pid_t router, peer; /* who are alone in their namespaces, and hold them */
 };
@@ -255,6 +260,20 @@ void hosts_upload_again(int fd)
 	upload_much(greet());
 }
 
+void hosts_datagrams(int fd UNUSED)
+{
+	struct sockaddr_in a = server_address();
+	int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (udp < 0)
+		_exit(1);
+	for (;;) {
+		/* What IPsec drops is an error here, and port unreachable is another. */
+		(void)!sendto(udp, "x", 1, 0, (struct sockaddr *)&a, sizeof(a));
+		scene_nap(10);
+	}
+}
+
 void hosts_stream(int fd)
 {
 	static const char piece[1 << 16];
@@ -321,8 +340,12 @@ static int play(
 		err = power_off(s, h, server);
 	else if (t->fate == HOSTS_PAUSES)
 		err = run_in(s, h->router, ROUTES);
+	else if (t->fate == HOSTS_NO_SA || t->fate == HOSTS_CLEAR)
+		err = run_in(s, getpid(), t->fate == HOSTS_NO_SA ? POLICY_OUT ESP : POLICY_OUT);
 	else if (t->fate == HOSTS_NARROW || t->fate == HOSTS_HOLE)
 		err = run_in(s, h->router, t->fate == HOSTS_HOLE ? NARROW " && " SILENT : NARROW);
+	if (err == 0 && (t->fate == HOSTS_PLAIN || t->fate == HOSTS_CLEAR))
+		err = run_in(s, h->peer, t->fate == HOSTS_PLAIN ? POLICY_IN ESP : POLICY_IN);
 	if (err == 0 && write(go, "g", 1) != 1)
 		err = -errno;
 	if (err == 0 && t->fate == HOSTS_PAUSES) {
@@ -381,6 +404,8 @@ int hosts_tell(struct scene *s, const struct hosts_tale *t)
 	scene_say(s, "lab-client (pid %d) %s", (int)client, t->says);
 	if (t->culprit && strcmp(t->culprit, "process") == 0)
 		scene_culprit(s, "process", client, "lab-client");
+	else if (t->culprit && strcmp(t->culprit, "self") == 0)
+		scene_culprit(s, "host", 0, "");
 	else if (t->culprit)
 		scene_culprit(s, "peer", 0, strcmp(t->culprit, "host") ? HOSTS_SERVER : HOSTS_PEER);
 	return scene_hold(s);

@@ -19,6 +19,9 @@ enum hosts_fate {
 	HOSTS_PAUSES, /* the path to it is interrupted for 1.5 s */
 	HOSTS_NARROW, /* the router's link to it takes 1400 bytes, and the router says so */
 	HOSTS_HOLE,   /* the same, and what the router says is lost */
+	HOSTS_NO_SA,  /* IPsec is wanted for what goes to it, and there are no keys */
+	HOSTS_PLAIN,  /* it wants IPsec of what comes in, and that comes in plain */
+	HOSTS_CLEAR,  /* both have policies that let all through */
 };
 
 struct hosts_tale {
@@ -31,7 +34,10 @@ struct hosts_tale {
 	bool reads;            /* lab-server reads all that comes, instead of a word */
 	const char *sysctl[2]; /* of the first host: a file below net/ipv4, its text; or NULL */
 	const char *sysctl_there[2]; /* the same of the other one */
-	/* "process" is lab-client, "peer" lab-server, "host" that one's host; NULL: healthy */
+	/*
+	 * "process" is lab-client, "peer" lab-server, "host" that one's host, "self" the machine
+	 * that all of this is on; NULL: healthy
+	 */
 	const char *culprit;
 	const char *says; /* for people, after "lab-client (pid N)" */
 };
@@ -50,6 +56,9 @@ void hosts_upload(int fd);
 
 /* A hundred thousand, more than is sent at first, and 4 s later the same on a new connection. */
 void hosts_upload_again(int fd);
+
+/* Send a datagram to nobody there each 10 ms. Never returns. */
+void hosts_datagrams(int fd);
 
 /* Write for ever, as fast as it goes; and four megabytes a second, in pieces. Never return. */
 void hosts_stream(int fd);

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What IPsec drops, by the kernel's own reasons (/proc/net/xfrm_stat), and tunnel devices that
+ * cannot send. To whoever sends it looks like loss on the way, or like a host that is gone.
+ */
+#include "base/human.h"
+#include "check/entity.h"
+#include "check/net_drops.h"
+
+#include <string.h>
+
+/* Fewer: a rekeying, a replay, what was on its way when an SA ended. */
+enum { TOLD_MIN = 5, REASONS_MAX = 4 };
+#define LOST_RATIO 0.01
+#define LOST_WHY "what a tunnel takes it sends: none is lost on a healthy one"
+
+enum side { SIDE_OUT, SIDE_IN };
+
+/* Both sides have to agree on what an SA is; and the policies here on what is let through. */
+static const struct {
+	unsigned int column;
+	const char *name;
+	enum side side;
+	const char *means, *todo;
+} reasons[] = {
+#define KEYS                                                                                  \
+	"is the key daemon up, and what does it say (strongSwan, Libreswan):  journalctl -u " \
+	"strongswan -u ipsec -n 50"
+#define COMPARE "compare SPI, algorithms and keys with the other end's:  ip -s xfrm state"
+#define POLICY "what the policies want:  ip xfrm policy"
+	{ XFRM_out_no_states, "XfrmOutNoStates", SIDE_OUT,
+		"a policy wants IPsec for them and there is no SA: it expired, or was never agreed "
+		"on",
+		KEYS },
+	{ XFRM_acquire_errors, "XfrmAcquireError", SIDE_OUT,
+		"a policy wants IPsec for them, and no key daemon answers the kernel", KEYS },
+	{ XFRM_out_expired, "XfrmOutStateExpired", SIDE_OUT,
+		"their SA has expired and no new one was made", KEYS },
+	{ XFRM_out_bundle_errors, "XfrmOutBundleGenError", SIDE_OUT,
+		"there is no way to the tunnel's other end",
+		"which way it goes:  ip route get REMOTE" },
+	{ XFRM_out_mode_errors, "XfrmOutStateModeError", SIDE_OUT,
+		"they do not fit: too large for the tunnel and not to be fragmented, most often",
+		"the MTU that is left, and whether it is learned:  tracepath -n HOST" },
+	{ XFRM_out_sequence_errors, "XfrmOutStateSeqError", SIDE_OUT,
+		"the SA's 32-bit sequence number is used up: no rekeying, no extended numbers",
+		KEYS },
+	{ XFRM_out_blocked, "XfrmOutPolBlock", SIDE_OUT, "a policy blocks them", POLICY },
+	{ XFRM_out_protocol_errors, "XfrmOutStateProtoError", SIDE_OUT, "encrypting them failed",
+		COMPARE },
+	{ XFRM_out_invalid, "XfrmOutStateInvalid", SIDE_OUT, "their SA is not valid", COMPARE },
+	{ XFRM_in_no_states, "XfrmInNoStates", SIDE_IN,
+		"they have an SPI that is not known here: the other end goes on with an SA of "
+		"which "
+		"this one has no more (a restart, a failed rekeying)",
+		COMPARE },
+	{ XFRM_in_protocol_errors, "XfrmInStateProtoError", SIDE_IN,
+		"they cannot be decrypted: keys or algorithms differ, or they were changed on the "
+		"way",
+		COMPARE },
+	{ XFRM_in_mode_errors, "XfrmInStateModeError", SIDE_IN,
+		"one end means tunnel mode, the other transport mode", COMPARE },
+	{ XFRM_in_sequence_errors, "XfrmInStateSeqError", SIDE_IN,
+		"they are behind the replay window: reordered on the way (several queues, QoS "
+		"within "
+		"one SA), or replayed",
+		"the window, and how often:  ip -s -d xfrm state" },
+	{ XFRM_in_expired, "XfrmInStateExpired", SIDE_IN, "their SA has expired here", KEYS },
+	{ XFRM_in_mismatches, "XfrmInStateMismatch", SIDE_IN,
+		"their UDP encapsulation (NAT traversal) is not that of the SA", COMPARE },
+	{ XFRM_in_invalid, "XfrmInStateInvalid", SIDE_IN, "their SA is not valid", COMPARE },
+	{ XFRM_in_template_mismatches, "XfrmInTmplMismatch", SIDE_IN,
+		"they came in plain, or by another SA than the policy here wants: the other end "
+		"does "
+		"not encrypt",
+		POLICY },
+	{ XFRM_in_no_policies, "XfrmInNoPols", SIDE_IN,
+		"they were decrypted, and no policy lets them in: the ends disagree on what goes "
+		"through the tunnel",
+		POLICY },
+	{ XFRM_in_blocked, "XfrmInPolBlock", SIDE_IN, "a policy blocks them", POLICY },
+	{ XFRM_in_header_errors, "XfrmInHdrError", SIDE_IN, "their headers are broken", COMPARE },
+	{ XFRM_in_buffer_errors, "XfrmInBufferError", SIDE_IN, "there was no memory for them",
+		"see:  murphy mem" },
+	{ XFRM_in_errors, "XfrmInError", SIDE_IN, "of other reasons", COMPARE },
+	{ XFRM_out_errors, "XfrmOutError", SIDE_OUT, "of other reasons", COMPARE },
+};
+
+/* In one network namespace. */
+struct losses {
+	const struct xfrm *row;
+	double lost;
+	double of[ARRAY_SIZE(reasons)];
+	size_t most; /* of reasons */
+};
+
+static struct losses losses_of(const struct model *m, const struct xfrm *row)
+{
+	struct losses l = { .row = row };
+
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+		l.of[i] = net_grown(m, TABLE_xfrm, row, reasons[i].column);
+		l.lost += l.of[i];
+		if (l.of[i] > l.of[l.most])
+			l.most = i;
+	}
+	return l;
+}
+
+static enum severity severity_of(double lost)
+{
+	return lost >= DROPS_MIN ? SEVERITY_WARNING : SEVERITY_INFO;
+}
+
+static void report_losses(struct judgement *j, const struct model *m, const struct losses *l)
+{
+	struct finding *f = judge_finding(j, severity_of(l->lost), CONFIDENCE_CERTAIN);
+	uint64_t netns = l->row->netns;
+	const char *enter = netns_enter(j, netns, netns_pid(m, netns));
+	double seconds = (double)model_elapsed_ns(m, TABLE_xfrm) / 1e9;
+
+	finding_culprit(f, entity_host());
+	for (size_t i = 0, told = 0; i < ARRAY_SIZE(reasons) && told < REASONS_MAX; i++) {
+		if (l->of[i] == 0 || (l->of[i] < l->of[l->most] / 10))
+			continue;
+		finding_evidence(f, judge_text(j, "xfrm.%s", reasons[i].name), UNIT_COUNT,
+			reading_of(l->of[i]), "/proc/net/xfrm_stat", reading_of(TOLD_MIN),
+			reasons[i].means);
+		told++;
+	}
+	f->title = judge_text(j, "IPsec drops %.0f packets a second %s", l->lost / seconds,
+		reasons[l->most].side == SIDE_OUT ? "that are to leave" : "that came in");
+	f->cause = reasons[l->most].means;
+	finding_todo(f, judge_text(j,
+				"which counters grow:  %swatch -d grep -v '\\b0$' "
+				"/proc/net/xfrm_stat",
+				enter));
+	finding_todo(f, reasons[l->most].todo);
+	finding_todo(
+		f, judge_text(j, "what there is, with its errors:  %sip -s xfrm state", enter));
+	f->refuted_if = "the counters stand still";
+	f->share = 1;
+}
+
+/* Tunnels proper. What a bridge, a bond or a veth drops is net.drops'. */
+static bool is_tunnel(const struct model *m, const struct link *l)
+{
+	static const char *const kinds[] = { "vxlan", "geneve", "gre", "gretap", "ip6gre",
+		"ip6gretap", "ipip", "sit", "ip6tnl", "vti", "vti6", "xfrm", "wireguard", "erspan",
+		"ip6erspan" };
+
+	for (size_t i = 0; row_has(l->has, LINK_kind) && i < ARRAY_SIZE(kinds); i++) {
+		if (strcmp(table_text(frame_table(m->now, TABLE_link), l->kind), kinds[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool report_device(struct judgement *j, const struct model *m, const struct link *l)
+{
+	double sent = net_grown(m, TABLE_link, l, LINK_tx_packets);
+	double carrier = net_grown(m, TABLE_link, l, LINK_tx_carrier);
+	double lost = net_grown(m, TABLE_link, l, LINK_tx_errors) +
+		      net_grown(m, TABLE_link, l, LINK_tx_dropped);
+
+	if (lost < TOLD_MIN || lost < LOST_RATIO * (sent + lost))
+		return false;
+	struct finding *f = judge_finding(j, severity_of(lost), CONFIDENCE_CERTAIN);
+	struct entity e = entity_interface(j, m, l);
+	const char *name = shell_word(j, table_text(frame_table(m->now, TABLE_link), l->name));
+	const char *enter = netns_enter(j, l->netns, netns_pid(m, l->netns));
+
+	finding_culprit(f, e);
+	finding_evidence(f, "link.tx_errors", UNIT_COUNT, reading_of(lost),
+		"rtnetlink tx_errors, tx_dropped", reading_of(TOLD_MIN),
+		"packets during the look that the tunnel could not send");
+	finding_evidence(f, "link.tx_lost_ratio", UNIT_RATIO, reading_of(lost / (sent + lost)),
+		"rtnetlink", reading_of(LOST_RATIO), LOST_WHY);
+	finding_evidence(f, "link.tx_carrier", UNIT_COUNT, reading_of(carrier),
+		"rtnetlink tx_carrier_errors", reading_none(STATE_ABSENT),
+		"of them for want of a way to the tunnel's other end");
+	f->share = lost / (sent + lost);
+	f->title = judge_text(
+		j, "the tunnel %s cannot send %s of its packets", e.name, human_ratio(f->share).s);
+	f->cause = carrier >= lost / 2
+			   ? "there is no route to the tunnel's other end, or only through itself"
+			   : "the tunnel has nobody to send to (no peer, no entry for that "
+			     "address, no "
+			     "handshake), or they are larger than what is below it takes";
+	finding_todo(f, judge_text(j, "its ends, MTU and counters:  %sip -d -s link show dev %s",
+				enter, name));
+	finding_todo(f, judge_text(j,
+				"the way to its other end (remote, of the line above):  "
+				"%sip route get REMOTE",
+				enter));
+	finding_todo(f, judge_text(j,
+				"whom it knows:  %sbridge fdb show dev %s  (vxlan), or  %swg show  "
+				"(WireGuard: latest handshake)",
+				enter, name, enter));
+	f->refuted_if = "its tx_errors and tx_dropped stand still";
+	return true;
+}
+
+static enum verdict judge(const struct model *m, struct judgement *j)
+{
+	const struct table *xfrm = frame_table(m->now, TABLE_xfrm);
+	bool told = false;
+
+	for (table_each(struct link, l, frame_table(m->now, TABLE_link)))
+		told |= is_tunnel(m, l) && report_device(j, m, l);
+	if (model_elapsed_ns(m, TABLE_xfrm) == 0)
+		return told ? VERDICT_SAD : judge_unknown(j, m, TABLE_xfrm);
+	for (table_each(struct xfrm, row, xfrm)) {
+		struct losses l = losses_of(m, row);
+
+		if (l.lost < TOLD_MIN)
+			continue;
+		report_losses(j, m, &l);
+		told = true;
+	}
+	return told ? VERDICT_SAD : VERDICT_FINE;
+}
+
+const struct check check_net_tunnel = {
+	.id = "net.tunnel",
+	.question = "Does IPsec drop packets, or can a tunnel not send them?",
+	.explains = { "net.path-mtu", "tcp.peer-gone", "tcp.syn-void", "tcp.retrans" },
+	.needs = { { .table = TABLE_xfrm, .rate = true },
+		{ .table = TABLE_link, .rate = true, .optional = true },
+		{ .table = TABLE_netns, .optional = true } },
+	.models = { MODEL_process },
+	.judge = judge,
+};
