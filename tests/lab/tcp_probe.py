@@ -17,6 +17,7 @@ from tcp_hosts import B, B6, Hosts, sh  # noqa: E402
 from tcp_join import CLIENT, SERVER  # noqa: E402
 
 PORT = 7000
+FLOW_TRIES = 40  # twice a second
 STREAM = (Path(__file__).parent / "tcp_stream.py").read_text(encoding="utf-8")
 failed = 0
 
@@ -96,9 +97,13 @@ class Streams:
         """Data flows; all that was written on either side came to the other, unchanged, and none was reset."""
         was = self.tell("flow")
         self.tell("talk")
-        time.sleep(0.5)
-        now = self.tell("count")
-        if any(n[1] <= w[1] for n, w in zip(now, was)):
+        # Where the path was cut TCP tries again seconds later: the timer has doubled some times.
+        for _ in range(FLOW_TRIES):
+            time.sleep(0.5)
+            now = self.tell("count")
+            if all(n[1] > w[1] for n, w in zip(now, was)):
+                break
+        else:
             fail(f"{what}: no data flows")
         self.tell("silent")
         for _ in range(30):  # the kernel may not try before its timer fires
