@@ -147,6 +147,12 @@ static const char *spread_text(
 	if (!l || l->netns || !q)
 		return "spread what is received over CPUs: rps_cpus of its queues, see "
 		       "Documentation/networking/scaling.rst";
+	if (row_has(q->has, LINK_QUEUE_rps_queues) && q->rps_queues > 0)
+		return judge_text(j,
+			"Linux spreads it over CPUs already: see which these are, and whether "
+			"there is "
+			"more than one flow:  grep . /sys/class/net/%s/queues/rx-*/rps_cpus",
+			name);
 	if (q->rx_queues <= 1)
 		return judge_text(j,
 			"it has one receive queue: let Linux spread it over CPUs:  echo ff > "

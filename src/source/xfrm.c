@@ -34,6 +34,10 @@ static const struct key keys[] = {
 	{ "XfrmFwdHdrError", XFRM_forward_header_errors },
 	{ "XfrmOutStateInvalid", XFRM_out_invalid },
 	{ "XfrmAcquireError", XFRM_acquire_errors },
+	{ "XfrmOutStateDirError", XFRM_out_direction_errors },
+	{ "XfrmInStateDirError", XFRM_in_direction_errors },
+	{ "XfrmInIptfsError", XFRM_in_iptfs_errors },
+	{ "XfrmOutNoQueueSpace", XFRM_out_queue_full },
 };
 
 enum { XFRM_FILE_MAX = 16384 };

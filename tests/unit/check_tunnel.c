@@ -19,17 +19,24 @@ static struct xfrm *add_xfrm(struct scene *s, uint64_t netns)
 static void losses(void **state UNUSED)
 {
 	static const struct {
-		uint64_t out, in;
+		uint64_t out, in, plain;
 		enum verdict verdict;
 		enum severity severity;
-		const char *title;
+		const char *title, *reason;
 	} cases[] = {
-		{ 0, 0, VERDICT_FINE, 0, NULL },
-		{ 2, 2, VERDICT_FINE, 0, NULL },
-		{ 5, 0, VERDICT_SAD, SEVERITY_INFO, "that are to leave" },
-		{ 9, 10, VERDICT_SAD, SEVERITY_INFO, "that came in" },
-		{ 10, 10, VERDICT_SAD, SEVERITY_WARNING, "that are to leave" },
-		{ 0, 4000, VERDICT_SAD, SEVERITY_WARNING, "drops 2000 packets a second that came" },
+		{ 0, 0, 0, VERDICT_FINE, 0, NULL, NULL },
+		{ 2, 2, 0, VERDICT_FINE, 0, NULL, NULL },
+		{ 5, 0, 0, VERDICT_SAD, SEVERITY_INFO, "2.5 a second that are to leave, 0.0",
+			"xfrm.XfrmOutNoStates" },
+		{ 9, 10, 0, VERDICT_SAD, SEVERITY_INFO, "4.5 a second that are to leave, 5.0 that",
+			"xfrm.XfrmOutNoStates" },
+		{ 10, 10, 0, VERDICT_SAD, SEVERITY_WARNING, "5.0 that came in",
+			"xfrm.XfrmOutNoStates" },
+		{ 0, 4000, 0, VERDICT_SAD, SEVERITY_WARNING, "2000.0 that came in",
+			"xfrm.XfrmInStateProtoError" },
+		/* Anybody may send these. */
+		{ 0, 0, 4000, VERDICT_SAD, SEVERITY_INFO, "2000.0 that came in",
+			"xfrm.XfrmInTmplMismatch" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -39,15 +46,15 @@ static void losses(void **state UNUSED)
 		struct xfrm *x = add_xfrm(&s, 0);
 
 		x->out_no_states = cases[i].out;
-		x->in_no_states = cases[i].in;
+		x->in_protocol_errors = cases[i].in;
+		x->in_template_mismatches = cases[i].plain;
 		const struct finding *f =
 			scene_case(&s, &check_net_tunnel, i, cases[i].verdict, cases[i].severity);
 
 		if (f) {
 			assert_non_null(strstr(f->title, cases[i].title));
 			assert_int_equal(f->culprits[0].kind, ENTITY_HOST);
-			assert_string_equal(f->evidence[0].metric,
-				cases[i].out ? "xfrm.XfrmOutNoStates" : "xfrm.XfrmInNoStates");
+			assert_string_equal(f->evidence[0].metric, cases[i].reason);
 		}
 		scene_end(&s);
 	}
@@ -62,7 +69,7 @@ static void reasons(void **state UNUSED)
 	struct xfrm *x = add_xfrm(&s, 0);
 
 	x->in_sequence_errors = 3;
-	x->in_protocol_errors = 17;
+	x->in_protocol_errors = 16;
 	x->in_expired = 1;
 	add_xfrm(&s, NS)->out_blocked = 4;
 	assert_int_equal(scene_judge(&s, &check_net_tunnel), VERDICT_SAD);
@@ -72,6 +79,22 @@ static void reasons(void **state UNUSED)
 	assert_non_null(strstr(f->cause, "cannot be decrypted"));
 	assert_int_equal(f->n_evidence, 2);
 	scene_end(&s);
+}
+
+/* Whatever the kernel counts is told. */
+static void every_reason(void **state UNUSED)
+{
+	const struct schema *schema = schemas[TABLE_xfrm];
+
+	for (unsigned int column = XFRM_netns + 1; column < schema->n_columns; column++) {
+		struct scene s;
+
+		scene_start(&s);
+		row_put(schema, add_xfrm(&s, 0), column, 20);
+		if (scene_judge(&s, &check_net_tunnel) != VERDICT_SAD)
+			fail_msg("%s", schema->columns[column].name);
+		scene_end(&s);
+	}
 }
 
 static struct link *add_link(struct scene *s, const char *kind)
@@ -142,6 +165,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(losses),
 		cmocka_unit_test(reasons),
+		cmocka_unit_test(every_reason),
 		cmocka_unit_test(devices),
 		cmocka_unit_test(parsed),
 	};
