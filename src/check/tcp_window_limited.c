@@ -86,7 +86,15 @@ static const char *cause_of(struct judgement *j, const struct model *m, const st
 				? "; or windows are not scaled at all (tcp_window_scaling, an old "
 				  "firewall): then 64 KiB are the most"
 				: "");
-	if (max > 0 && c->limit_bytes >= max)
+	if (max == 0)
+		return judge_text(j,
+			"the send buffer of %s holds what is not acknowledged, and is given back "
+			"once a "
+			"round trip of %s; the program has set it (SO_SNDBUF), or "
+			"net.ipv4.tcp_wmem, "
+			"which could not be read, allows no more",
+			size.s, trip.s);
+	if (c->limit_bytes >= max)
 		return judge_text(j,
 			"the send buffer of %s, the most that net.ipv4.tcp_wmem allows here, holds "
 			"what is not acknowledged, and is given back once a round trip of %s",
@@ -115,12 +123,13 @@ static void add_todo(
 				receiver ? ", on the peer's host" : "", receiver ? "" : enter, file,
 				receiver ? " net.ipv4.tcp_window_scaling net.core.rmem_max"
 					 : " net.core.wmem_max"));
-	finding_todo(f,
-		judge_text(j,
-			"1 Gbit/s over this path has %s on its way, of which a buffer holds half "
-			"its size%s:  %ssysctl -w net.ipv4.%s='4096 %s %.0f'",
-			human_bytes(wanted).s, receiver ? "; on the peer's host" : "",
-			receiver ? "" : enter, file, receiver ? "131072" : "16384", 2 * wanted));
+	if (receiver || send_max(m, s->netns) <= z->cap.limit_bytes)
+		finding_todo(f,
+			judge_text(j,
+				"1 Gbit/s over this path has %s on its way, and takes a buffer of "
+				"twice that: %.0f as the third value of net.ipv4.%s%s, where it "
+				"is less",
+				human_bytes(wanted).s, 2 * wanted, file, receiver ? " there" : ""));
 	finding_todo(
 		f, judge_text(j,
 			   "in the program%s: do not set %s, so that the kernel tunes the buffer; "

@@ -12,7 +12,15 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-enum { PORT = 8080, CLIENTS = 6, HEAD = 200, BODY = 300, ANSWER = 100, PAUSE_MS = 20 };
+enum {
+	PORT = 8080,
+	CLIENTS = 6,
+	HEAD = 200,
+	BODY = 300,
+	ANSWER = 100,
+	PAUSE_MS = 20,
+	STEP_MS = 47
+};
 
 static void answer(int fd)
 {
@@ -61,7 +69,7 @@ static void ask(int fd, enum net_manner how)
 	_exit(1);
 }
 
-static pid_t client(struct scene *s, enum net_manner how)
+static pid_t client(struct scene *s, enum net_manner how, unsigned number)
 {
 	int fd = net_connect_at(1, PORT, false);
 
@@ -69,8 +77,11 @@ static pid_t client(struct scene *s, enum net_manner how)
 		return fd;
 	pid_t pid = scene_child(s, "lab-client");
 
-	if (pid == 0)
+	if (pid == 0) {
+		/* In step, all six would wait, and be seen to wait, at the same moments. */
+		scene_nap(number * STEP_MS);
 		ask(fd, how);
+	}
 	close(fd);
 	if (pid > 0 && how == NET_TWO_WRITES)
 		scene_culprit(s, "process", pid, "lab-client");
@@ -94,8 +105,8 @@ int net_dialogue(struct scene *s, enum net_manner how)
 	close(listener);
 	pid_t pid = server;
 
-	for (int i = 0; i < CLIENTS && pid > 0; i++)
-		pid = client(s, how);
+	for (unsigned i = 0; i < CLIENTS && pid > 0; i++)
+		pid = client(s, how, i);
 	if (pid < 0)
 		return pid;
 	scene_say(s, "%d lab-client ask lab-server at 127.0.0.1:%d: %d and %d bytes %s", CLIENTS,

@@ -3,6 +3,7 @@
 
 #include "model/tcp.h"
 
+#define QUEUED_RATIO 1.5
 enum { SEGMENTS_LEAST = 4, BYTES_LEAST = 65536, LOST_PERCENT = 1 };
 
 bool tcp_cap_may(const struct tcp_socket *s)
@@ -54,6 +55,10 @@ struct tcp_cap tcp_cap_of(const struct model *m, const struct tcp_socket *s)
 	double buffer_ns = grown(m, s, TCP_SOCKET_sndbuf_limited_ns);
 	double on_its_way = bytes / elapsed_ns * (double)s->min_rtt_ns;
 
+	/* A queue on the way: what limits is what it waits for, and more room would lengthen it. */
+	if ((double)s->rtt_ns > QUEUED_RATIO * (double)s->min_rtt_ns)
+		return none;
+
 	cap.bytes_per_s = bytes * 1e9 / elapsed_ns;
 	cap.busy_ratio = busy_ns / elapsed_ns;
 	if (bytes < BYTES_LEAST || cap.busy_ratio < TCP_CAP_BUSY)
@@ -69,6 +74,11 @@ struct tcp_cap tcp_cap_of(const struct model *m, const struct tcp_socket *s)
 		cap.kind = TCP_CAP_SENDER;
 		cap.limited_ratio = buffer_ns / busy_ns;
 		cap.limit_bytes = s->send_buffer_bytes;
+		/* Still growing, or far from full: half of it is for the kernel's own. */
+		if (!row_has(s->has, TCP_SOCKET_send_buffer_bytes) ||
+			s->send_buffer_bytes != was->send_buffer_bytes ||
+			on_its_way < 0.2 * (double)s->send_buffer_bytes)
+			return none;
 	}
 	return cap.limited_ratio < TCP_CAP_LIMITED ? none : cap;
 }
