@@ -415,9 +415,8 @@ static void advise(
 		finding_todo(f, judge_text(j, "see them all:  lsof -nP +aL1 %s", where));
 		finding_todo(f,
 			judge_text(j,
-				"if it is a log that nobody needs, empty it where it is:  truncate "
-				"-s 0 "
-				"/proc/%llu/fd/%llu",
+				"if it is a log that nobody needs, empty it where it is:  "
+				"truncate -s 0 /proc/%llu/fd/%llu",
 				(unsigned long long)top->pid, (unsigned long long)top->largest_fd));
 		finding_todo(f, judge_text(j, "or end it, which closes them:  %s",
 					restart_command(j, m, top->pid)));

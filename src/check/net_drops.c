@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "check/net_drops.h"
 
-double net_grown(const struct model *m, enum table_id id, const void *row, unsigned int column)
-{
-	struct reading r = model_delta(m, id, row, column);
-
-	return reading_ok(r) ? r.value : 0;
-}
-
 static enum verdict judge(const struct model *m, struct judgement *j)
 {
 	size_t told = 0;

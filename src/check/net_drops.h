@@ -18,7 +18,4 @@ void net_drops_queues(struct judgement *j, const struct model *m, size_t *told);
 /* Connection tracking and neighbours. */
 void net_drops_tables(struct judgement *j, const struct model *m, size_t *told);
 
-/* Growth of a counter during the look, 0 when it is unknown. */
-double net_grown(const struct model *m, enum table_id id, const void *row, unsigned int column);
-
 #endif

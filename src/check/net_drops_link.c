@@ -84,7 +84,7 @@ static void report_broken(
 	finding_evidence(f, "link.rx_errors_ratio", UNIT_RATIO, reading_of(share), "rtnetlink",
 		reading_of(RX_SHARE), RX_WHY);
 	finding_evidence(f, "link.rx_crc", UNIT_COUNT,
-		reading_of(net_grown(m, TABLE_link, l, LINK_rx_crc)), "rtnetlink rx_crc_errors",
+		reading_of(model_grown(m, TABLE_link, l, LINK_rx_crc)), "rtnetlink rx_crc_errors",
 		reading_none(STATE_ABSENT), "of them with a wrong checksum: the cable's sign");
 	finding_culprit(f, e);
 	f->share = share;
@@ -106,10 +106,10 @@ void net_drops_links(struct judgement *j, const struct model *m, size_t *told)
 	for (table_each(struct link, l, frame_table(m->now, TABLE_link))) {
 		if (!is_card(l))
 			continue;
-		double got = net_grown(m, TABLE_link, l, LINK_rx_packets);
-		double fifo = net_grown(m, TABLE_link, l, LINK_rx_fifo);
-		double missed = net_grown(m, TABLE_link, l, LINK_rx_missed);
-		double broken = net_grown(m, TABLE_link, l, LINK_rx_errors);
+		double got = model_grown(m, TABLE_link, l, LINK_rx_packets);
+		double fifo = model_grown(m, TABLE_link, l, LINK_rx_fifo);
+		double missed = model_grown(m, TABLE_link, l, LINK_rx_missed);
+		double broken = model_grown(m, TABLE_link, l, LINK_rx_errors);
 
 		/* Some drivers count the same packets in both, and in errors too. */
 		missed = missed > fifo ? missed : fifo;
@@ -187,8 +187,8 @@ void net_drops_queues(struct judgement *j, const struct model *m, size_t *told)
 {
 	for (table_each(struct qdisc, q, frame_table(m->now, TABLE_qdisc))) {
 		const struct link *l = q->parent == ROOT ? link_of(m, q->netns, q->index) : NULL;
-		double lost = l ? net_grown(m, TABLE_qdisc, q, QDISC_drops) : 0;
-		double sent = l ? net_grown(m, TABLE_qdisc, q, QDISC_packets) : 0;
+		double lost = l ? model_grown(m, TABLE_qdisc, q, QDISC_drops) : 0;
+		double sent = l ? model_grown(m, TABLE_qdisc, q, QDISC_packets) : 0;
 		double least = l && drops_early(kind_of(m, q)) ? AQM_SHARE : TAIL_SHARE;
 
 		if (lost < DROPS_MIN || lost / (sent + lost) < least)

@@ -75,8 +75,8 @@ static void conntracks(struct judgement *j, const struct model *m, size_t *told)
 		if (ratio < NEAR_RATIO)
 			continue;
 		report_conntrack(j, m, s, ratio,
-			c ? net_grown(m, TABLE_conntrack, c, CONNTRACK_drops) : 0,
-			c ? net_grown(m, TABLE_conntrack, c, CONNTRACK_early_drops) : 0);
+			c ? model_grown(m, TABLE_conntrack, c, CONNTRACK_drops) : 0,
+			c ? model_grown(m, TABLE_conntrack, c, CONNTRACK_early_drops) : 0);
 		(*told)++;
 	}
 }
@@ -86,7 +86,7 @@ static void neighbors(struct judgement *j, const struct model *m, size_t *told)
 	const struct table *t = frame_table(m->now, TABLE_neighbor);
 
 	for (table_each(struct neighbor, n, t)) {
-		double full = net_grown(m, TABLE_neighbor, n, NEIGHBOR_full);
+		double full = model_grown(m, TABLE_neighbor, n, NEIGHBOR_full);
 		const char *version = n->family == 2 ? "ipv4" : "ipv6";
 
 		if (full == 0)

@@ -22,14 +22,14 @@ static struct udp look_at(const struct model *m, const struct snmp *row)
 	struct udp u = { .row = row };
 	enum table_id id = TABLE_snmp;
 
-	u.received = net_grown(m, id, row, SNMP_udp_in_datagrams) +
-		     net_grown(m, id, row, SNMP_udp6_in_datagrams);
-	u.full = net_grown(m, id, row, SNMP_udp_receive_buffer_errors) +
-		 net_grown(m, id, row, SNMP_udp6_receive_buffer_errors);
-	u.checksum = net_grown(m, id, row, SNMP_udp_checksum_errors) +
-		     net_grown(m, id, row, SNMP_udp6_checksum_errors);
-	u.memory = net_grown(m, id, row, SNMP_udp_memory_errors) +
-		   net_grown(m, id, row, SNMP_udp6_memory_errors);
+	u.received = model_grown(m, id, row, SNMP_udp_in_datagrams) +
+		     model_grown(m, id, row, SNMP_udp6_in_datagrams);
+	u.full = model_grown(m, id, row, SNMP_udp_receive_buffer_errors) +
+		 model_grown(m, id, row, SNMP_udp6_receive_buffer_errors);
+	u.checksum = model_grown(m, id, row, SNMP_udp_checksum_errors) +
+		     model_grown(m, id, row, SNMP_udp6_checksum_errors);
+	u.memory = model_grown(m, id, row, SNMP_udp_memory_errors) +
+		   model_grown(m, id, row, SNMP_udp6_memory_errors);
 	return u;
 }
 

@@ -188,7 +188,8 @@ static void add_todo(
 	const char *peer = table_text(t, p->first->peer);
 	const char *enter = netns_enter(j, p->first->netns, netns_pid(m, p->first->netns));
 	bool v6 = p->first->family == AF_INET6;
-	uint32_t mtu = p->mtu ? p->mtu : 1500;
+	/* Less than a segment is no path's: a damaged capture. */
+	uint32_t mtu = p->mtu > p->mss && p->mtu > IPV6_PING ? p->mtu : 1500;
 	uint32_t large = mtu - (v6 ? IPV6_PING : IPV4_PING), small = v6 ? 1280 - IPV6_PING : 548;
 
 	finding_todo(f, judge_text(j, "if this ping is answered:  %sping -M do -c3 -s %u %s", enter,

@@ -64,12 +64,12 @@ static struct core look_at(const struct model *m, const struct softnet *row)
 	struct core c = { .row = row };
 	double daemon = daemon_ratio(m, row->cpu);
 
-	c.processed = net_grown(m, TABLE_softnet, row, SOFTNET_processed);
-	c.dropped = net_grown(m, TABLE_softnet, row, SOFTNET_dropped);
-	c.squeezed = net_grown(m, TABLE_softnet, row, SOFTNET_squeezed);
-	c.limited = net_grown(m, TABLE_softnet, row, SOFTNET_flow_limited);
-	c.steered = net_grown(m, TABLE_softnet, row, SOFTNET_steered);
-	c.rounds = irq ? net_grown(m, TABLE_softirq, irq, SOFTIRQ_net_rx) : 0;
+	c.processed = model_grown(m, TABLE_softnet, row, SOFTNET_processed);
+	c.dropped = model_grown(m, TABLE_softnet, row, SOFTNET_dropped);
+	c.squeezed = model_grown(m, TABLE_softnet, row, SOFTNET_squeezed);
+	c.limited = model_grown(m, TABLE_softnet, row, SOFTNET_flow_limited);
+	c.steered = model_grown(m, TABLE_softnet, row, SOFTNET_steered);
+	c.rounds = irq ? model_grown(m, TABLE_softirq, irq, SOFTIRQ_net_rx) : 0;
 	c.softirq = cpu ? cpu_part(m, cpu, CPU_softirq_ns) : reading_none(STATE_ABSENT);
 	if (reading_ok(c.softirq) && daemon > c.softirq.value)
 		c.softirq.value = daemon > 1 ? 1 : daemon;
@@ -98,7 +98,7 @@ static const struct link *source_of(const struct model *m)
 	double most = 0;
 
 	for (table_each(struct link, l, frame_table(m->now, TABLE_link))) {
-		double got = net_grown(m, TABLE_link, l, LINK_rx_packets);
+		double got = model_grown(m, TABLE_link, l, LINK_rx_packets);
 
 		if (got > most) {
 			most = got;
@@ -150,8 +150,8 @@ static const char *spread_text(
 	if (row_has(q->has, LINK_QUEUE_rps_queues) && q->rps_queues > 0)
 		return judge_text(j,
 			"Linux spreads it over CPUs already: see which these are, and whether "
-			"there is "
-			"more than one flow:  grep . /sys/class/net/%s/queues/rx-*/rps_cpus",
+			"there is more than one flow:  grep . "
+			"/sys/class/net/%s/queues/rx-*/rps_cpus",
 			name);
 	if (q->rx_queues <= 1)
 		return judge_text(j,

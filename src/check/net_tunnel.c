@@ -56,8 +56,7 @@ static const struct {
 	{ XFRM_out_invalid, "XfrmOutStateInvalid", SIDE_OUT, "their SA is not valid", COMPARE },
 	{ XFRM_in_no_states, "XfrmInNoStates", SIDE_IN,
 		"they have an SPI that is not known here: the other end goes on with an SA of "
-		"which "
-		"this one has no more (a restart, a failed rekeying)",
+		"which this one has no more (a restart, a failed rekeying)",
 		COMPARE, true },
 	{ XFRM_in_protocol_errors, "XfrmInStateProtoError", SIDE_IN,
 		"they cannot be decrypted: keys or algorithms differ, or they were changed on the "
@@ -67,8 +66,7 @@ static const struct {
 		"one end means tunnel mode, the other transport mode", COMPARE },
 	{ XFRM_in_sequence_errors, "XfrmInStateSeqError", SIDE_IN,
 		"they are behind the replay window: reordered on the way (several queues, QoS "
-		"within "
-		"one SA), or replayed",
+		"within one SA), or replayed",
 		"the window, and how often:  ip -s -d xfrm state" },
 	{ XFRM_in_expired, "XfrmInStateExpired", SIDE_IN, "their SA has expired here", KEYS },
 	{ XFRM_in_mismatches, "XfrmInStateMismatch", SIDE_IN,
@@ -76,8 +74,7 @@ static const struct {
 	{ XFRM_in_invalid, "XfrmInStateInvalid", SIDE_IN, "their SA is not valid", COMPARE },
 	{ XFRM_in_template_mismatches, "XfrmInTmplMismatch", SIDE_IN,
 		"they came in plain, or by another SA than the policy here wants: the other end "
-		"does "
-		"not encrypt",
+		"does not encrypt",
 		POLICY, true },
 	{ XFRM_in_no_policies, "XfrmInNoPols", SIDE_IN,
 		"no policy lets them in, decrypted or plain: the ends disagree on what goes "
@@ -121,7 +118,7 @@ static struct losses losses_of(const struct model *m, const struct xfrm *row)
 	struct losses l = { .row = row };
 
 	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
-		l.of[i] = net_grown(m, TABLE_xfrm, row, reasons[i].column);
+		l.of[i] = model_grown(m, TABLE_xfrm, row, reasons[i].column);
 		l.lost[reasons[i].side] += l.of[i];
 		l.sure += reasons[i].weak ? 0 : l.of[i];
 		if (l.of[i] > l.of[l.most])
@@ -182,10 +179,10 @@ static bool is_tunnel(const struct model *m, const struct link *l)
 
 static bool report_device(struct judgement *j, const struct model *m, const struct link *l)
 {
-	double sent = net_grown(m, TABLE_link, l, LINK_tx_packets);
-	double carrier = net_grown(m, TABLE_link, l, LINK_tx_carrier);
+	double sent = model_grown(m, TABLE_link, l, LINK_tx_packets);
+	double carrier = model_grown(m, TABLE_link, l, LINK_tx_carrier);
 	/* tx_dropped has what nobody waits for: multicast of a vxlan without an entry for it. */
-	double lost = net_grown(m, TABLE_link, l, LINK_tx_errors);
+	double lost = model_grown(m, TABLE_link, l, LINK_tx_errors);
 
 	if (lost < TOLD_MIN || lost < LOST_RATIO * (sent + lost))
 		return false;
@@ -208,8 +205,8 @@ static bool report_device(struct judgement *j, const struct model *m, const stru
 	f->cause = carrier >= lost / 2
 			   ? "there is no route to the tunnel's other end, or only through itself"
 			   : "the tunnel has nobody to send to (no peer, no entry for that "
-			     "address, no "
-			     "handshake), or they are larger than what is below it takes";
+			     "address, no handshake), or they are larger than what is below it "
+			     "takes";
 	finding_todo(f, judge_text(j, "its ends, MTU and counters:  %sip -d -s link show dev %s",
 				enter, name));
 	finding_todo(f, judge_text(j,

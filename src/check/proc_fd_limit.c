@@ -95,8 +95,7 @@ static void report(struct judgement *j, const struct model *m, const struct proc
 	add_todo(j, m, f, l, restart_command(j, m, fd->pid));
 	f->refuted_if = judge_text(j,
 		"the program holds a fixed number by design and no call of it fails with EMFILE:  "
-		"strace -f "
-		"-p %llu -e trace=desc,network -Z",
+		"strace -f -p %llu -e trace=desc,network -Z",
 		(unsigned long long)fd->pid);
 }
 

@@ -233,9 +233,8 @@ static const char *cause_of(const struct group *g)
 		       "descriptor";
 	if (g->unread == g->sockets)
 		return "the peers closed, and the process does not read these sockets any more: "
-		       "its "
-		       "threads are stuck or all busy elsewhere, or the sockets fell out of its "
-		       "event loop";
+		       "its threads are stuck or all busy elsewhere, or the sockets fell out of "
+		       "its event loop";
 	return "the peers closed; of some sockets the process did not read that, of others it did "
 	       "and did not close them";
 }

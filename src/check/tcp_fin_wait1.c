@@ -23,10 +23,9 @@ static void tell(
 	f->title = judge_text(j, "%zu closed connections to %s cannot end: %s not acknowledged",
 		z->sockets, z->peer.name, human_bytes((double)z->bytes).s);
 	f->cause =
-		"a process closed them and went on; the peer's host is down or the path is cut, or "
-		"the peer "
-		"lives and takes no more (its window is shut): the kernel keeps what was written, "
-		"tries again for about 100 s and gives up; what was written is lost";
+		"a process closed them and went on; the peer's host is down or the path is cut, "
+		"or the peer lives and takes no more (its window is shut): the kernel keeps what "
+		"was written, tries again for about 100 s and gives up; what was written is lost";
 	tcp_orphan_advise(j, m, f, z);
 }
 

@@ -21,10 +21,9 @@ static void tell(
 	f->title = judge_text(
 		j, "%zu connections wait for the last ACK of %s", z->sockets, z->peer.name);
 	f->cause = "the peer closed, a process here closed too, and the end that was sent is not "
-		   "acknowledged: "
-		   "the peer's host went down or the path was cut in between, or a firewall "
-		   "dropped the "
-		   "connection when it saw the first end; the kernel gives up after about 100 s";
+		   "acknowledged: the peer's host went down or the path was cut in between, or a "
+		   "firewall dropped the connection when it saw the first end; the kernel gives "
+		   "up after about 100 s";
 	tcp_orphan_advise(j, m, f, z);
 }
 

@@ -48,13 +48,6 @@ static bool keep(const void *row)
 	return s->state != TCP_STATE_LISTEN && size_of(s) >= LARGE_BYTES;
 }
 
-static double grown(const struct model *m, const struct snmp *row, unsigned int column)
-{
-	struct reading r = model_delta(m, TABLE_snmp, row, column);
-
-	return reading_ok(r) ? r.value : 0;
-}
-
 static void measure(const struct model *m, struct memory *z)
 {
 	const struct table *stats = frame_table(m->now, TABLE_sockstat);
@@ -69,9 +62,9 @@ static void measure(const struct model *m, struct memory *z)
 	z->most = set ? table_cell(sysctls, set, SYSCTL_net_tcp_mem_max_bytes)
 		      : reading_none(STATE_ABSENT);
 	for (table_each(struct snmp, row, frame_table(m->now, TABLE_snmp))) {
-		z->entered += grown(m, row, SNMP_tcp_memory_pressures);
-		z->dropped += grown(m, row, SNMP_tcp_receive_queue_drops);
-		z->aborted += grown(m, row, SNMP_tcp_abort_on_memory);
+		z->entered += model_grown(m, TABLE_snmp, row, SNMP_tcp_memory_pressures);
+		z->dropped += model_grown(m, TABLE_snmp, row, SNMP_tcp_receive_queue_drops);
+		z->aborted += model_grown(m, TABLE_snmp, row, SNMP_tcp_abort_on_memory);
 	}
 }
 
@@ -206,11 +199,9 @@ static void report(struct judgement *j, const struct model *m, const struct memo
 		human_bytes(z->used.value).s, human_bytes(z->most.value).s,
 		who ? ", most of it " : "", who ? who : "");
 	f->cause = full ? "all memory for TCP is taken: what arrives is dropped, what is written "
-			  "waits, on "
-			  "every connection of the host"
-			: "the kernel saves memory of TCP: buffers and windows of every connection "
-			  "of the "
-			  "host shrink, and with them throughput";
+			  "waits, on every connection of the host"
+			: "the kernel saves memory of TCP: buffers and windows of every "
+			  "connection of the host shrink, and with them throughput";
 	f->share = z->most.value > 0 ? z->used.value / z->most.value : 0;
 	finding_todo(f, "whose it is (skmem: r not read, w not acknowledged):  ss -tnmp");
 	finding_todo(f, "what is not read is its process's affair:  murphy why PID");

@@ -307,8 +307,7 @@ static const char *cause_of(struct judgement *j, const struct model *m, const st
 	const struct table *t = frame_table(m->now, TABLE_tcp_socket);
 
 	if (spurious(l))
-		return "most of it had arrived the first time: the path reorders segments "
-		       "or its "
+		return "most of it had arrived the first time: the path reorders segments or its "
 		       "delay jumps; little is lost";
 	if (l->one_peer)
 		return judge_text(j,
@@ -377,10 +376,9 @@ static void report_loss(struct judgement *j, const struct model *m, const struct
 		l->one_peer ? table_text(t, l->peer[0].address) : "all peers");
 	f->cause = cause_of(j, m, l);
 	add_todo(j, m, f, l);
-	f->refuted_if = "nstat TcpRetransSegs TcpOutSegs shows less than 2 % at the "
-			"busiest hour; "
-			"or throughput is what it should be (BBR causes and bears "
-			"some loss itself)";
+	f->refuted_if = "nstat TcpRetransSegs TcpOutSegs shows less than 2 % at the busiest hour; "
+			"or throughput is what it should be (BBR causes and bears some loss "
+			"itself)";
 }
 
 enum { LOSSES_MAX = 8 };

@@ -48,13 +48,6 @@ static const struct tcp_socket *other_end(const struct table *t, const struct tc
 	return NULL;
 }
 
-static double grown(const struct model *m, const struct tcp_socket *s, unsigned int column)
-{
-	struct reading r = model_delta(m, TABLE_tcp_socket, s, column);
-
-	return reading_ok(r) ? r.value : 0;
-}
-
 static void find(const struct model *m, struct slows *list)
 {
 	const struct table *t = frame_table(m->now, TABLE_tcp_socket);
@@ -62,15 +55,16 @@ static void find(const struct model *m, struct slows *list)
 
 	for (table_each(struct tcp_socket, s, t)) {
 		struct slow one = { .sender = s,
-			.busy_ns = grown(m, s, TCP_SOCKET_busy_ns),
-			.limited_ns = grown(m, s, TCP_SOCKET_rwnd_limited_ns),
-			.bytes = grown(m, s, TCP_SOCKET_acked_bytes) };
+			.busy_ns = model_grown(m, TABLE_tcp_socket, s, TCP_SOCKET_busy_ns),
+			.limited_ns =
+				model_grown(m, TABLE_tcp_socket, s, TCP_SOCKET_rwnd_limited_ns),
+			.bytes = model_grown(m, TABLE_tcp_socket, s, TCP_SOCKET_acked_bytes) };
 
 		/* What does not move at all is tcp.zero-window's; what passes a whole window
 		 * each round trip tcp.window-limited's. */
-		if (!keep(s) || tcp_cap_of(m, s).kind == TCP_CAP_RECEIVER || one.bytes <= 0 ||
-			one.busy_ns < BUSY_RATIO * elapsed_ns ||
-			one.limited_ns < LIMITED_RATIO * one.busy_ns || list->n == FLOWS_MAX)
+		if (!keep(s) || one.bytes <= 0 || one.busy_ns < BUSY_RATIO * elapsed_ns ||
+			one.limited_ns < LIMITED_RATIO * one.busy_ns || list->n == FLOWS_MAX ||
+			tcp_cap_of(m, s).kind == TCP_CAP_RECEIVER)
 			continue;
 		one.reader = other_end(t, s);
 		list->of[list->n++] = one;

@@ -62,11 +62,9 @@ static uint64_t pid_of(const struct model *m, const struct flow *f)
 /* tcp_wmem's third value there; 0: unknown. */
 static uint64_t send_max(const struct model *m, uint64_t netns)
 {
-	for (table_each(struct netns_setting, s, frame_table(m->now, TABLE_netns_setting))) {
-		if (s->netns == netns && row_has(s->has, NETNS_SETTING_send_max_bytes))
-			return s->send_max_bytes;
-	}
-	return 0;
+	const struct netns_setting *s = table_find(frame_table(m->now, TABLE_netns_setting), netns);
+
+	return s && row_has(s->has, NETNS_SETTING_send_max_bytes) ? s->send_max_bytes : 0;
 }
 
 static const char *cause_of(struct judgement *j, const struct model *m, const struct flow *z)
@@ -78,9 +76,8 @@ static const char *cause_of(struct judgement *j, const struct model *m, const st
 	if (c->kind == TCP_CAP_RECEIVER)
 		return judge_text(j,
 			"the peer lets %s be on their way, no more, and gives room for as much "
-			"once a "
-			"round trip of %s: its buffer is as large as SO_RCVBUF of its program, or "
-			"net.ipv4.tcp_rmem of its host, let it be%s",
+			"once a round trip of %s: its buffer is as large as SO_RCVBUF of its "
+			"program, or net.ipv4.tcp_rmem of its host, let it be%s",
 			size.s, trip.s,
 			c->limit_bytes <= UINT16_MAX
 				? "; or windows are not scaled at all (tcp_window_scaling, an old "
@@ -89,10 +86,8 @@ static const char *cause_of(struct judgement *j, const struct model *m, const st
 	if (max == 0)
 		return judge_text(j,
 			"the send buffer of %s holds what is not acknowledged, and is given back "
-			"once a "
-			"round trip of %s; the program has set it (SO_SNDBUF), or "
-			"net.ipv4.tcp_wmem, "
-			"which could not be read, allows no more",
+			"once a round trip of %s; the program has set it (SO_SNDBUF), or "
+			"net.ipv4.tcp_wmem, which could not be read, allows no more",
 			size.s, trip.s);
 	if (c->limit_bytes >= max)
 		return judge_text(j,
@@ -101,9 +96,8 @@ static const char *cause_of(struct judgement *j, const struct model *m, const st
 			size.s, trip.s);
 	return judge_text(j,
 		"the send buffer of %s holds what is not acknowledged, and is given back once a "
-		"round "
-		"trip of %s; it does not grow though tcp_wmem would let it: the program has set "
-		"SO_SNDBUF, which switches the kernel's own tuning off",
+		"round trip of %s; it does not grow though tcp_wmem would let it: the program has "
+		"set SO_SNDBUF, which switches the kernel's own tuning off",
 		size.s, trip.s);
 }
 

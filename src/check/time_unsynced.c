@@ -307,9 +307,8 @@ static void report_step(
 			   ? judge_text(j, "%s and %s both keep it: they pull against each other",
 				     process_label(j, m, x->keeper->pid),
 				     process_label(j, m, x->silent->pid))
-			   : "a time daemon that steps, somebody with date -s, a job with ntpdate, "
-			     "or a "
-			     "guest that was stopped and goes on";
+			   : "a time daemon that steps, somebody with date -s, a job with "
+			     "ntpdate, or a guest that was stopped and goes on";
 	finding_todo(f,
 		"who set it:  journalctl -b | grep -iE 'time has been changed|step|chronyd|ntp' "
 		"| tail");

@@ -17,18 +17,9 @@
 
 enum { CONNECTIONS_MAX = 64, PAUSE_MS = 1500 };
 
-#define HOST "192.0.2.1"
-#define ROUTES "ip route add blackhole " HOSTS_PEER "/32 && ip route add blackhole " HOST "/32"
-#define NO_ROUTES "ip route del blackhole " HOSTS_PEER "/32; ip route del blackhole " HOST "/32"
-
-#define NARROW "ip link set lab-b mtu 1400"
-/* Of what it says itself nothing gets to the first host; what it forwards does. */
-#define SILENT "ip rule add iif lo to " HOST "/32 blackhole"
-
-#define WAY "src " HOST " dst " HOSTS_PEER
-#define ESP " tmpl " WAY " proto esp mode tunnel"
-#define POLICY_OUT "ip xfrm policy add " WAY " dir out"
-#define POLICY_IN "ip xfrm policy add " WAY " dir in"
+#define BLACKHOLES(verb)                                  \
+	"ip route " verb " blackhole " HOSTS_PEER "/32\n" \
+	"ip route " verb " blackhole " HOSTS_FIRST "/32\n"
 
 struct hosts {
 	pid_t router, peer; /* who are alone in their namespaces, and hold them */
@@ -102,7 +93,7 @@ static int wire(struct scene *s, const struct hosts *h, unsigned delay_ms)
 
 	snprintf(ours, sizeof(ours),
 		"ip link add lab-a type veth peer name lab-r netns %d\n"
-		"ip address add " HOST "/24 dev lab-a\n"
+		"ip address add " HOSTS_FIRST "/24 dev lab-a\n"
 		"ip link set lab-a up\n",
 		(int)h->router);
 	int err = run_in(s, getpid(), ours);
@@ -324,39 +315,38 @@ void hosts_connect(int fd UNUSED)
 /* Nothing passes any more; then the host is gone, with all that it knew. */
 static int power_off(struct scene *s, const struct hosts *h, pid_t server)
 {
-	int err = run_in(s, h->router, ROUTES);
+	int err = run_in(s, h->router, BLACKHOLES("add"));
 
 	if (err == 0 && (kill(server, SIGKILL) < 0 || kill(h->peer, SIGKILL) < 0))
 		err = -errno;
 	return err;
 }
 
+static int run_all(struct scene *s, const struct hosts *h, const struct hosts_tale *t)
+{
+	int err = t->here ? run_in(s, getpid(), t->here) : 0;
+
+	if (err == 0 && t->router)
+		err = run_in(s, h->router, t->router);
+	if (err == 0 && t->there)
+		err = run_in(s, h->peer, t->there);
+	return err == -EIO && t->needs ? scene_skip(s, "%s", t->needs) : err;
+}
+
 static int play(
 	struct scene *s, const struct hosts *h, const struct hosts_tale *t, pid_t server, int go)
 {
-	int err = 0;
+	int err = run_all(s, h, t);
 
-	if (t->fate == HOSTS_OFF)
+	if (err == 0 && t->fate == HOSTS_OFF)
 		err = power_off(s, h, server);
-	else if (t->fate == HOSTS_PAUSES)
-		err = run_in(s, h->router, ROUTES);
-	else if (t->fate == HOSTS_NO_SA || t->fate == HOSTS_CLEAR)
-		err = run_in(s, getpid(), t->fate == HOSTS_NO_SA ? POLICY_OUT ESP : POLICY_OUT);
-	else if (t->fate == HOSTS_NARROW || t->fate == HOSTS_HOLE)
-		err = run_in(s, h->router, t->fate == HOSTS_HOLE ? NARROW " && " SILENT : NARROW);
-	if (err == 0 && (t->fate == HOSTS_PLAIN || t->fate == HOSTS_CLEAR))
-		err = run_in(s, h->peer, t->fate == HOSTS_PLAIN ? POLICY_IN ESP : POLICY_IN);
-	/* The only commands that a kernel without some options refuses. */
-	if (err == -EIO && t->fate > HOSTS_NARROW)
-		return scene_skip(
-			s, t->fate == HOSTS_HOLE
-				   ? "this kernel has no routing rules (CONFIG_IP_MULTIPLE_TABLES)"
-				   : "this kernel has no IPsec policies (CONFIG_XFRM_USER)");
+	else if (err == 0 && t->fate == HOSTS_PAUSES)
+		err = run_in(s, h->router, BLACKHOLES("add"));
 	if (err == 0 && write(go, "g", 1) != 1)
 		err = -errno;
 	if (err == 0 && t->fate == HOSTS_PAUSES) {
 		scene_nap(PAUSE_MS);
-		err = run_in(s, h->router, NO_ROUTES);
+		err = run_in(s, h->router, BLACKHOLES("del"));
 	}
 	return err;
 }

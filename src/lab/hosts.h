@@ -8,27 +8,39 @@
 
 #include "lab/lab.h"
 
+#define HOSTS_FIRST "192.0.2.1"
 #define HOSTS_PEER "198.51.100.1"
 #define HOSTS_SERVER HOSTS_PEER ":8080"
 enum { HOSTS_PORT = 8080 };
+
+/* The router's link to the other host takes 1400 bytes, and the router says so. */
+#define HOSTS_NARROW "ip link set lab-b mtu 1400\n"
+/* Of what it says itself nothing gets to the first host; what it forwards does. */
+#define HOSTS_SILENT "ip rule add iif lo to " HOSTS_FIRST "/32 blackhole\n"
+#define HOSTS_SILENT_NEEDS "this kernel has no routing rules (CONFIG_IP_MULTIPLE_TABLES)"
+
+/* IPsec policies for what the first host sends to the other one. */
+#define HOSTS_WAY "src " HOSTS_FIRST " dst " HOSTS_PEER
+#define HOSTS_POLICY "ip xfrm policy add " HOSTS_WAY " dir "
+#define HOSTS_ESP " tmpl " HOSTS_WAY " proto esp mode tunnel\n"
+#define HOSTS_POLICY_NEEDS "this kernel has no IPsec policies (CONFIG_XFRM_USER)"
 
 /* What becomes of the other host. */
 enum hosts_fate {
 	HOSTS_LIVES,
 	HOSTS_OFF,    /* its power is cut: nothing comes back, nobody says so */
 	HOSTS_PAUSES, /* the path to it is interrupted for 1.5 s */
-	HOSTS_NARROW, /* the router's link to it takes 1400 bytes, and the router says so */
-	HOSTS_HOLE,   /* the same, and what the router says is lost */
-	HOSTS_NO_SA,  /* IPsec is wanted for what goes to it, and there are no keys */
-	HOSTS_PLAIN,  /* it wants IPsec of what comes in, and that comes in plain */
-	HOSTS_CLEAR,  /* both have policies that let all through */
 };
 
 struct hosts_tale {
-	unsigned connections;  /* of lab-client to lab-server, which have talked once */
-	bool server_closes;    /* lab-server has ended them before the rest happens */
-	void (*open)(int fd);  /* what lab-client does to each at first; or NULL */
-	enum hosts_fate fate;  /* then */
+	unsigned connections; /* of lab-client to lab-server, which have talked once */
+	bool server_closes;   /* lab-server has ended them before the rest happens */
+	void (*open)(int fd); /* what lab-client does to each at first; or NULL */
+	/* Then shell commands on the first host (device lab-a), the router (lab-r, lab-b) and the
+	 * other host (lab-p), or NULL; and what they want of a kernel, if not every one has it. */
+	const char *here, *router, *there;
+	const char *needs;
+	enum hosts_fate fate;
 	void (*act)(int fd);   /* and then lab-client to each; or NULL */
 	unsigned delay_ms;     /* that the way to the other host takes, and the way back */
 	bool reads;            /* lab-server reads all that comes, instead of a word */

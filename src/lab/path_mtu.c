@@ -5,7 +5,8 @@ static int run(struct scene *s)
 {
 	static const struct hosts_tale tale = {
 		.connections = 6,
-		.fate = HOSTS_HOLE,
+		.router = HOSTS_NARROW HOSTS_SILENT,
+		.needs = HOSTS_SILENT_NEEDS,
 		.act = hosts_upload,
 		.culprit = "host",
 		.says = "has written 9,000 bytes to " HOSTS_SERVER

@@ -6,7 +6,8 @@ static int run(struct scene *s)
 {
 	static const struct hosts_tale tale = {
 		.connections = 1,
-		.fate = HOSTS_HOLE,
+		.router = HOSTS_NARROW HOSTS_SILENT,
+		.needs = HOSTS_SILENT_NEEDS,
 		.act = hosts_upload_again,
 		.culprit = "host",
 		.says = "writes 100,000 bytes to " HOSTS_SERVER

@@ -5,7 +5,7 @@ static int run(struct scene *s)
 {
 	static const struct hosts_tale tale = {
 		.connections = 6,
-		.fate = HOSTS_NARROW,
+		.router = HOSTS_NARROW,
 		.act = hosts_upload,
 		.says = "has written 9,000 bytes to " HOSTS_SERVER
 			" six times; a link on the way takes 1,400 at once, and the router says so",

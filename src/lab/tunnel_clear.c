@@ -5,7 +5,9 @@ static int run(struct scene *s)
 {
 	static const struct hosts_tale tale = {
 		.connections = 1,
-		.fate = HOSTS_CLEAR,
+		.here = HOSTS_POLICY "out\n",
+		.there = HOSTS_POLICY "in\n",
+		.needs = HOSTS_POLICY_NEEDS,
 		.act = hosts_datagrams,
 		.says = "sends to " HOSTS_PEER ", with policies that let it",
 	};

@@ -5,7 +5,8 @@ static int run(struct scene *s)
 {
 	static const struct hosts_tale tale = {
 		.connections = 1,
-		.fate = HOSTS_NO_SA,
+		.here = HOSTS_POLICY "out" HOSTS_ESP,
+		.needs = HOSTS_POLICY_NEEDS,
 		.act = hosts_datagrams,
 		.culprit = "self",
 		.says = "sends to " HOSTS_PEER ", for which IPsec is wanted and no SA is there",

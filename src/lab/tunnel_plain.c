@@ -5,7 +5,8 @@ static int run(struct scene *s)
 {
 	static const struct hosts_tale tale = {
 		.connections = 1,
-		.fate = HOSTS_PLAIN,
+		.there = HOSTS_POLICY "in" HOSTS_ESP,
+		.needs = HOSTS_POLICY_NEEDS,
 		.act = hosts_datagrams,
 		.culprit = "self",
 		.says = "sends plain datagrams to " HOSTS_PEER ", which wants IPsec",

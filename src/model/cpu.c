@@ -13,25 +13,18 @@ static const unsigned int parts[] = { CPU_user_ns, CPU_nice_ns, CPU_system_ns, C
  * idle and iowait may go back by a little (kernel/sched/cputime.c, get_cpu_iowait_time_us() is
  * racy) and old kernels lack late columns: both count as no time.
  */
-static double grown(const struct model *m, const struct cpu *row, unsigned int column)
-{
-	struct reading r = model_delta(m, TABLE_cpu, row, column);
-
-	return reading_ok(r) ? r.value : 0;
-}
-
 static double total_of(const struct model *m, const struct cpu *row)
 {
 	double total = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-		total += grown(m, row, parts[i]);
+		total += model_grown(m, TABLE_cpu, row, parts[i]);
 	return total;
 }
 
 struct reading cpu_part(const struct model *m, const struct cpu *row, unsigned int column)
 {
-	return ratio_of(grown(m, row, column), total_of(m, row));
+	return ratio_of(model_grown(m, TABLE_cpu, row, column), total_of(m, row));
 }
 
 bool cpu_clock_slow(const char *name)
@@ -50,8 +43,9 @@ static struct reading busy_of(const struct model *m, const struct cpu *row)
 {
 	double total = total_of(m, row);
 
-	return ratio_of(total - grown(m, row, CPU_idle_ns) - grown(m, row, CPU_iowait_ns) -
-				grown(m, row, CPU_steal_ns),
+	return ratio_of(total - model_grown(m, TABLE_cpu, row, CPU_idle_ns) -
+				model_grown(m, TABLE_cpu, row, CPU_iowait_ns) -
+				model_grown(m, TABLE_cpu, row, CPU_steal_ns),
 		total);
 }
 
@@ -59,16 +53,16 @@ static void fold_all(struct cpu_model *cm, const struct model *m, const struct c
 {
 	double total = total_of(m, row);
 
-	cm->user = ratio_of(grown(m, row, CPU_user_ns), total);
-	cm->nice = ratio_of(grown(m, row, CPU_nice_ns), total);
-	cm->system = ratio_of(grown(m, row, CPU_system_ns), total);
-	cm->irq = ratio_of(grown(m, row, CPU_irq_ns), total);
-	cm->softirq = ratio_of(grown(m, row, CPU_softirq_ns), total);
-	cm->iowait = ratio_of(grown(m, row, CPU_iowait_ns), total);
-	cm->idle = ratio_of(grown(m, row, CPU_idle_ns), total);
+	cm->user = ratio_of(model_grown(m, TABLE_cpu, row, CPU_user_ns), total);
+	cm->nice = ratio_of(model_grown(m, TABLE_cpu, row, CPU_nice_ns), total);
+	cm->system = ratio_of(model_grown(m, TABLE_cpu, row, CPU_system_ns), total);
+	cm->irq = ratio_of(model_grown(m, TABLE_cpu, row, CPU_irq_ns), total);
+	cm->softirq = ratio_of(model_grown(m, TABLE_cpu, row, CPU_softirq_ns), total);
+	cm->iowait = ratio_of(model_grown(m, TABLE_cpu, row, CPU_iowait_ns), total);
+	cm->idle = ratio_of(model_grown(m, TABLE_cpu, row, CPU_idle_ns), total);
 	cm->busy = busy_of(m, row);
 	if (row_has(row->has, CPU_steal_ns))
-		cm->steal = ratio_of(grown(m, row, CPU_steal_ns), total);
+		cm->steal = ratio_of(model_grown(m, TABLE_cpu, row, CPU_steal_ns), total);
 }
 
 static void fold_queue(struct cpu_model *cm, const struct model *m)

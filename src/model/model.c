@@ -41,6 +41,13 @@ struct reading model_delta(
 	return frame_delta(m->now, m->was, id, row, column);
 }
 
+double model_grown(const struct model *m, enum table_id id, const void *row, unsigned int column)
+{
+	struct reading r = model_delta(m, id, row, column);
+
+	return reading_ok(r) ? r.value : 0;
+}
+
 struct reading model_rate(
 	const struct model *m, enum table_id id, const void *row, unsigned int column)
 {

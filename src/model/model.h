@@ -63,4 +63,7 @@ struct reading model_rate(
 struct reading model_delta(
 	const struct model *m, enum table_id id, const void *row, unsigned int column);
 
+/* The same as a plain number, 0 also when it is unknown: for sums of what is known. */
+double model_grown(const struct model *m, enum table_id id, const void *row, unsigned int column);
+
 #endif

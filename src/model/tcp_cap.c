@@ -14,13 +14,6 @@ bool tcp_cap_may(const struct tcp_socket *s)
 	       (s->rwnd_limited_ns > 0 || s->sndbuf_limited_ns > 0);
 }
 
-static double grown(const struct model *m, const struct tcp_socket *s, unsigned int column)
-{
-	struct reading r = model_delta(m, TABLE_tcp_socket, s, column);
-
-	return reading_ok(r) ? r.value : 0;
-}
-
 /*
  * What a reader leaves unread the window lacks, until it reads: it moves by pieces. One that is
  * full size moves by what arrived in between.
@@ -37,22 +30,22 @@ static bool steady(const struct tcp_socket *was, const struct tcp_socket *s)
 
 static bool lossy(const struct model *m, const struct tcp_socket *s)
 {
-	return grown(m, s, TCP_SOCKET_total_retransmits) * 100 >
-	       grown(m, s, TCP_SOCKET_segments_out) * LOST_PERCENT;
+	return model_grown(m, TABLE_tcp_socket, s, TCP_SOCKET_total_retransmits) * 100 >
+	       model_grown(m, TABLE_tcp_socket, s, TCP_SOCKET_segments_out) * LOST_PERCENT;
 }
 
 struct tcp_cap tcp_cap_of(const struct model *m, const struct tcp_socket *s)
 {
-	const struct tcp_socket *was = tcp_before(m, s);
 	double elapsed_ns = (double)model_elapsed_ns(m, TABLE_tcp_socket);
 	struct tcp_cap none = { .kind = TCP_CAP_NONE }, cap = { .rtt_ns = s->min_rtt_ns };
+	const struct tcp_socket *was = tcp_cap_may(s) ? tcp_before(m, s) : NULL;
 
-	if (!was || elapsed_ns < (double)TCP_CAP_LOOK_NS || !tcp_cap_may(s) || lossy(m, s))
+	if (!was || elapsed_ns < (double)TCP_CAP_LOOK_NS || lossy(m, s))
 		return none;
-	double bytes = grown(m, s, TCP_SOCKET_acked_bytes);
-	double busy_ns = grown(m, s, TCP_SOCKET_busy_ns);
-	double window_ns = grown(m, s, TCP_SOCKET_rwnd_limited_ns);
-	double buffer_ns = grown(m, s, TCP_SOCKET_sndbuf_limited_ns);
+	double bytes = model_grown(m, TABLE_tcp_socket, s, TCP_SOCKET_acked_bytes);
+	double busy_ns = model_grown(m, TABLE_tcp_socket, s, TCP_SOCKET_busy_ns);
+	double window_ns = model_grown(m, TABLE_tcp_socket, s, TCP_SOCKET_rwnd_limited_ns);
+	double buffer_ns = model_grown(m, TABLE_tcp_socket, s, TCP_SOCKET_sndbuf_limited_ns);
 	double on_its_way = bytes / elapsed_ns * (double)s->min_rtt_ns;
 
 	/* A queue on the way: what limits is what it waits for, and more room would lengthen it. */
