@@ -40,13 +40,15 @@ def start(argv, user=None, cwd=None, place=None):
 def far(folder):
     """A namespace behind a wire on which packets take 20 ms each way: who holds it, and the wire"""
     top = Path(__file__).resolve().parent
-    subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o", folder / "wire", top / "wire.c"], check=True)
+    src = top.parent / "src"
+    subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-I", src, "-o", folder / "wire", top / "wire.c", src / "lab/wire.c",
+                    src / "base/mem.c"], check=True)
     there = start(["unshare", "--net", "sleep", "infinity"])
     own, path = os.stat("/proc/self/ns/net").st_ino, f"/proc/{there.pid}/ns/net"
     while os.stat(path).st_ino == own:
         time.sleep(0.01)
-    wire = subprocess.Popen([folder / "wire", path, str(DELAY_MS)], stdout=subprocess.PIPE, preexec_fn=mem.child_of_this)
-    if wire.stdout.readline() != b"ready\n":
+    wire = subprocess.Popen([folder / "wire", str(there.pid), str(DELAY_MS)], stdout=subprocess.PIPE, preexec_fn=mem.child_of_this)
+    if wire.stdout.read(1) != b"d":
         raise Absent("no tun device here")
     for words, a, b in (([], HERE, THERE), (["nsenter", f"--net={path}"], THERE, HERE)):
         for what in (["link", "set", "lo", "up"], ["address", "add", a, "peer", b, "dev", "wire0"],

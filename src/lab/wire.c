@@ -15,7 +15,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { PACKETS = 4096, PACKET_MAX = 2048, BURST = 64 };
+enum { PACKET_MAX = 2048, BURST = 64 };
 
 struct packet {
 	uint64_t due_ns;
@@ -26,7 +26,7 @@ struct packet {
 /* One way. */
 struct way {
 	int from, to;
-	size_t head, n;
+	size_t head, n, room;
 	struct packet *queue;
 };
 
@@ -50,8 +50,8 @@ static int open_end(pid_t pid, const char *name)
 
 static void take(struct way *w, uint64_t delay_ns)
 {
-	for (int i = 0; i < BURST && w->n < PACKETS; i++) {
-		struct packet *p = &w->queue[(w->head + w->n) % PACKETS];
+	for (int i = 0; i < BURST && w->n < w->room; i++) {
+		struct packet *p = &w->queue[(w->head + w->n) % w->room];
 		ssize_t len = read(w->from, p->bytes, PACKET_MAX);
 
 		if (len <= 0)
@@ -69,7 +69,7 @@ static void give(struct way *w)
 
 		if (write(w->to, p->bytes, p->len) < 0 && errno == EAGAIN)
 			return;
-		w->head = (w->head + 1) % PACKETS;
+		w->head = (w->head + 1) % w->room;
 		w->n--;
 	}
 }
@@ -97,7 +97,8 @@ void wire_carry(int done, const void *context)
 	struct way way[2] = { { .from = end[0], .to = end[1] }, { .from = end[1], .to = end[0] } };
 
 	for (int i = 0; i < 2; i++) {
-		way[i].queue = mem_new(PACKETS, sizeof(struct packet));
+		way[i].room = wire->packets ? wire->packets : WIRE_PACKETS;
+		way[i].queue = mem_new(way[i].room, sizeof(struct packet));
 		if (!way[i].queue)
 			_exit(1);
 	}
@@ -108,7 +109,8 @@ void wire_carry(int done, const void *context)
 		struct timespec pause = pause_of(way);
 
 		for (int i = 0; i < 2; i++)
-			p[i] = (struct pollfd){ way[i].from, way[i].n < PACKETS ? POLLIN : 0, 0 };
+			p[i] = (struct pollfd){ way[i].from, way[i].n < way[i].room ? POLLIN : 0,
+				0 };
 		ppoll(p, 2, &pause, NULL);
 		for (int i = 0; i < 2; i++) {
 			take(&way[i], delay_ns);
