@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/human.h"
 #include "check/entity.h"
+#include "check/tcp_retrans_cap.h"
 #include "check/tcp_silence.h"
 #include "model/process.h"
 #include "model/tcp.h"
@@ -420,19 +421,37 @@ static struct losses find_losses(
 	return list;
 }
 
+static bool told(const struct losses *list, const struct tcp_socket *s)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const struct loss *l = list->at[i];
+
+		if (l->row->netns == s->netns && (!l->one_peer || l->peer[0].address == s->peer))
+			return true;
+	}
+	return false;
+}
+
 static enum verdict judge(const struct model *m, struct judgement *j)
 {
 	struct tcp_doors doors = tcp_doors_of(j, m);
 	struct losses loss = find_losses(j, m, &doors);
-	bool known = true;
+	/* What is small beside all the rest may still be what a transfer is slow for. */
+	struct loss_caps *caps = loss_caps_find(j, m);
+	bool known = caps && loss_caps_ask(j, m, caps);
 
+	if (!caps)
+		return judge_unknown_why(j, STATE_BROKEN, "no memory");
+	for (size_t i = 0; i < caps->n; i++)
+		caps->of[i].told = told(&loss, caps->of[i].socket);
 	for (size_t i = 0; i < loss.n; i++)
 		known &= ask_victims(j, m, loss.at[i]);
 	if (!known)
 		return VERDICT_ASK;
 	for (size_t i = 0; i < loss.n; i++)
 		report_loss(j, m, loss.at[i]);
-	if (loss.n > 0)
+	loss_caps_report(j, m, caps);
+	if (j->n_findings > 0)
 		return VERDICT_SAD;
 	if (loss.unsure)
 		return judge_unknown_why(j, STATE_ABSENT,

@@ -75,7 +75,13 @@ static void tell(struct row *r, enum outcome outcome, const char *why)
 	r->outcome = outcome;
 }
 
-/* One guest for the labs from first on that share it, or for the one that has its own. */
+/* Those that wish the same share a guest: nothing, or the same thing. */
+static bool share(const struct rows *rows, size_t i, const struct lab_guest *wish)
+{
+	return rows->at[i].lab->guest == wish;
+}
+
+/* One guest for the labs from first on that share it. */
 static void check_in_one(const struct guest_place *place, const struct guest_options *o,
 	struct rows *rows, size_t first)
 {
@@ -86,7 +92,7 @@ static void check_in_one(const struct guest_place *place, const struct guest_opt
 	if (o->seconds)
 		strbuf_printf(&arguments, "--for\n%u\n", o->seconds);
 	for (size_t i = first; i < rows->n; i++) {
-		if (i == first || (!wish && !rows->at[i].lab->guest))
+		if (share(rows, i, wish))
 			strbuf_printf(&arguments, "%s\n", rows->at[i].lab->name);
 	}
 	struct guest_boot boot = { .place = place,
@@ -101,7 +107,7 @@ static void check_in_one(const struct guest_place *place, const struct guest_opt
 	for (size_t i = first; i < rows->n; i++) {
 		struct row *r = &rows->at[i];
 
-		if (!r->told && (i == first || (!wish && !r->lab->guest)))
+		if (!r->told && share(rows, i, wish))
 			tell(r, OUTCOME_BROKEN,
 				code == -ETIME    ? "the guest was silent, and ended"
 				: code == -EPROTO ? "the guest ended before"

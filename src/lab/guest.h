@@ -65,7 +65,7 @@ bool guest_inside(void);
 int guest_find(const char *given, struct guest_place *ret_place, char *why, size_t size);
 
 /*
- * lab_check() in guests: labs that want nothing special share one, each of the others has its own.
+ * lab_check() in guests: labs that wish nothing of one, or the same thing, share it.
  * Prints their rows. 0 when all that could run passed, else 1; LAB_SKIPPED when none could.
  */
 int guest_check(const char *const names[], size_t n, const struct guest_options *o);

@@ -380,7 +380,10 @@ int hosts_tell(struct scene *s, const struct hosts_tale *t)
 
 	if (err < 0)
 		return err;
-	err = set(t->sysctl);
+	if (t->path)
+		err = run_in(s, h.router, t->path);
+	if (err == 0)
+		err = set(t->sysctl);
 	if (err == 0)
 		err = set_there(&h, t->sysctl_there);
 	if (err == -EACCES || err == -EROFS)

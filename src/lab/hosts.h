@@ -42,6 +42,7 @@ struct hosts_tale {
 	const char *needs;
 	enum hosts_fate fate;
 	void (*act)(int fd);   /* and then lab-client to each; or NULL */
+	const char *path;      /* shell commands on the router before all that; or NULL */
 	unsigned delay_ms;     /* that the way to the other host takes, and the way back */
 	bool reads;            /* lab-server reads all that comes, instead of a word */
 	const char *sysctl[2]; /* of the first host: a file below net/ipv4, its text; or NULL */

@@ -22,7 +22,7 @@ struct undo;
 
 enum {
 	LAB_ALSO_MAX = 5,
-	LAB_WISHES_MAX = 6,
+	LAB_WISHES_MAX = 12,
 	LAB_SKIPPED = 77, /* exit code: cannot run here */
 	LAB_SETUP_S = 90, /* a lab that is not ready by then is ended */
 	LAB_FOR_S = 60,   /* how long it stays ready unless told otherwise */

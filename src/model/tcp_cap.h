@@ -12,15 +12,18 @@ enum tcp_cap_kind {
 	TCP_CAP_NONE,
 	TCP_CAP_RECEIVER, /* the peer's window, which is as large as it gets */
 	TCP_CAP_SENDER,   /* our send buffer */
+	TCP_CAP_LOSS,     /* what is lost without a queue that would explain it */
 };
 
 struct tcp_cap {
 	enum tcp_cap_kind kind;
 	double bytes_per_s;   /* that arrived during the look */
 	uint64_t rtt_ns;      /* the lowest */
-	uint64_t limit_bytes; /* the window, the buffer */
+	uint64_t limit_bytes; /* the window, the buffer, the congestion window */
 	double busy_ratio;    /* of the look: it had something to send */
 	double limited_ratio; /* of that time: it waited for such room */
+	double lost;          /* segments sent again during the look */
+	double lost_ratio;    /* of those sent */
 };
 
 /*
@@ -30,6 +33,13 @@ struct tcp_cap {
  */
 struct tcp_cap tcp_cap_of(const struct model *m, const struct tcp_socket *s);
 
+/*
+ * TCP_CAP_LOSS, or TCP_CAP_NONE: it sends all through the look as much as the congestion window
+ * lets it, loses segments, and its round trip is as short as ever, so that no queue overflows on
+ * the way as it does where TCP fills a link. What BBR sends is half of its window: none.
+ */
+struct tcp_cap tcp_cap_by_loss(const struct model *m, const struct tcp_socket *s);
+
 /* May it be capped, for all that one frame tells? A door for needs: cheap. */
 bool tcp_cap_may(const struct tcp_socket *s);
 
@@ -37,5 +47,7 @@ bool tcp_cap_may(const struct tcp_socket *s);
 #define TCP_CAP_RTT_NS UINT64_C(5000000)
 #define TCP_CAP_BUSY 0.7
 #define TCP_CAP_LIMITED 0.2
+#define TCP_CAP_NO_QUEUE 1.25
+#define TCP_CAP_LOST 3
 
 #endif

@@ -36,6 +36,8 @@ static const struct key tcp_ext[] = {
 	{ "TCPDSACKRecv", SNMP_tcp_dsack_received },
 	{ "TCPRcvQDrop", SNMP_tcp_receive_queue_drops },
 	{ "TCPTimeWaitOverflow", SNMP_tcp_time_wait_overflows },
+	{ "TCPFastRetrans", SNMP_tcp_fast_retransmits },
+	{ "TCPSackRecovery", SNMP_tcp_sack_recoveries },
 };
 static const struct key udp6[] = {
 	{ "Udp6InDatagrams", SNMP_udp6_in_datagrams },

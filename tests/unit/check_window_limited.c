@@ -3,7 +3,7 @@
 #include "model/tcp_cap.h"
 #include "tests/unit/build_net.h"
 
-extern const struct check check_tcp_window_limited, check_tcp_slow_reader;
+extern const struct check check_tcp_window_limited, check_tcp_slow_reader, check_tcp_retrans;
 
 #define MS(n) ((uint64_t)(n)*1000000u)
 
@@ -169,6 +169,96 @@ static void one_frame(void **state UNUSED)
 	scene_end(&s);
 }
 
+/* 100 segments once each 40 ms, 12 of 5,000 sent again. */
+static const struct transfer held_down = { .rtt_ms = 40,
+	.smooth_ms = 42,
+	.busy_ms = 2000,
+	.kilobytes = 7000,
+	.again = 12,
+	.window_was = 3000000,
+	.window = 3000000,
+	.queue = 500000 };
+
+static void add_lossy(struct scene *s, const struct transfer *t, uint32_t cwnd, uint64_t times)
+{
+	add_process(s, 'S');
+	add_transfer(s, 1, t);
+	struct tcp_socket *was = table_at(s->was.at[TABLE_tcp_socket], 0);
+	struct tcp_socket *socket = table_at(s->now.at[TABLE_tcp_socket], 0);
+	struct snmp *now = add_snmp(s, 0);
+
+	was->rtt_ns = MS(t->smooth_ms);
+	was->min_rtt_ns = MS(t->rtt_ms);
+	was->cwnd = socket->cwnd = cwnd;
+	now->tcp_out_segments += 5000;
+	now->tcp_retransmitted = now->tcp_fast_retransmits = t->again;
+	now->tcp_sack_recoveries = times;
+}
+
+static void losses_hold_it_down(void **state UNUSED)
+{
+	struct {
+		struct transfer t;
+		uint32_t cwnd;
+		uint64_t times; /* of recovery; 0: not by SACK */
+		const char *cause;
+	} cases[16];
+	size_t n = 0;
+
+#define CASE(member, value, c, r, word)                                            \
+	(cases[n].t = held_down, cases[n].t.member = (value), cases[n].cwnd = (c), \
+		cases[n].times = (r), cases[n++].cause = (word))
+	CASE(rtt_ms, 40, 100, 2, "several segments in a row");
+	CASE(rtt_ms, 40, 100, 10, "single segments are lost");
+	CASE(rtt_ms, 40, 100, 0, "(a policer), or the path damages some");
+	CASE(smooth_ms, 51, 100, 2, NULL); /* a queue that fills */
+	CASE(rtt_ms, 4, 100, 2, NULL);
+	CASE(again, 2, 100, 2, NULL);
+	CASE(rtt_ms, 40, 170, 2, NULL); /* it sends less than it may */
+	CASE(window_ms, 500, 100, 2, NULL);
+	CASE(busy_ms, 1300, 100, 2, NULL); /* its own program */
+	CASE(loops, 1, 100, 2, NULL);
+	CASE(queue, 5000, 100, 2, NULL);
+#undef CASE
+	for (size_t i = 0; i < n; i++) {
+		struct scene s;
+
+		scene_start(&s);
+		add_lossy(&s, &cases[i].t, cases[i].cwnd, cases[i].times);
+		const struct finding *f = scene_case(&s, &check_tcp_retrans, i,
+			cases[i].cause ? VERDICT_SAD : VERDICT_FINE, SEVERITY_INFO);
+
+		if (f) {
+			assert_non_null(strstr(f->cause, cases[i].cause));
+			assert_string_equal(f->culprits[0].name, "192.0.2.9");
+			assert_int_equal(f->victims[0].pid, SELF);
+			assert_non_null(strstr(f->title, "28 Mbit/s"));
+		}
+		scene_end(&s);
+	}
+}
+
+/* Sent again in vain: the path reorders. And what the check tells anyway it tells once. */
+static void losses_that_are_none(void **state UNUSED)
+{
+	struct transfer t = held_down;
+	struct scene s;
+
+	scene_start(&s);
+	add_lossy(&s, &t, 100, 2);
+	((struct snmp *)table_at(s.now.at[TABLE_snmp], 0))->tcp_dsack_received = 6;
+	scene_case(&s, &check_tcp_retrans, 0, VERDICT_FINE, SEVERITY_INFO);
+	scene_end(&s);
+	t.again = 200;
+	scene_start(&s);
+	add_lossy(&s, &t, 100, 2);
+	const struct finding *f = scene_case(&s, &check_tcp_retrans, 1, VERDICT_SAD, SEVERITY_INFO);
+
+	assert_non_null(strstr(f->title, "are sent again"));
+	assert_int_equal(s.judgement.n_findings, 1);
+	scene_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +266,8 @@ int main(void)
 		cmocka_unit_test(own_send_buffer),
 		cmocka_unit_test(buffers_that_are_no_cap),
 		cmocka_unit_test(one_frame),
+		cmocka_unit_test(losses_hold_it_down),
+		cmocka_unit_test(losses_that_are_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
