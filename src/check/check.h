@@ -55,7 +55,7 @@ struct entity {
 	const char *detail; /* "31 connections", "D state 40 s"; NULL */
 };
 
-enum { ENTITIES_MAX = 8, EVIDENCE_MAX = 12, TODO_MAX = 6 };
+enum { ENTITIES_MAX = 8, EVIDENCE_MAX = 16, TODO_MAX = 6 };
 /* A leaking process may well hold 65,536 sockets, and each is asked for. */
 enum { ASKS_MAX = 1 << 20 };
 /* In all, and of one check: a thousand throttled groups must not hide the dead disk. */

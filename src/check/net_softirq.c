@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "check/net_softirq.h"
 #include "base/human.h"
 #include "check/entity.h"
 #include "check/net_drops.h"
@@ -16,21 +17,11 @@
  */
 #define LOST_SHARE 0.001
 #define LOST_WHY "at one in a thousand a TCP connection over 50 ms gets no more than 9 Mbit/s"
-#define BUSY_RATIO 0.9
 #define BUSY_WHY "a CPU that does nothing else has no room for more packets"
-/* It has other work as well, and falls behind; below it, it had time that came too late. */
-#define BEHIND_RATIO 0.5
 #define MOST_RATIO 0.8
 #define MOST_WHY "nearly all packets, so more CPUs would help"
 /* A CPU can do 50 times that; below it, it is busy with something else. */
 #define PACKETS_PER_S_MIN 10000.0
-
-struct core {
-	const struct softnet *row;
-	struct reading softirq; /* share of its time, that of ksoftirqd included */
-	double processed, dropped, squeezed, limited, steered, rounds;
-	double share; /* of the packets of all CPUs */
-};
 
 static const struct cpu *cpu_of(const struct model *m, uint64_t id)
 {
@@ -56,6 +47,11 @@ static double daemon_ratio(const struct model *m, uint64_t cpu)
 	return 0;
 }
 
+static double lost_share(const struct core *c)
+{
+	return c->dropped > 0 ? c->dropped / (c->processed + c->dropped) : 0;
+}
+
 static struct core look_at(const struct model *m, const struct softnet *row)
 {
 	const struct table *rounds = frame_table(m->now, TABLE_softirq);
@@ -73,22 +69,13 @@ static struct core look_at(const struct model *m, const struct softnet *row)
 	c.softirq = cpu ? cpu_part(m, cpu, CPU_softirq_ns) : reading_none(STATE_ABSENT);
 	if (reading_ok(c.softirq) && daemon > c.softirq.value)
 		c.softirq.value = daemon > 1 ? 1 : daemon;
+	c.loses = c.dropped >= DROPS_MIN && lost_share(&c) >= LOST_SHARE;
 	return c;
-}
-
-static double lost_share(const struct core *c)
-{
-	return c->dropped > 0 ? c->dropped / (c->processed + c->dropped) : 0;
-}
-
-static bool loses(const struct core *c)
-{
-	return c->dropped >= DROPS_MIN && lost_share(c) >= LOST_SHARE;
 }
 
 static bool full(const struct core *c)
 {
-	return reading_ok(c->softirq) && c->softirq.value >= BUSY_RATIO;
+	return reading_ok(c->softirq) && c->softirq.value >= SOFTIRQ_BUSY_RATIO;
 }
 
 /* The interface that received most, in whatever namespace. */
@@ -126,13 +113,11 @@ static void add_evidence(
 			"of them because one flow had half of the backlog");
 	finding_evidence(f, "cpu.softirq_ratio", UNIT_RATIO, c->softirq,
 		judge_text(j, "/proc/stat, cpu%llu", (unsigned long long)c->row->cpu),
-		reading_of(BUSY_RATIO), BUSY_WHY);
+		reading_of(SOFTIRQ_BUSY_RATIO), BUSY_WHY);
 	finding_evidence(f, "softnet.processed", UNIT_PER_S, reading_of(c->processed / seconds),
 		softnet, reading_none(STATE_ABSENT), NULL);
 	finding_evidence(f, "softnet.packets_ratio", UNIT_RATIO, reading_of(c->share), softnet,
 		reading_of(MOST_RATIO), MOST_WHY);
-	finding_evidence(f, "softnet.squeezed", UNIT_COUNT, reading_of(c->squeezed), softnet,
-		reading_none(STATE_ABSENT), "rounds that ended with packets left");
 	if (c->steered > 0)
 		finding_evidence(f, "softnet.steered", UNIT_COUNT, reading_of(c->steered), softnet,
 			reading_none(STATE_ABSENT), "times another CPU handed it packets (RPS)");
@@ -141,61 +126,18 @@ static void add_evidence(
 		reading_none(STATE_ABSENT), "rounds of receiving during the look");
 }
 
-static const char *spread_text(
-	struct judgement *j, const struct link *l, const char *name, const struct link_queue *q)
-{
-	if (!l || l->netns || !q)
-		return "spread what is received over CPUs: rps_cpus of its queues, see "
-		       "Documentation/networking/scaling.rst";
-	if (row_has(q->has, LINK_QUEUE_rps_queues) && q->rps_queues > 0)
-		return judge_text(j,
-			"Linux spreads it over CPUs already: see which these are, and whether "
-			"there is more than one flow:  grep . "
-			"/sys/class/net/%s/queues/rx-*/rps_cpus",
-			name);
-	if (q->rx_queues <= 1)
-		return judge_text(j,
-			"it has one receive queue: let Linux spread it over CPUs:  echo ff > "
-			"/sys/class/net/%s/queues/rx-0/rps_cpus",
-			name);
-	return judge_text(j,
-		"it has %llu receive queues: see that their interrupts go to different CPUs "
-		"(irqbalance), or more than one flow is needed:  grep %s /proc/interrupts",
-		(unsigned long long)q->rx_queues, name);
-}
-
-static void add_todo(struct judgement *j, const struct model *m, struct finding *f,
-	const struct core *c, const struct link *l)
-{
-	const struct link_queue *q =
-		l ? table_find(frame_table(m->now, TABLE_link_queue), l->index) : NULL;
-	const char *name = l ? shell_word(j, entity_interface(j, m, l).name) : "eth0";
-
-	finding_todo(f,
-		"watch it, a line for each CPU (2nd: dropped, 3rd: squeezed):  watch -d cat "
-		"/proc/net/softnet_stat");
-	finding_todo(
-		f, judge_text(j, "see what that CPU does with the packets:  perf top -C %llu -g",
-			   (unsigned long long)c->row->cpu));
-	finding_todo(f, spread_text(j, l, name, q));
-	if (loses(c) && reading_ok(c->softirq) && c->softirq.value < BEHIND_RATIO)
-		finding_todo(f, "for bursts, a longer backlog (double it, with sysctl -w):  sysctl "
-				"net.core.netdev_max_backlog");
-	finding_todo(f, "make each packet cheaper: fewer firewall rules and captures (tcpdump left "
-			"running), GRO on");
-}
-
 static void report(
 	struct judgement *j, const struct model *m, const struct core *c, const struct link *l)
 {
 	struct finding *f =
-		judge_finding(j, loses(c) ? SEVERITY_WARNING : SEVERITY_INFO, CONFIDENCE_CERTAIN);
+		judge_finding(j, c->loses ? SEVERITY_WARNING : SEVERITY_INFO, CONFIDENCE_CERTAIN);
 	unsigned long long cpu = c->row->cpu;
 
 	add_evidence(j, m, f, c);
+	net_softirq_evidence(j, m, f, c, l);
 	finding_culprit(f, l ? entity_interface(j, m, l) : entity_host());
-	f->share = loses(c) ? lost_share(c) : c->softirq.value;
-	if (loses(c))
+	f->share = c->loses ? lost_share(c) : c->softirq.value;
+	if (c->loses)
 		f->title = judge_text(j,
 			"CPU %llu drops %s of the packets that it is handed: its "
 			"backlog is full",
@@ -203,22 +145,32 @@ static void report(
 	else
 		f->title = judge_text(j, "CPU %llu does %s of all packets, and nothing else", cpu,
 			human_ratio(c->share).s);
-	if (!loses(c))
+	if (!c->loses)
 		f->cause =
 			"one CPU processes what all interfaces receive; nothing is lost yet, but "
 			"it cannot do more";
 	else if (!reading_ok(c->softirq))
 		f->cause = "its backlog is full: packets come faster than that CPU gets to them, "
 			   "in bursts or all the time";
-	else if (c->softirq.value >= BEHIND_RATIO)
+	else if (c->softirq.value >= SOFTIRQ_BEHIND_RATIO)
 		f->cause = "one CPU processes nearly all packets and cannot keep up; those that "
 			   "wait for it fill its backlog, the rest is dropped";
 	else
 		f->cause = "packets come in bursts that fill the backlog before the CPU gets to "
 			   "them, though on average it could";
-	add_todo(j, m, f, c, l);
+	net_softirq_todo(j, m, f, c, l);
 	f->refuted_if = "the second column of /proc/net/softnet_stat stands still, and the CPU has "
 			"idle time";
+}
+
+/* Its queues and interrupt lines. What other namespaces have is not in our /sys. */
+static bool ask(struct judgement *j, const struct model *m, const struct link *l)
+{
+	if (!l || l->netns)
+		return true;
+	bool queues = judge_ask(j, m, TABLE_link_queue, l->index);
+
+	return judge_ask(j, m, TABLE_interrupt, l->index) && queues;
 }
 
 static enum verdict judge(const struct model *m, struct judgement *j)
@@ -246,9 +198,9 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 		bool alone = full(&c) && t->n > 1 && busy == 1 && c.share >= MOST_RATIO &&
 			     c.processed / seconds >= PACKETS_PER_S_MIN;
 
-		if (!loses(&c) && !alone)
+		if (!c.loses && !alone)
 			continue;
-		if (l && l->netns == 0 && !judge_ask(j, m, TABLE_link_queue, l->index))
+		if (!ask(j, m, l))
 			return VERDICT_ASK;
 		report(j, m, &c, l);
 		told++;
@@ -265,7 +217,9 @@ const struct check check_net_softirq = {
 		{ .table = TABLE_cpu, .rate = true, .optional = true },
 		{ .table = TABLE_softirq, .rate = true, .optional = true },
 		{ .table = TABLE_link, .rate = true, .optional = true },
-		{ .table = TABLE_link_queue, .ask = true } },
+		{ .table = TABLE_sysctl, .optional = true },
+		{ .table = TABLE_link_queue, .ask = true },
+		{ .table = TABLE_interrupt, .ask = true } },
 	.models = { MODEL_process, MODEL_cpu },
 	.judge = judge,
 };

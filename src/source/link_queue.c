@@ -25,6 +25,29 @@ static bool spreads(struct probe *p, const char *path)
 	return n > 0 && mask[strspn(mask, "0,")] != '\0';
 }
 
+/* The CPUs of the card's NUMA node. -1: it has none, or the firmware does not tell. */
+static void read_node(struct probe *p, struct table *t, void *row, const char *name)
+{
+	char path[96], cpus[1024];
+	uint64_t node;
+
+	snprintf(path, sizeof(path), "sys/class/net/%.32s/device/numa_node", name);
+	int err = probe_number(p, path, &node);
+
+	if (err == -ENOENT) { /* a device of virtio: it is the PCI device above that has one */
+		snprintf(path, sizeof(path), "sys/class/net/%.32s/device/../numa_node", name);
+		err = probe_number(p, path, &node);
+	}
+	if (err < 0)
+		return;
+	snprintf(path, sizeof(path), "sys/devices/system/node/node%llu/cpulist",
+		(unsigned long long)node);
+	int n = probe_line(p, path, cpus, sizeof(cpus));
+
+	if (n > 0)
+		row_put(t->schema, row, LINK_QUEUE_near_cpus, table_intern(t, cpus, (size_t)n));
+}
+
 static int read_queues(struct probe *p, struct table *t, const char *name, uint64_t index)
 {
 	uint64_t rx = 0, tx = 0, rps = 0;
@@ -51,6 +74,7 @@ static int read_queues(struct probe *p, struct table *t, const char *name, uint6
 	row_put(t->schema, row, LINK_QUEUE_rx_queues, rx);
 	row_put(t->schema, row, LINK_QUEUE_tx_queues, tx);
 	row_put(t->schema, row, LINK_QUEUE_rps_queues, rps);
+	read_node(p, t, row, name);
 	return 0;
 }
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NS_PER_S = 1000000000, KIB = 1024, PAGES = 0 };
+enum { NS_PER_S = 1000000000, NS_PER_US = 1000, KIB = 1024, PAGES = 0 };
 
 /* The at-th number of a file below /proc/sys, counted from 0. scale PAGES: times page size. */
 static const struct {
@@ -27,6 +27,10 @@ static const struct {
 	{ "kernel/threads-max", 0, SYSCTL_kernel_threads_max, 1 },
 	{ "kernel/hung_task_timeout_secs", 0, SYSCTL_kernel_hung_task_timeout_ns, NS_PER_S },
 	{ "net/core/somaxconn", 0, SYSCTL_net_somaxconn, 1 },
+	{ "net/core/netdev_max_backlog", 0, SYSCTL_net_backlog, 1 },
+	{ "net/core/netdev_budget", 0, SYSCTL_net_budget, 1 },
+	{ "net/core/netdev_budget_usecs", 0, SYSCTL_net_budget_ns, NS_PER_US },
+	{ "net/core/dev_weight", 0, SYSCTL_net_dev_weight, 1 },
 	{ "net/ipv4/tcp_max_syn_backlog", 0, SYSCTL_net_syn_backlog, 1 },
 	{ "net/ipv4/tcp_abort_on_overflow", 0, SYSCTL_net_abort_on_overflow, 1 },
 	{ "net/ipv4/ip_local_port_range", 0, SYSCTL_net_port_low, 1 },

@@ -66,6 +66,7 @@ static void packets_on_one_cpu(void **state UNUSED)
 
 		q->index = 4;
 		q->rx_queues = 1;
+		build_table(&s.now, TABLE_interrupt);
 		assert_int_equal(scene_judge(&s, &check_net_softirq), cases[i].verdict);
 		if (cases[i].verdict == VERDICT_SAD) {
 			assert_int_equal(scene_only(&s)->severity, cases[i].severity);
