@@ -43,6 +43,10 @@ typedef struct {
 } atomic_t;
 
 typedef struct {
+	atomic_t refs;
+} refcount_t;
+
+typedef struct {
 	__u32 val;
 } kuid_t;
 
@@ -55,6 +59,7 @@ struct sock {
 	} sk_backlog;
 	int sk_rcvbuf, sk_sndbuf, sk_wmem_queued;
 	atomic_t sk_drops;
+	refcount_t sk_wmem_alloc;
 	__u32 sk_ack_backlog, sk_max_ack_backlog;
 	struct timer_list sk_timer;
 	kuid_t sk_uid;
@@ -285,6 +290,10 @@ static __always_inline void take_memory(struct sock *sk, struct tcp_seen *to)
 	to->receive_buffer = sk->sk_rcvbuf;
 	to->send_memory = sk->sk_wmem_queued;
 	to->send_buffer = sk->sk_sndbuf;
+	/* The socket's own reference is one of them: sk_wmem_alloc_get(). */
+	to->queued = bpf_core_field_exists(sk->sk_wmem_alloc.refs)
+			     ? sk->sk_wmem_alloc.refs.counter - 1
+			     : -1;
 	to->drops = sk->sk_drops.counter;
 }
 

@@ -38,6 +38,7 @@ struct tcp_seen {
 	unsigned int send_next, receive_next, retrans_stamp;
 	unsigned int soft_error;
 	unsigned int sacked, path_mtu;
+	int queued; /* -1: not known */
 };
 
 #endif

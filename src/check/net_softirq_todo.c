@@ -232,9 +232,8 @@ static const char *queues_text(struct judgement *j, const struct spread *s, cons
 	if (l->here == 1)
 		return judge_text(j,
 			"it has %llu receive queues, and the interrupts of one (%s) go to that "
-			"CPU: "
-			"a single flow, or flows that the card does not tell apart (ethtool -x, "
-			"-n), which Linux can spread:  %s",
+			"CPU: a single flow, or flows that the card does not tell apart (ethtool "
+			"-x, -n), which Linux can spread:  %s",
 			queues, known(l, l->first->action), rps_command(j, s, name));
 	return judge_text(j,
 		"it has %llu receive queues: see that their interrupts go to different CPUs "

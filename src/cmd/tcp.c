@@ -15,8 +15,9 @@ enum { TOP_DEFAULT = 20, EVERY_DEFAULT_S = 2, JSON_PIECE = 1000 };
 	"ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT1 FIN_WAIT2 TIME_WAIT CLOSE_WAIT LAST_ACK LISTEN " \
 	"CLOSING"
 #define VERDICTS                                                                                \
-	"wrong fine path-mtu peer-gone syn-void keepalive-failing zero-window listen-overflow " \
-	"never-accepted close-wait nagle retrans last-ack fin-wait1 fin-wait2 half-open"
+	"wrong fine path-mtu peer-gone send-stalled syn-void keepalive-failing zero-window "    \
+	"listen-overflow never-accepted close-wait nagle retrans last-ack fin-wait1 fin-wait2 " \
+	"half-open"
 
 static const struct option_row options[] = {
 	{ "verdict", 'v', "NAMES", "only these: close-wait,nagle...; wrong: all but fine",

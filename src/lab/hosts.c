@@ -283,6 +283,15 @@ void hosts_stream_small(int fd)
 	hosts_stream(fd);
 }
 
+void hosts_stream_paced(int fd)
+{
+	int rate = 8;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate)) < 0)
+		_exit(1);
+	hosts_stream(fd);
+}
+
 void hosts_stream_slowly(int fd)
 {
 	static const char piece[40000];
@@ -405,6 +414,8 @@ int hosts_tell(struct scene *s, const struct hosts_tale *t)
 		scene_culprit(s, "process", client, "lab-client");
 	else if (t->culprit && strcmp(t->culprit, "self") == 0)
 		scene_culprit(s, "host", 0, "");
+	else if (t->culprit && strcmp(t->culprit, "interface") == 0)
+		scene_culprit(s, "interface", 0, "lab-a");
 	else if (t->culprit)
 		scene_culprit(s, "peer", 0, strcmp(t->culprit, "host") ? HOSTS_SERVER : HOSTS_PEER);
 	return scene_hold(s);

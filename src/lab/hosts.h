@@ -19,6 +19,10 @@ enum { HOSTS_PORT = 8080 };
 #define HOSTS_SILENT "ip rule add iif lo to " HOSTS_FIRST "/32 blackhole\n"
 #define HOSTS_SILENT_NEEDS "this kernel has no routing rules (CONFIG_IP_MULTIPLE_TABLES)"
 
+/* The first host's interface is shaped; what its bucket holds at first lets one full packet go. */
+#define HOSTS_SHAPE "tc qdisc add dev lab-a root tbf burst 1600 limit 1000000 rate "
+#define HOSTS_SHAPE_NEEDS "it takes tc (iproute2) and tbf (CONFIG_NET_SCH_TBF)"
+
 /* IPsec policies for what the first host sends to the other one. */
 #define HOSTS_WAY "src " HOSTS_FIRST " dst " HOSTS_PEER
 #define HOSTS_POLICY "ip xfrm policy add " HOSTS_WAY " dir "
@@ -48,8 +52,8 @@ struct hosts_tale {
 	const char *sysctl[2]; /* of the first host: a file below net/ipv4, its text; or NULL */
 	const char *sysctl_there[2]; /* the same of the other one */
 	/*
-	 * "process" is lab-client, "peer" lab-server, "host" that one's host, "self" the machine
-	 * that all of this is on; NULL: healthy
+	 * "interface" is the first host's, "process" lab-client, "peer" lab-server, "host" that
+	 * one's host, "self" the machine that all of this is on; NULL: healthy
 	 */
 	const char *culprit;
 	const char *says; /* for people, after "lab-client (pid N)" */
@@ -78,6 +82,8 @@ void hosts_stream(int fd);
 void hosts_stream_slowly(int fd);
 /* The first with a send buffer of 64 KiB (the kernel doubles it). */
 void hosts_stream_small(int fd);
+/* The first at eight bytes a second, by a pace that it sets. */
+void hosts_stream_paced(int fd);
 
 void hosts_close(int fd);
 void hosts_speak_and_close(int fd);

@@ -4,6 +4,7 @@
 #include "base/attr.h"
 #include "base/clock.h"
 #include "model/tcp.h"
+#include "model/tcp_stall.h"
 
 #include <errno.h>
 
@@ -529,6 +530,9 @@ static play_fn *plot_of(struct story *t)
 			       ? play_keepalive
 			       : NULL;
 	if (s->timer != TIMER_PROBE || !has(s, TCP_SOCKET_probes) || !has(s, TCP_SOCKET_rto_ns))
+		return NULL;
+	/* Its pace is over then: it sends, and goes on. */
+	if (s->probes == 0 && s->unacked == 0 && s->notsent_bytes > 0 && tcp_window_takes_more(s))
 		return NULL;
 	t->end.what = is_orphan(s) ? TCP_END_FREED : TCP_END_FAILS;
 	return play_probes;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/tcp_verdict.h"
 
+#include "model/tcp_stall.h"
+
 #include <string.h>
 #include <sys/socket.h>
 
@@ -33,6 +35,9 @@ static const struct {
 	[TCP_PEER_GONE] = { "peer-gone", "data was sent again and again, and nobody acknowledges "
 					 "it: the peer's host is down, or "
 					 "the path to it is cut" },
+	[TCP_SEND_STALLED] = { "send-stalled",
+		"peer and path would take more, but nothing leaves this host: a queue of its "
+		"interface, its own routes or firewall, or the pace that the program has set" },
 	[TCP_SYN_VOID] = { "syn-void",
 		"connect() gets no answer: the host is down, a firewall drops, or the queue of its "
 		"listener is full" },
@@ -102,7 +107,7 @@ int64_t tcp_silence_ns(const struct tcp_socket *s)
 bool tcp_unanswered(const struct tcp_socket *s)
 {
 	return (open_state(s) || s->state == TCP_STATE_FIN_WAIT1) &&
-	       s->timer == TCP_TIMER_RETRANSMIT && s->retransmits >= TCP_UNANSWERED;
+	       s->timer == TCP_TIMER_RETRANSMIT && s->retransmits >= TCP_UNANSWERED && !tcp_held(s);
 }
 
 /* What each path takes, less a header with options: RFC 791 and 8200. */
@@ -181,11 +186,15 @@ bool tcp_orphan_unanswered(const struct tcp_socket *s)
 	       tcp_orphan_tries(s) >= TCP_ORPHAN_UNANSWERED;
 }
 
+/* The timer is that of probes also where this host lets nothing go (model/tcp_stall.h). */
 bool tcp_window_shut(const struct tcp_socket *s)
 {
-	return (open_state(s) || s->state == TCP_STATE_FIN_WAIT1) && s->notsent_bytes > 0 &&
-	       (s->timer == TCP_TIMER_PROBE || (row_has(s->has, TCP_SOCKET_send_window_bytes) &&
-						       s->send_window_bytes == 0));
+	bool told = row_has(s->has, TCP_SOCKET_send_window_bytes);
+
+	if ((!open_state(s) && s->state != TCP_STATE_FIN_WAIT1) || s->notsent_bytes == 0)
+		return false;
+	return (told && s->send_window_bytes == 0) ||
+	       (s->timer == TCP_TIMER_PROBE && !(told && tcp_window_takes_more(s)));
 }
 
 /* tcpi_rcv_wnd is there since 6.2; before that a buffer half full of unread data has to do. */
@@ -278,6 +287,8 @@ static bool shut_long(const struct tcp_socket *s)
 /* Those that a process has, or ought to take. */
 static enum tcp_verdict judge_open(const struct tcp_socket *s)
 {
+	if (s->inode != 0 && tcp_stall_of(s) != TCP_STALL_NONE)
+		return TCP_SEND_STALLED;
 	if (tcp_stuck(s) && tcp_small_pass(s))
 		return TCP_PATH_MTU;
 	if (s->inode != 0 && tcp_unanswered(s))
@@ -365,6 +376,8 @@ enum tcp_limit tcp_limit_of(const struct tcp_socket *s)
 		return s->state == TCP_STATE_SYN_SENT ? TCP_LIMIT_NETWORK : TCP_LIMIT_NONE;
 	if (s->send_queue == 0)
 		return TCP_LIMIT_APPLICATION;
+	if (tcp_stall_of(s) != TCP_STALL_NONE)
+		return TCP_LIMIT_OTHER;
 	if (s->retransmits > 0 || s->lost > 0)
 		return TCP_LIMIT_NETWORK;
 	if (s->notsent_bytes > 0 && s->notsent_bytes <= s->send_queue)

@@ -124,6 +124,7 @@ static void take_memory(struct tcp_socket *s, const char *info, size_t len)
 	} cells[] = {
 		{ TCP_SOCKET_receive_memory_bytes, SK_MEMINFO_RMEM_ALLOC },
 		{ TCP_SOCKET_receive_buffer_bytes, SK_MEMINFO_RCVBUF },
+		{ TCP_SOCKET_queued_bytes, SK_MEMINFO_WMEM_ALLOC },
 		{ TCP_SOCKET_send_memory_bytes, SK_MEMINFO_WMEM_QUEUED },
 		{ TCP_SOCKET_send_buffer_bytes, SK_MEMINFO_SNDBUF },
 		{ TCP_SOCKET_drops, SK_MEMINFO_DROPS },

@@ -106,6 +106,8 @@ static void take_memory(const struct seen *s)
 	PUT(s, receive_memory_bytes, s->of->receive_memory);
 	PUT(s, receive_buffer_bytes, s->of->receive_buffer);
 	PUT(s, send_memory_bytes, s->of->send_memory);
+	if (s->of->queued >= 0)
+		PUT(s, queued_bytes, (uint64_t)s->of->queued);
 	PUT(s, send_buffer_bytes, s->of->send_buffer);
 	PUT(s, drops, s->of->drops);
 }

@@ -30,7 +30,7 @@ static struct tcp_socket idle(uint32_t state)
 		.segments_out = 1000,
 		.keepalive = 1 };
 
-	s.has = ((has_t)1 << schemas[TABLE_tcp_socket]->n_columns) - 1;
+	s.has = UINT64_MAX >> (64 - schemas[TABLE_tcp_socket]->n_columns);
 	return s;
 }
 
