@@ -20,8 +20,13 @@
 #define BUSY_WHY "a CPU that does nothing else has no room for more packets"
 #define MOST_RATIO 0.8
 #define MOST_WHY "nearly all packets, so more CPUs would help"
-/* A CPU can do 50 times that; below it, it is busy with something else. */
-#define PACKETS_PER_S_MIN 10000.0
+/* One that encrypts has fewer than others; below it, it is busy with something else. */
+#define PACKETS_PER_S_MIN 1000.0
+/* With that no time left, the programs that send and receive may have a fifth of it. */
+#define NO_IDLE_RATIO 0.02
+#define BUSY_SHARED_RATIO 0.8
+/* A packet takes some microseconds from device to device. */
+#define DEAR_NS 20000.0
 
 static const struct cpu *cpu_of(const struct model *m, uint64_t id)
 {
@@ -67,6 +72,7 @@ static struct core look_at(const struct model *m, const struct softnet *row)
 	c.steered = model_grown(m, TABLE_softnet, row, SOFTNET_steered);
 	c.rounds = irq ? model_grown(m, TABLE_softirq, irq, SOFTIRQ_net_rx) : 0;
 	c.softirq = cpu ? cpu_part(m, cpu, CPU_softirq_ns) : reading_none(STATE_ABSENT);
+	c.idle = cpu ? cpu_part(m, cpu, CPU_idle_ns) : reading_none(STATE_ABSENT);
 	if (reading_ok(c.softirq) && daemon > c.softirq.value)
 		c.softirq.value = daemon > 1 ? 1 : daemon;
 	c.loses = c.dropped >= DROPS_MIN && lost_share(&c) >= LOST_SHARE;
@@ -75,7 +81,20 @@ static struct core look_at(const struct model *m, const struct softnet *row)
 
 static bool full(const struct core *c)
 {
-	return reading_ok(c->softirq) && c->softirq.value >= SOFTIRQ_BUSY_RATIO;
+	if (!reading_ok(c->softirq))
+		return false;
+	return c->softirq.value >= SOFTIRQ_BUSY_RATIO ||
+	       (c->softirq.value >= BUSY_SHARED_RATIO && reading_ok(c->idle) &&
+		       c->idle.value <= NO_IDLE_RATIO);
+}
+
+/* What that CPU takes for a packet at each device that hands it on. */
+static double packet_ns(const struct model *m, const struct core *c)
+{
+	double ns = (double)model_elapsed_ns(m, TABLE_softnet);
+
+	return reading_ok(c->softirq) && c->processed > 0 ? c->softirq.value * ns / c->processed
+							  : 0;
 }
 
 /* The interface that received most, in whatever namespace. */
@@ -145,7 +164,14 @@ static void report(
 	else
 		f->title = judge_text(j, "CPU %llu does %s of all packets, and nothing else", cpu,
 			human_ratio(c->share).s);
-	if (!c->loses)
+	if (!c->loses && packet_ns(m, c) >= DEAR_NS)
+		f->cause = judge_text(j,
+			"one CPU processes what all interfaces receive, and each packet takes it "
+			"%s, many times as long as usual: it encrypts (IPsec, WireGuard), or "
+			"passes thousands of firewall rules; nothing is lost yet, but it cannot do "
+			"more",
+			human_ns(packet_ns(m, c)).s);
+	else if (!c->loses)
 		f->cause =
 			"one CPU processes what all interfaces receive; nothing is lost yet, but "
 			"it cannot do more";

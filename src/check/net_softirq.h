@@ -12,6 +12,7 @@
 struct core {
 	const struct softnet *row;
 	struct reading softirq; /* share of its time, that of ksoftirqd included */
+	struct reading idle;    /* likewise */
 	double processed, dropped, squeezed, limited, steered, rounds;
 	double share; /* of the packets of all CPUs */
 	bool loses;   /* enough of them to matter */

@@ -12,18 +12,24 @@
 #define ESP_STATE(from, to, spi)                                                               \
 	"ip xfrm state add src " from " dst " to " proto esp spi " spi " reqid 1 mode tunnel " \
 	"aead 'rfc4106(gcm(aes))' " ESP_KEY " 128\n"
-#define ESP_POLICY(from, to, dir)                                                          \
-	"ip xfrm policy add src " from " dst " to " dir " dir " tmpl src " from " dst " to \
+/* What goes from one host to the other takes the tunnel between its ends near and far. */
+#define ESP_POLICY(from, to, dir, near, far)                                                \
+	"ip xfrm policy add src " from " dst " to " dir " dir " tmpl src " near " dst " far \
 	" proto esp reqid 1 mode tunnel\n"
-#define ESP_STATES \
-	ESP_STATE(HOSTS_FIRST, HOSTS_PEER, "0x101") ESP_STATE(HOSTS_PEER, HOSTS_FIRST, "0x102")
+/* Each way the same SPI: it is of its receiver. */
+#define ESP_STATES(near, far) ESP_STATE(near, far, "0x101") ESP_STATE(far, near, "0x101")
+#define ESP_END(here, there, near, far) \
+	ESP_STATES(near, far)           \
+	ESP_POLICY(here, there, "out", near, far) ESP_POLICY(there, here, "in", far, near)
 
-#define ESP_HERE                                              \
-	ESP_STATES ESP_POLICY(HOSTS_FIRST, HOSTS_PEER, "out") \
-		ESP_POLICY(HOSTS_PEER, HOSTS_FIRST, "in")
-#define ESP_THERE                                             \
-	ESP_STATES ESP_POLICY(HOSTS_PEER, HOSTS_FIRST, "out") \
-		ESP_POLICY(HOSTS_FIRST, HOSTS_PEER, "in")
+/* From host to host. */
+#define ESP_HERE ESP_END(HOSTS_FIRST, HOSTS_PEER, HOSTS_FIRST, HOSTS_PEER)
+#define ESP_THERE ESP_END(HOSTS_PEER, HOSTS_FIRST, HOSTS_PEER, HOSTS_FIRST)
+/* From the router, the first host's gateway, on. */
+#define ESP_GATEWAY                                                \
+	ESP_END(HOSTS_FIRST, HOSTS_PEER, HOSTS_ROUTER, HOSTS_PEER) \
+	ESP_POLICY(HOSTS_PEER, HOSTS_FIRST, "fwd", HOSTS_PEER, HOSTS_ROUTER)
+#define ESP_THERE_GATEWAY ESP_END(HOSTS_PEER, HOSTS_FIRST, HOSTS_PEER, HOSTS_ROUTER)
 
 /* Of the router: 20 ms each way, with queues that lose nothing; more: words for the way there. */
 #define ESP_FAR(more)                                                         \

@@ -86,7 +86,7 @@ static int wire(struct scene *s, const struct hosts *h, unsigned delay_ms)
 {
 	char ours[512];
 	static const char routers[] = "ip address add 192.0.2.254/24 dev lab-r\n"
-				      "ip address add 198.51.100.254/24 dev lab-b\n"
+				      "ip address add " HOSTS_ROUTER "/24 dev lab-b\n"
 				      "ip link set lab-r up\n"
 				      "ip link set lab-b up\n"
 				      "echo 1 >/proc/sys/net/ipv4/ip_forward\n";
@@ -106,7 +106,7 @@ static int wire(struct scene *s, const struct hosts *h, unsigned delay_ms)
 		err = run_in(s, h->peer,
 			"ip address add " HOSTS_PEER "/24 dev lab-p\n"
 			"ip link set lab-p up\n"
-			"ip route add default via 198.51.100.254\n");
+			"ip route add default via " HOSTS_ROUTER "\n");
 	if (err == 0)
 		err = run_in(s, getpid(), "ip route add default via 192.0.2.254");
 	return err;
@@ -414,8 +414,8 @@ int hosts_tell(struct scene *s, const struct hosts_tale *t)
 		scene_culprit(s, "process", client, "lab-client");
 	else if (t->culprit && strcmp(t->culprit, "self") == 0)
 		scene_culprit(s, "host", 0, "");
-	else if (t->culprit && strcmp(t->culprit, "interface") == 0)
-		scene_culprit(s, "interface", 0, "lab-a");
+	else if (t->culprit && strncmp(t->culprit, "interface ", 10) == 0)
+		scene_culprit(s, "interface", 0, t->culprit + 10);
 	else if (t->culprit)
 		scene_culprit(s, "peer", 0, strcmp(t->culprit, "host") ? HOSTS_SERVER : HOSTS_PEER);
 	return scene_hold(s);

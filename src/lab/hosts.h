@@ -10,6 +10,8 @@
 
 #define HOSTS_FIRST "192.0.2.1"
 #define HOSTS_PEER "198.51.100.1"
+/* The router, as the other host sees it. */
+#define HOSTS_ROUTER "198.51.100.254"
 #define HOSTS_SERVER HOSTS_PEER ":8080"
 enum { HOSTS_PORT = 8080 };
 
@@ -52,7 +54,7 @@ struct hosts_tale {
 	const char *sysctl[2]; /* of the first host: a file below net/ipv4, its text; or NULL */
 	const char *sysctl_there[2]; /* the same of the other one */
 	/*
-	 * "interface" is the first host's, "process" lab-client, "peer" lab-server, "host" that
+	 * "interface lab-a" is that one, "process" lab-client, "peer" lab-server, "host" that
 	 * one's host, "self" the machine that all of this is on; NULL: healthy
 	 */
 	const char *culprit;

@@ -9,7 +9,7 @@ static int run(struct scene *s)
 		.needs = HOSTS_SHAPE_NEEDS,
 		.act = hosts_stream,
 		.reads = true,
-		.culprit = "interface",
+		.culprit = "interface lab-a",
 		.says = "writes to " HOSTS_SERVER ", and lab-a is shaped to 8 bits a second",
 	};
 

@@ -40,14 +40,19 @@ static void packets_on_one_cpu(void **state UNUSED)
 		uint64_t percent, processed, dropped, other;
 		enum verdict verdict;
 		enum severity severity;
+		uint64_t system_percent;
 	} cases[] = {
 		{ 95, 40000, 0, 0, VERDICT_SAD, SEVERITY_INFO },
+		{ 95, 100000, 0, 0, VERDICT_SAD, SEVERITY_INFO }, /* 19 us each */
 		{ 89, 40000, 0, 0, VERDICT_FINE, 0 },
-		{ 95, 19000, 0, 0, VERDICT_FINE, 0 },     /* it is not the packets */
+		{ 95, 1900, 0, 0, VERDICT_FINE, 0 },      /* it is not the packets */
 		{ 95, 40000, 0, 20000, VERDICT_FINE, 0 }, /* the other has its part */
 		{ 30, 19980, 20, 0, VERDICT_SAD, SEVERITY_WARNING },
 		{ 30, 19000, 19, 0, VERDICT_FINE, 0 },
 		{ 30, 30000, 20, 0, VERDICT_FINE, 0 },
+		{ 80, 2100, 0, 0, VERDICT_SAD, SEVERITY_INFO, 19 }, /* no time left */
+		{ 80, 2100, 0, 0, VERDICT_FINE, 0, 17 },
+		{ 79, 2100, 0, 0, VERDICT_FINE, 0, 21 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -57,6 +62,10 @@ static void packets_on_one_cpu(void **state UNUSED)
 		struct softnet *n = add_cpus(&s, cases[i].percent);
 
 		n->processed = cases[i].processed;
+		struct cpu *cpu = table_at(s.now.at[TABLE_cpu], 0);
+
+		cpu->system_ns = cases[i].system_percent * SECOND / 50;
+		cpu->idle_ns -= cpu->system_ns;
 		n->dropped = cases[i].dropped;
 		n[1].processed = cases[i].other;
 		add_link(&s, "eth0")->rx_packets = 20000;
@@ -73,6 +82,8 @@ static void packets_on_one_cpu(void **state UNUSED)
 			assert_int_equal(scene_only(&s)->culprits[0].kind, ENTITY_INTERFACE);
 			assert_string_equal(scene_only(&s)->culprits[0].name, "eth0");
 			assert_non_null(strstr(scene_only(&s)->todo[2], "rps_cpus"));
+			assert_int_equal(cases[i].dropped == 0 && cases[i].processed < 95000,
+				strstr(scene_only(&s)->cause, "it encrypts") != NULL);
 		}
 		scene_end(&s);
 	}
