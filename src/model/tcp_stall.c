@@ -3,35 +3,39 @@
 
 #include "model/tcp_verdict.h"
 
-/*
- * One segment and its second copy, with all that the kernel adds, take less. So this many cannot be
- * retransmits that wait for a neighbour's address.
- */
-enum { MANY_SEGMENTS = 4 };
+static uint64_t flight_bytes(const struct tcp_socket *s)
+{
+	return s->send_queue > s->notsent_bytes ? s->send_queue - s->notsent_bytes : 0;
+}
 
 /*
- * A host of the same link that is gone looks alike for a moment: the copy waits for its address
- * (ARP), 3 s until it is dropped. Then it was truly sent again, and the error that comes of that
- * takes back a doubling of the timer (tcp_ld_RTO_revert()).
+ * Its timer fired after R, 3 R... (2^n - 1) R, and is now at 2^n R: nothing was sent that long. A
+ * loss probe may have come before the first.
+ *
+ * A host of the same link that is gone looks alike for a moment: a copy waits for its address (ARP)
+ * for 3 s, until it is dropped. But then one is truly sent whenever the timer fires later.
  */
+static bool never_again(const struct tcp_socket *s)
+{
+	uint64_t first = s->backoff < 64 ? s->rto_ns >> s->backoff : 0;
+
+	return s->backoff == 0 || s->last_sent_ns >= s->rto_ns ||
+	       s->rto_ns - s->last_sent_ns <= 2 * first;
+}
+
 bool tcp_held(const struct tcp_socket *s)
 {
-	uint64_t flight = s->send_queue > s->notsent_bytes ? s->send_queue - s->notsent_bytes : 0;
-
-	if (!row_has(s->has, TCP_SOCKET_queued_bytes) || flight == 0 || s->unacked == 0 ||
-		s->queued_bytes < flight || s->backoff < s->retransmits)
-		return false;
-	return s->retransmits == 0 || s->total_retransmits < s->retransmits ||
-	       flight >= (uint64_t)MANY_SEGMENTS * s->send_mss;
+	return row_has(s->has, TCP_SOCKET_queued_bytes) && row_has(s->has, TCP_SOCKET_rto_ns) &&
+	       row_has(s->has, TCP_SOCKET_last_sent_ns) && s->unacked > 0 && flight_bytes(s) > 0 &&
+	       s->queued_bytes >= flight_bytes(s) && never_again(s);
 }
 
 bool tcp_window_takes_more(const struct tcp_socket *s)
 {
-	uint64_t flight = s->send_queue > s->notsent_bytes ? s->send_queue - s->notsent_bytes : 0;
 	uint64_t next = s->notsent_bytes < s->send_mss ? s->notsent_bytes : s->send_mss;
 
 	return row_has(s->has, TCP_SOCKET_send_window_bytes) &&
-	       s->send_window_bytes >= flight + next;
+	       s->send_window_bytes >= flight_bytes(s) + next;
 }
 
 /* Nothing is on its way, the window is open, and the timer that is left is that of probes. */

@@ -80,6 +80,8 @@ static void what_is_in_a_queue(void **state UNUSED)
 	assert_int_equal(tcp_limit_of(s), TCP_LIMIT_OTHER);
 	assert_false(tcp_unanswered(s));
 	IS(TCP_STALL_QUEUE, "send-stalled");
+	s->rto_ns = 3264 * UINT64_C(1000000);
+	s->backoff = s->retransmits = 4;
 	s->last_sent_ns = TCP_STALL_NS - 1;
 	IS(TCP_STALL_NONE, "fine"); /* and not peer-gone meanwhile */
 	s->last_ack_ns = TCP_STALL_NS - 1;
@@ -92,17 +94,21 @@ static void what_is_in_a_queue(void **state UNUSED)
 	IS(TCP_STALL_NONE, "peer-gone");
 	s->inode = 0;
 	IS(TCP_STALL_NONE, "never-accepted");
-	/* Lost some earlier in its life: by four segments it is still told. */
-	s->total_retransmits = 100;
+	s->total_retransmits = 100; /* earlier in its life */
 	IS(TCP_STALL_QUEUE, "send-stalled");
-	s->total_retransmits = 100;
-	s->unacked = 3;
-	s->notsent_bytes = s->send_queue - UINT64_C(3) * MSS;
+	s->rto_ns = 120 * SECOND; /* the most there is */
+	s->backoff = s->retransmits = 12;
+	s->last_sent_ns = 300 * SECOND;
+	IS(TCP_STALL_QUEUE, "send-stalled");
+	build_unset(s, TCP_SOCKET_rto_ns);
 	IS(TCP_STALL_NONE, "peer-gone");
 	table_unref(f.at[TABLE_tcp_socket]);
 }
 
-/* A host of the same link was switched off: a copy waits for its address, and was sent again. */
+/*
+ * A host of the same link was switched off: copies wait for its address for 3 s, and count as sent
+ * when the timer fires after that.
+ */
 static void a_neighbour_that_is_gone(void **state UNUSED)
 {
 	struct frame f = { 0 };
@@ -111,15 +117,14 @@ static void a_neighbour_that_is_gone(void **state UNUSED)
 	was.unacked = 1;
 	was.send_queue = 1000;
 	was.notsent_bytes = 0;
-	was.queued_bytes = 2304;
-	was.total_retransmits = was.retransmits;
+	was.queued_bytes = 1832;
+	was.last_sent_ns = 6528 * UINT64_C(1000000) - UINT64_C(408) * MS;
 	*s = was;
-	IS(TCP_STALL_NONE, "peer-gone");
-	s->total_retransmits = 1; /* the first ones were dropped with their address unknown */
-	s->backoff = 4;           /* and that error was told */
-	IS(TCP_STALL_NONE, "peer-gone");
-	s->total_retransmits = 1;
 	IS(TCP_STALL_QUEUE, "send-stalled");
+	s->last_sent_ns -= 1; /* sent when the timer fired for the second time */
+	IS(TCP_STALL_NONE, "peer-gone");
+	s->last_sent_ns = 3 * SECOND;
+	IS(TCP_STALL_NONE, "peer-gone");
 	table_unref(f.at[TABLE_tcp_socket]);
 }
 
