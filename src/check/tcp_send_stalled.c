@@ -6,8 +6,9 @@
 #include "model/tcp_stall.h"
 #include "model/tcp_verdict.h"
 
+#include <string.h>
+
 enum { FLOWS_MAX = 256, GROUPS_MAX = 16 };
-#define ROOT UINT32_MAX
 #define STILL_WHY "links are shaped to less than a packet in that time, but seldom on purpose"
 #define TRIES_WHY "in a row that did not leave this host, over 6 s"
 
@@ -72,13 +73,17 @@ static bool same_cause(const struct flow *a, const struct flow *b)
 	return a->kind == TCP_STALL_QUEUE || a->socket->peer == b->socket->peer;
 }
 
-/* The interface in whose queue most waits, where nothing was sent from it during the look. */
+/*
+ * The interface in whose queue most waits, where nothing was sent from it during the look. A card
+ * with several queues has one each below its root (mq), of which one may stand. Rows are in the
+ * order of their parents, with the root's last: of equals that one.
+ */
 static void find_queue(const struct model *m, struct group *g)
 {
 	for (table_each(struct qdisc, q, frame_table(m->now, TABLE_qdisc))) {
-		if (q->netns != g->first->netns || q->parent != ROOT || q->backlog_packets == 0 ||
+		if (q->netns != g->first->netns || q->backlog_packets == 0 ||
 			model_grown(m, TABLE_qdisc, q, QDISC_packets) > 0 ||
-			(g->qdisc && g->qdisc->backlog_bytes >= q->backlog_bytes))
+			(g->qdisc && g->qdisc->backlog_bytes > q->backlog_bytes))
 			continue;
 		g->qdisc = q;
 	}
@@ -161,6 +166,38 @@ static void add_evidence(
 			"on its way to it");
 }
 
+/* What Linux gives to interfaces by itself: it holds nothing back. */
+static bool shapes(const char *kind)
+{
+	static const char *const plain[] = { "mq", "mqprio", "pfifo_fast", "pfifo", "bfifo", "fq",
+		"fq_codel", "noqueue" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(plain); i++) {
+		if (strcmp(kind, plain[i]) == 0)
+			return false;
+	}
+	return true;
+}
+
+static const char *queue_cause(struct judgement *j, const char *kind)
+{
+	if (!kind)
+		return "what TCP sent is still in this host, and no queue of its interfaces stands "
+		       "still: a driver or card has stopped one of its own, or this flow alone "
+		       "waits in a queue that others pass (a class without a rate; fq, and a pace "
+		       "that the program has set); peer and path are not to blame";
+	if (!shapes(kind))
+		return judge_text(j,
+			"its queue (%s) stands still, and that kind holds nothing back by itself: "
+			"the driver or the card has stopped, or the hypervisor behind it; peer and "
+			"path are not to blame",
+			kind);
+	return judge_text(j,
+		"its queue (%s) lets nothing go: a rate of nearly nothing, or a class without one; "
+		"peer and path are not to blame, and TCP does not send again what is still here",
+		kind);
+}
+
 static void tell_queue(struct judgement *j, const struct model *m, struct finding *f,
 	const struct group *g, const char *enter)
 {
@@ -172,23 +209,17 @@ static void tell_queue(struct judgement *j, const struct model *m, struct findin
 	f->title = judge_text(j, "%s of %zu connection%s cannot leave %s",
 		human_bytes((double)g->waiting_bytes).s, g->sockets, g->sockets == 1 ? "" : "s",
 		name ? name : "this host");
-	f->cause =
-		kind ? judge_text(j,
-			       "its queue (%s) lets nothing go: a rate of nearly nothing, a class "
-			       "without one, or a driver that has stopped; peer and path are not "
-			       "to blame, and TCP does not send again what is still here",
-			       kind)
-		     : "what TCP sent is still in this host, and in no queue that shows it: the "
-		       "driver or the card has stopped; peer and path are not to blame";
+	f->cause = queue_cause(j, kind);
 	finding_todo(f, judge_text(j,
 				"what waits where (backlog), and what it is shaped to:  %stc -s "
 				"qdisc show%s; %stc -s class show%s",
 				enter, dev, enter, name ? dev : " dev eth0"));
-	finding_todo(f, judge_text(j,
-				"what the driver says (NETDEV WATCHDOG, resets):  dmesg | grep -iE "
-				"'watchdog|tx timeout|%s'",
-				name ? name : "eth0"));
-	if (kind && name)
+	finding_todo(
+		f, judge_text(j,
+			   "what the driver says (NETDEV WATCHDOG, resets):  dmesg | grep -i -e "
+			   "watchdog -e 'tx timeout' -e %s",
+			   name ? shell_word(j, name) : "eth0"));
+	if (kind && name && shapes(kind))
 		finding_todo(
 			f, judge_text(j,
 				   "if that shaping is a mistake, go back to the default; what "
