@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/human.h"
 #include "check/entity.h"
-#include "check/net_drops.h"
 #include "model/tcp.h"
 #include "model/tcp_stall.h"
 #include "model/tcp_verdict.h"
