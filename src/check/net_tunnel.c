@@ -3,6 +3,7 @@
  * What IPsec drops, by the kernel's own reasons (/proc/net/xfrm_stat), and tunnel devices that
  * cannot send. To whoever sends it looks like loss on the way, or like a host that is gone.
  */
+#include "check/net_tunnel.h"
 #include "base/human.h"
 #include "check/entity.h"
 #include "check/net_drops.h"
@@ -163,20 +164,6 @@ static void report_losses(struct judgement *j, const struct model *m, const stru
 	f->share = 1;
 }
 
-/* Tunnels proper. What a bridge, a bond or a veth drops is net.drops'. */
-static bool is_tunnel(const struct model *m, const struct link *l)
-{
-	static const char *const kinds[] = { "vxlan", "geneve", "gre", "gretap", "ip6gre",
-		"ip6gretap", "ipip", "sit", "ip6tnl", "vti", "vti6", "xfrm", "wireguard", "erspan",
-		"ip6erspan" };
-
-	for (size_t i = 0; row_has(l->has, LINK_kind) && i < ARRAY_SIZE(kinds); i++) {
-		if (strcmp(table_text(frame_table(m->now, TABLE_link), l->kind), kinds[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
 static bool report_device(struct judgement *j, const struct model *m, const struct link *l)
 {
 	double sent = model_grown(m, TABLE_link, l, LINK_tx_packets);
@@ -224,10 +211,10 @@ static bool report_device(struct judgement *j, const struct model *m, const stru
 static enum verdict judge(const struct model *m, struct judgement *j)
 {
 	const struct table *xfrm = frame_table(m->now, TABLE_xfrm);
-	bool told = false;
+	bool told = net_tunnel_mtu(j, m);
 
 	for (table_each(struct link, l, frame_table(m->now, TABLE_link)))
-		told |= is_tunnel(m, l) && report_device(j, m, l);
+		told |= net_tunnel_is(m, l) && report_device(j, m, l);
 	if (model_elapsed_ns(m, TABLE_xfrm) == 0)
 		return told ? VERDICT_SAD : judge_unknown(j, m, TABLE_xfrm);
 	for (table_each(struct xfrm, row, xfrm)) {
@@ -243,9 +230,10 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 
 const struct check check_net_tunnel = {
 	.id = "net.tunnel",
-	.question = "Does IPsec drop packets, or can a tunnel not send them?",
+	.question = "Does IPsec drop packets, or can a tunnel not send them, or only in pieces?",
 	.needs = { { .table = TABLE_xfrm, .rate = true, .optional = true },
 		{ .table = TABLE_link, .rate = true, .optional = true },
+		{ .table = TABLE_snmp, .rate = true, .optional = true },
 		{ .table = TABLE_netns, .optional = true } },
 	.models = { MODEL_process },
 	.judge = judge,

@@ -69,6 +69,16 @@ static int put_kind(struct table *t, struct link *row, const struct nl_attribute
 	return more;
 }
 
+static void put_mtu(struct table *t, struct link *row, const struct nl_attribute *a)
+{
+	uint32_t mtu;
+
+	if (a->len < sizeof(mtu))
+		return;
+	memcpy(&mtu, a->data, sizeof(mtu));
+	row_put(t->schema, row, LINK_mtu_bytes, mtu);
+}
+
 static int take_link(struct table *t, struct cursor c)
 {
 	struct ifinfomsg head;
@@ -92,6 +102,8 @@ static int take_link(struct table *t, struct cursor c)
 			put_name(t, row, LINK_qdisc, &a);
 		else if (a.type == IFLA_STATS64)
 			put_counters(t, row, &a);
+		else if (a.type == IFLA_MTU)
+			put_mtu(t, row, &a);
 		else if (a.type == IFLA_LINKINFO && put_kind(t, row, &a) < 0)
 			return -EINVAL;
 	}

@@ -15,6 +15,10 @@ static const struct key tcp[] = {
 	{ "RetransSegs", SNMP_tcp_retransmitted },
 	{ "OutRsts", SNMP_tcp_out_resets },
 };
+static const struct key ip[] = {
+	{ "FragCreates", SNMP_ip_fragments_made },
+	{ "FragFails", SNMP_ip_fragment_fails },
+};
 static const struct key udp[] = {
 	{ "InDatagrams", SNMP_udp_in_datagrams },
 	{ "InErrors", SNMP_udp_in_errors },
@@ -50,6 +54,7 @@ static const struct {
 	const struct key *keys;
 	size_t n;
 } sections[] = {
+	{ "Ip:", ip, ARRAY_SIZE(ip) },
 	{ "Tcp:", tcp, ARRAY_SIZE(tcp) },
 	{ "Udp:", udp, ARRAY_SIZE(udp) },
 	{ "TcpExt:", tcp_ext, ARRAY_SIZE(tcp_ext) },

@@ -28,7 +28,9 @@ static void snmp_by_name(void **state UNUSED)
 	assert_int_equal(s->has, (((has_t)1 << SNMP_udp6_in_datagrams) - 1) |
 					 (has_t)1 << SNMP_tcp_receive_queue_drops |
 					 (has_t)1 << SNMP_tcp_fast_retransmits |
-					 (has_t)1 << SNMP_tcp_sack_recoveries);
+					 (has_t)1 << SNMP_tcp_sack_recoveries |
+					 (has_t)1 << SNMP_ip_fragments_made |
+					 (has_t)1 << SNMP_ip_fragment_fails);
 	table_unref(t);
 }
 
