@@ -251,18 +251,34 @@ void hosts_upload_again(int fd)
 	upload_much(greet());
 }
 
-void hosts_datagrams(int fd UNUSED)
+static void send_datagrams(const struct sockaddr_in *a, size_t size) __attribute__((noreturn));
+static void send_datagrams(const struct sockaddr_in *a, size_t size)
 {
-	struct sockaddr_in a = server_address();
+	static const char bytes[1472];
 	int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (udp < 0)
 		_exit(1);
 	for (;;) {
 		/* What IPsec drops is an error here, and port unreachable is another. */
-		(void)!sendto(udp, "x", 1, 0, (struct sockaddr *)&a, sizeof(a));
+		(void)!sendto(udp, bytes, size, 0, (const struct sockaddr *)a, sizeof(*a));
 		scene_nap(10);
 	}
+}
+
+void hosts_datagrams(int fd UNUSED)
+{
+	struct sockaddr_in a = server_address();
+
+	send_datagrams(&a, 1);
+}
+
+void hosts_datagrams_inside(int fd UNUSED)
+{
+	struct sockaddr_in a = server_address();
+
+	inet_pton(AF_INET, HOSTS_INSIDE, &a.sin_addr);
+	send_datagrams(&a, 1472);
 }
 
 void hosts_stream(int fd)

@@ -31,6 +31,16 @@ enum { HOSTS_PORT = 8080 };
 #define HOSTS_ESP " tmpl " HOSTS_WAY " proto esp mode tunnel\n"
 #define HOSTS_POLICY_NEEDS "this kernel has no IPsec policies (CONFIG_XFRM_USER)"
 
+/* A tunnel from the first host to the other one, which is 203.0.113.2 inside. */
+#define HOSTS_INSIDE "203.0.113.2"
+#define HOSTS_VXLAN(address, from, to, mtu)                                             \
+	"ip link add lab-x type vxlan id 7 local " from " remote " to " dstport 4789\n" \
+	"ip address add " address "/24 dev lab-x\n"                                     \
+	"ip link set lab-x mtu " mtu " up\n"
+#define HOSTS_VXLAN_HERE(mtu) HOSTS_VXLAN("203.0.113.1", HOSTS_FIRST, HOSTS_PEER, mtu)
+#define HOSTS_VXLAN_THERE(mtu) HOSTS_VXLAN(HOSTS_INSIDE, HOSTS_PEER, HOSTS_FIRST, mtu)
+#define HOSTS_VXLAN_NEEDS "this kernel has no vxlan (CONFIG_VXLAN)"
+
 /* What becomes of the other host. */
 enum hosts_fate {
 	HOSTS_LIVES,
@@ -78,6 +88,9 @@ void hosts_upload_again(int fd);
 
 /* Send a datagram to nobody there each 10 ms. Never returns. */
 void hosts_datagrams(int fd);
+
+/* The same with 1,472 bytes each, through the tunnel. */
+void hosts_datagrams_inside(int fd);
 
 /* Write for ever, as fast as it goes; and four megabytes a second, in pieces. Never return. */
 void hosts_stream(int fd);

@@ -144,6 +144,58 @@ static void devices(void **state UNUSED)
 	}
 }
 
+/* A tunnel that sent 100 packets, a card of 1500 below it. */
+static void fragments(void **state UNUSED)
+{
+	static const struct {
+		const char *kind;
+		uint64_t mtu, below, made;
+		enum verdict verdict;
+	} cases[] = {
+		{ "vxlan", 1500, 1500, 200, VERDICT_SAD },
+		{ "vxlan", 1451, 1500, 200, VERDICT_SAD },
+		{ "vxlan", 1450, 1500, 200, VERDICT_FINE },
+		{ "vxlan", 1500, 1550, 200, VERDICT_FINE },
+		{ "vxlan", 1500, 0, 200, VERDICT_FINE }, /* unknown */
+		{ "vxlan", 0, 1500, 200, VERDICT_FINE }, /* likewise */
+		{ "vxlan", 1500, 1500, 19, VERDICT_FINE },
+		{ "vxlan", 1500, 1500, 400, VERDICT_FINE }, /* of more than it sent */
+		{ "ipip", 1481, 1500, 200, VERDICT_SAD },
+		{ "ipip", 1480, 1500, 200, VERDICT_FINE },
+		{ "vti", 1500, 1500, 200, VERDICT_FINE }, /* its header depends */
+		{ "veth", 1500, 1400, 200, VERDICT_FINE },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct scene s;
+
+		scene_start(&s);
+		add_xfrm(&s, 0);
+		add_link(&s, cases[i].kind);
+		struct link *card = add_link(&s, ""), *l = table_at(s.now.at[TABLE_link], 0);
+
+		((struct link *)table_at(s.was.at[TABLE_link], 1))->index = card->index = 2;
+		l->flags = card->flags = 1;
+		l->tx_packets = 100;
+		l->mtu_bytes = cases[i].mtu;
+		card->mtu_bytes = cases[i].below;
+		if (cases[i].mtu == 0)
+			build_unset(l, LINK_mtu_bytes);
+		if (cases[i].below == 0)
+			build_unset(card, LINK_mtu_bytes);
+		add_snmp(&s, 0)->ip_fragments_made = cases[i].made;
+		const struct finding *f =
+			scene_case(&s, &check_net_tunnel, i, cases[i].verdict, SEVERITY_INFO);
+
+		if (f) {
+			assert_int_equal(f->culprits[0].kind, ENTITY_INTERFACE);
+			assert_non_null(strstr(
+				f->todo[1], cases[i].kind[0] == 'v' ? "mtu 1450" : "mtu 1480"));
+		}
+		scene_end(&s);
+	}
+}
+
 static void parsed(void **state UNUSED)
 {
 	struct table *t = table_new(schemas[TABLE_xfrm]);
@@ -167,6 +219,7 @@ int main(void)
 		cmocka_unit_test(reasons),
 		cmocka_unit_test(every_reason),
 		cmocka_unit_test(devices),
+		cmocka_unit_test(fragments),
 		cmocka_unit_test(parsed),
 	};
 
