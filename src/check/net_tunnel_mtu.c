@@ -103,7 +103,7 @@ static void report(struct judgement *j, const struct model *m, const struct snmp
 	struct entity e = entity_interface(j, m, l);
 	const char *name = shell_word(j, table_text(frame_table(m->now, TABLE_link), l->name));
 	const char *enter = netns_enter(j, l->netns, netns_pid(m, l->netns));
-	unsigned long long fits = (unsigned long long)(below - overhead(m, l));
+	unsigned long long fits = below - overhead(m, l), room = l->mtu_bytes + overhead(m, l);
 	double fails = model_grown(m, TABLE_snmp, row, SNMP_ip_fragment_fails);
 
 	finding_culprit(f, e);
@@ -138,7 +138,7 @@ static void report(struct judgement *j, const struct model *m, const struct snmp
 	finding_todo(f, judge_text(j,
 				"or make room below it, where all devices on the way take it:  an "
 				"MTU of %llu there",
-				(unsigned long long)(l->mtu_bytes + overhead(m, l))));
+				room));
 	f->refuted_if =
 		"nstat IpFragCreates stands still while the tunnel sends; or another program "
 		"sends datagrams that large";
