@@ -230,6 +230,7 @@ labs()
 		listen-overflow zero-window peer-gone fin-wait1 nagle nagle-nodelay
 	gate "$1" tcp-join flock -o -w 900 /tmp/murphy-lab.lock tests/lab/tcp-join.sh "$2/murphy"
 	gate "$1" tcp-probe flock -o -w 900 /tmp/murphy-lab.lock tests/lab/tcp-probe.sh "$2/murphy"
+	gate "$1" power-cycle flock -o -w 900 /tmp/murphy-lab.lock tests/lab/power-cycle.sh "$2/murphy-lab" "$2/murphy"
 	gate "$1" nagle flock -o -w 900 /tmp/murphy-lab.lock tests/lab/nagle.sh "$2/murphy-lab" "$2/murphy"
 	if [ -x tests/lab/undo.sh ]; then
 		gate "$1" undo flock -o -w 900 /tmp/murphy-lab.lock tests/lab/undo.sh "$2/murphy-lab"

@@ -19,7 +19,7 @@ struct options {
 	const char *murphy;
 	unsigned seconds; /* 0: not given */
 	bool json, guest;
-	const char *kernel, *console; /* --guest */
+	const char *kernel, *console, *tap; /* --guest */
 	size_t n;
 	const char *names[128];
 };
@@ -44,6 +44,8 @@ static bool option(const char *name, const char *path, struct options *o)
 		o->kernel = path;
 	else if (path && strcmp(name, "--console") == 0)
 		o->console = path;
+	else if (path && strcmp(name, "--tap") == 0)
+		o->tap = path;
 	else
 		return false;
 	return true;
@@ -152,7 +154,8 @@ static struct guest_options guest_options(const struct options *o)
 	return (struct guest_options){ .murphy = o->murphy,
 		.kernel = o->kernel,
 		.console = o->console,
-		.seconds = o->seconds };
+		.seconds = o->seconds,
+		.tap = o->tap };
 }
 
 int command_run(int argc, char *argv[])
@@ -220,4 +223,15 @@ int command_guest(int argc, char *argv[])
 	struct guest_options g = guest_options(&o);
 
 	return guest_program((const char *const *)argv, &g);
+}
+
+int command_peer(int argc, char *argv[])
+{
+	uint64_t port = 0;
+	struct cursor c = cursor_of(argc > 1 ? argv[1] : "", argc > 1 ? strlen(argv[1]) : 0);
+
+	if (argc < 1 || argc > 2 ||
+		(argc > 1 && (!cursor_u64(&c, &port) || !cursor_end(&c) || port > UINT16_MAX)))
+		return COMMAND_USAGE;
+	return guest_peer(argv[0], (uint16_t)port);
 }

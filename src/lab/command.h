@@ -10,5 +10,6 @@ int command_run(int argc, char *argv[]);
 int command_show(int argc, char *argv[]);
 int command_check(int argc, char *argv[]);
 int command_guest(int argc, char *argv[]);
+int command_peer(int argc, char *argv[]);
 
 #endif

@@ -6,8 +6,9 @@
  *
  *	murphy-lab check --guest ── qemu (dies with it) ┄┄ guest_main() ── murphy-lab check ── lab
  *
- * No network; memory, time and disk are bounded; image and disk are files without a name. The first
- * serial line carries what the guest's murphy-lab prints, the second the kernel's log.
+ * No network unless a TAP device is given; memory, time and disk are bounded; image and disk are
+ * files without a name. The first serial line carries what the guest's murphy-lab prints, the
+ * second the kernel's log.
  */
 #ifndef MURPHY_LAB_GUEST_H
 #define MURPHY_LAB_GUEST_H
@@ -20,6 +21,9 @@
 /* A word of the guest's kernel command line, and the last line that it prints, with a number. */
 #define GUEST_MARK "murphy.guest"
 #define GUEST_END "guest-exit "
+/* guest_peer(): it has its address and listens; it has printed what was asked. */
+#define GUEST_PEER_READY "peer-ready"
+#define GUEST_PEER_END "peer-end"
 /* Where murphy-lab lies in the image to be the first process. */
 #define GUEST_INIT "/init"
 /* What guest_main() finds in the image: modules to load, arguments to run; a line each. */
@@ -41,11 +45,12 @@ enum {
 };
 
 struct guest_options {
-	const char *murphy; /* to take along */
+	const char *murphy; /* to take along, or NULL */
 	const char *kernel; /* a folder with boot/ and lib/modules/; NULL: see guest_find() */
 	const char
 		*console; /* a file for the kernel's log; NULL: shown only when something fails */
 	unsigned seconds; /* how long murphy looks; 0: as long as it likes */
+	const char *tap;  /* a TAP device of this network namespace, its only network; or NULL */
 };
 
 /* What a guest needs of this machine. */
@@ -75,6 +80,13 @@ int guest_run(const struct lab *lab, const struct guest_options *o);
 
 /* Run argv (a program of this machine, by its path) in a guest. Its exit code, or LAB_SKIPPED. */
 int guest_program(const char *const argv[], const struct guest_options *o);
+
+/*
+ * In a guest with a network: have that address (IPv4, /24), answer each client at port with what it
+ * said first and keep its connection (port 0: nobody listens), until the power is gone. A datagram
+ * to port 9 has murphy tcp --json printed, and then GUEST_PEER_END. An exit code.
+ */
+int guest_peer(const char *address, uint16_t port);
 
 /*
  * The guest's first process: sets the machine up, runs the arguments, switches off. Returns only

@@ -6,8 +6,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -15,7 +18,8 @@
 
 #define MIB UINT64_C(1048576)
 
-enum { LOG_TAIL = 3000 };
+/* A guest whose power was cut holds its network device a little longer. */
+enum { LOG_TAIL = 3000, TAP_TRIES = 50, TAP_PAUSE_MS = 100 };
 
 /*
  * What each guest has: a disk; loop and veth devices and tracked connections for labs, sock_diag
@@ -23,6 +27,8 @@ enum { LOG_TAIL = 3000 };
  */
 static const char *const modules[] = { "virtio_pci", "virtio_blk", "ext4", "loop", "tcp_diag",
 	"fuse", "veth", "nf_conntrack", "nf_tables", "nft_ct" };
+/* And one with a TAP device. */
+static const char *const network[] = { "virtio_net" };
 /*
  * coreutils for labs that copy; ext4 for its disk and for labs; ip, nft and a shell for those with
  * a network.
@@ -69,7 +75,7 @@ static int fill(const struct guest_boot *b, struct image *im)
 		err = image_program(im, self, "/usr/bin/murphy-lab");
 	if (err == 0)
 		err = image_file(im, self, GUEST_INIT);
-	if (err == 0)
+	if (err == 0 && b->options->murphy)
 		err = image_program(im, b->options->murphy, "/usr/bin/murphy");
 	if (err == 0)
 		err = add_programs(im, programs, ARRAY_SIZE(programs));
@@ -84,6 +90,8 @@ static int fill(const struct guest_boot *b, struct image *im)
 	add_modules(b, im, modules, ARRAY_SIZE(modules), &paths);
 	if (b->wish)
 		add_modules(b, im, b->wish->modules, ARRAY_SIZE(b->wish->modules), &paths);
+	if (b->options->tap)
+		add_modules(b, im, network, ARRAY_SIZE(network), &paths);
 	image_bytes(im, GUEST_MODULES, 0644, strbuf_text(&paths), paths.len);
 	image_bytes(im, GUEST_ARGUMENTS, 0644, b->arguments, strlen(b->arguments));
 	image_bytes(im, "/etc/passwd", 0644, users, sizeof(users) - 1);
@@ -132,23 +140,66 @@ static int make_log(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Of the namespace that we are in; it must be there. */
+static int open_tap(const char *name)
+{
+	struct ifreq r = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+	int err;
+
+	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
+	if (if_nametoindex(name) == 0)
+		return -errno;
+	auto_close fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	for (int i = 0; i < TAP_TRIES; i++) {
+		err = ioctl(fd, TUNSETIFF, &r) < 0 ? -errno : 0;
+		if (err != -EBUSY)
+			break;
+		scene_nap(TAP_PAUSE_MS);
+	}
+	if (err < 0)
+		return err;
+	int tap = fd;
+
+	fd = -1; /* the caller's */
+	return tap;
+}
+
+/* What qemu gets beyond its arguments, open; -1: has none. */
+struct parts {
+	int image, disk, log, tap;
+};
+
+static void keep_open(const struct parts *p)
+{
+	const int fd[] = { p->image, p->disk, p->log, p->tap };
+
+	for (size_t i = 0; i < ARRAY_SIZE(fd); i++) {
+		if (fd[i] >= 0)
+			fcntl(fd[i], F_SETFD, 0);
+	}
+}
+
 /*
  * Becomes qemu. Interpreted also where there is KVM: labs are about truth, not about timings, and
  * in a machine that is itself a guest /dev/kvm may be there and fail (seen). The descriptors are
  * kept open for it and opened anew by their path in /proc.
  */
-static void become_qemu(const struct guest_boot *b, int image, int disk, int log)
+static void become_qemu(const struct guest_boot *b, const struct parts *p)
 {
 	unsigned mib = b->wish && b->wish->memory_mib ? b->wish->memory_mib : GUEST_MEMORY_MIB;
-	char memory[16], initrd[40], drive[96], serial[48], append[256];
+	char memory[16], initrd[40], drive[96], serial[48], append[256], tap[40];
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	snprintf(memory, sizeof(memory), "%u",
 		mib < GUEST_MEMORY_MAX_MIB ? mib : GUEST_MEMORY_MAX_MIB);
-	snprintf(initrd, sizeof(initrd), "/proc/self/fd/%d", image);
+	snprintf(initrd, sizeof(initrd), "/proc/self/fd/%d", p->image);
 	snprintf(drive, sizeof(drive), "file=/proc/self/fd/%d,format=raw,if=virtio,cache=unsafe",
-		disk);
-	snprintf(serial, sizeof(serial), "file:/proc/self/fd/%d", log);
+		p->disk);
+	snprintf(tap, sizeof(tap), "tap,id=net,fd=%d", p->tap);
+	snprintf(serial, sizeof(serial), "file:/proc/self/fd/%d", p->log);
 	snprintf(append, sizeof(append), "console=ttyS1 quiet panic=-1 psi=1 " GUEST_MARK " %s",
 		b->wish && b->wish->append ? b->wish->append : "");
 	const char *const always[] = { b->place->qemu, "-nodefaults", "-no-user-config",
@@ -156,13 +207,19 @@ static void become_qemu(const struct guest_boot *b, int image, int disk, int log
 		"-smp", "2", "-m", memory, "-kernel", b->place->kernel, "-initrd", initrd,
 		"-append", append, "-chardev", "stdio,id=out,signal=off", "-serial", "chardev:out",
 		"-serial", serial };
-	const char *argv[ARRAY_SIZE(always) + 7] = { 0 };
+	const char *argv[ARRAY_SIZE(always) + 11] = { 0 };
 	size_t n = ARRAY_SIZE(always);
 
 	memcpy(argv, always, sizeof(always));
-	if (disk >= 0) {
+	if (p->disk >= 0) {
 		argv[n++] = "-drive";
 		argv[n++] = drive;
+	}
+	if (p->tap >= 0) {
+		argv[n++] = "-netdev";
+		argv[n++] = tap;
+		argv[n++] = "-device";
+		argv[n++] = "virtio-net-pci,netdev=net,romfile=";
 	}
 	if (b->wish && b->wish->device) {
 		argv[n++] = "-machine";
@@ -170,13 +227,10 @@ static void become_qemu(const struct guest_boot *b, int image, int disk, int log
 		argv[n++] = "-device";
 		argv[n++] = b->wish->device;
 	}
-	fcntl(image, F_SETFD, 0);
-	fcntl(log, F_SETFD, 0);
-	if (disk >= 0)
-		fcntl(disk, F_SETFD, 0);
+	keep_open(p);
 	dup2(null, STDIN_FILENO);
 	/* What it says matters only when the guest fails. */
-	dup2(log, STDERR_FILENO);
+	dup2(p->log, STDERR_FILENO);
 	execv(b->place->qemu, (char *const *)(uintptr_t)argv);
 	_exit(127);
 }
@@ -261,15 +315,15 @@ static int follow(const struct guest_boot *b, struct child *c, int log)
 	return late ? -ETIME : -EPROTO;
 }
 
-static int boot_once(const struct guest_boot *b, int image, int disk, int log)
+static int boot_once(const struct guest_boot *b, const struct parts *p)
 {
 	struct child c = { 0 };
 	/* Not a signal that it could take its time over: it holds nothing that has to be saved. */
 	pid_t pid = child_start(&c, SIGKILL);
 
 	if (pid == 0)
-		become_qemu(b, image, disk, log);
-	return pid < 0 ? pid : follow(b, &c, log);
+		become_qemu(b, p);
+	return pid < 0 ? pid : follow(b, &c, p->log);
 }
 
 int guest_boot(const struct guest_boot *b)
@@ -277,13 +331,18 @@ int guest_boot(const struct guest_boot *b)
 	auto_close image = make_image(b);
 	auto_close log = make_log(b->options->console);
 	auto_close disk = make_disk();
+	auto_close tap = b->options->tap ? open_tap(b->options->tap) : -1;
 	int err = image < 0 ? image : log < 0 ? log : -EAGAIN;
+	struct parts parts = { image, disk, log, tap };
+
+	if (b->options->tap && tap < 0)
+		return tap;
 
 	for (int i = 0; i < GUEST_BOOTS_MAX && err == -EAGAIN; i++) {
 		if (i > 0)
 			fprintf(stderr, "murphy-lab: the guest did not boot in %d s: once more\n",
 				GUEST_BOOT_S);
-		err = boot_once(b, image, disk, log);
+		err = boot_once(b, &parts);
 	}
 	return err == -EAGAIN ? -ETIME : err;
 }

@@ -16,7 +16,9 @@ static const struct {
 	{ "run", "run NAME [--for S] [--guest]", command_run },
 	{ "show", "show NAME", command_show },
 	{ "check", "check [NAME...] [--murphy PATH] [--for S] [--guest]", command_check },
-	{ "guest", "guest [--kernel DIR] [--console FILE] /PROGRAM [ARG...]", command_guest },
+	{ "guest", "guest [--kernel DIR] [--console FILE] [--tap DEVICE] /PROGRAM [ARG...]",
+		command_guest },
+	{ "peer", "peer ADDRESS [PORT]    (in a guest with --tap)", command_peer },
 };
 
 static int usage(FILE *to, int code)
