@@ -8,7 +8,9 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #define PEER "198.51.100.2"
 #define TAP "lab-t"
@@ -104,6 +106,15 @@ static int make_network(struct scene *s)
 	return err;
 }
 
+/* qemu dies with its parent, at once and without a word to anybody. Both are ours to wait for. */
+static int cut_power(pid_t guest)
+{
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || kill(guest, SIGKILL) < 0)
+		return -errno;
+	scene_join(guest);
+	return waitpid(-1, NULL, 0) < 0 ? -errno : 0;
+}
+
 static int run(struct scene *s)
 {
 	struct guest_place place;
@@ -125,10 +136,9 @@ static int run(struct scene *s)
 
 	if (client < 0)
 		return client;
-	/* qemu dies with it, at once and without a word to anybody: that is the power cut. */
-	if (kill(guest, SIGKILL) < 0)
-		return -errno;
-	scene_join(guest);
+	err = cut_power(guest);
+	if (err < 0)
+		return err;
 	m.listens = false;
 	guest = scene_child_done(s, "lab-guest", boot, &m);
 	if (guest < 0)
