@@ -93,7 +93,7 @@ def part_healthy(bench):
 def trips(bench, with_trace):
     load = Load(bench, "trips", TRIPS_S)
     child = trace(bench, TRACE_S) if with_trace else None
-    time.sleep(LOAD_S + TRACE_S / 10 if with_trace else 0.2)
+    time.sleep(LOAD_S if with_trace else 0.2)
     said = load.go()
     if child:
         traced(child)

@@ -141,6 +141,9 @@ __u64 lost; /* connections for which there was no room */
 /* Set by user space: what still runs counts no more. */
 bool ended;
 
+/* A send was held: user space has ACKs watched from then on. Most hosts hold none. */
+bool held;
+
 /* Of murphy: set by nagle_self. */
 static __u32 own_level;
 static __u64 own_pid_ns;
@@ -292,6 +295,8 @@ static int sent(struct sock *sk, int n)
 		h = bpf_sk_storage_get(&hold, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!h)
 		return 0;
+	if (!held)
+		held = true;
 	if (!delack_timer)
 		delack_timer = (__u64)tp->inet_conn.icsk_delack_timer.function;
 	if (h->since_ns == 0 || h->next != tp->snd_nxt) {
