@@ -135,3 +135,38 @@ struct tcp_cap tcp_cap_by_loss(const struct model *m, const struct tcp_socket *s
 		       ? none
 		       : cap;
 }
+
+bool tcp_cap_may_receive(const struct tcp_socket *s)
+{
+	return s->state == TCP_STATE_ESTABLISHED && s->loops == 0 &&
+	       s->min_rtt_ns >= TCP_CAP_RTT_NS && s->received_bytes >= BYTES_LEAST &&
+	       s->receive_window_bytes > 0 && s->receive_queue <= s->receive_window_bytes / 4;
+}
+
+static bool about(uint64_t a, uint64_t b)
+{
+	return (a > b ? a - b : b - a) <= b / 10;
+}
+
+struct tcp_cap tcp_cap_received(const struct model *m, const struct tcp_socket *s)
+{
+	struct tcp_cap none = { .kind = TCP_CAP_NONE };
+	double elapsed_ns = (double)model_elapsed_ns(m, TABLE_tcp_socket);
+	const struct tcp_socket *was = tcp_cap_may_receive(s) ? tcp_before(m, s) : NULL;
+
+	if (!was || elapsed_ns < (double)TCP_CAP_LOOK_NS ||
+		!about(was->receive_window_bytes, s->receive_window_bytes) ||
+		was->receive_buffer_bytes != s->receive_buffer_bytes)
+		return none;
+	double bytes = model_grown(m, TABLE_tcp_socket, s, TCP_SOCKET_received_bytes);
+	double filled =
+		bytes / elapsed_ns * (double)s->min_rtt_ns / (double)s->receive_window_bytes;
+
+	if (bytes < BYTES_LEAST || filled < TCP_CAP_FILLED)
+		return none;
+	return (struct tcp_cap){ .kind = TCP_CAP_OURS,
+		.bytes_per_s = bytes * 1e9 / elapsed_ns,
+		.rtt_ns = s->min_rtt_ns,
+		.limit_bytes = s->receive_window_bytes,
+		.limited_ratio = filled };
+}

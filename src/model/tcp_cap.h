@@ -12,6 +12,7 @@ enum tcp_cap_kind {
 	TCP_CAP_NONE,
 	TCP_CAP_RECEIVER, /* the peer's window, which is as large as it gets */
 	TCP_CAP_SENDER,   /* our send buffer */
+	TCP_CAP_OURS,     /* our own window, of a peer that sends */
 	TCP_CAP_LOSS,     /* what is lost without a queue that would explain it */
 };
 
@@ -40,6 +41,15 @@ struct tcp_cap tcp_cap_of(const struct model *m, const struct tcp_socket *s);
  */
 struct tcp_cap tcp_cap_by_loss(const struct model *m, const struct tcp_socket *s);
 
+/*
+ * TCP_CAP_OURS, or TCP_CAP_NONE: what came filled our window once each round trip, the window stayed
+ * as large as it was, and what came was read. Where the kernel tunes a buffer it makes the window
+ * twice of what comes in a round trip, as long as it may.
+ */
+struct tcp_cap tcp_cap_received(const struct model *m, const struct tcp_socket *s);
+
+bool tcp_cap_may_receive(const struct tcp_socket *s);
+
 /* May it be capped, for all that one frame tells? A door for needs: cheap. */
 bool tcp_cap_may(const struct tcp_socket *s);
 
@@ -49,5 +59,6 @@ bool tcp_cap_may(const struct tcp_socket *s);
 #define TCP_CAP_LIMITED 0.2
 #define TCP_CAP_NO_QUEUE 1.25
 #define TCP_CAP_LOST 3
+#define TCP_CAP_FILLED 0.7
 
 #endif

@@ -29,7 +29,7 @@ static const struct {
 	{ "proc/sys/net/ipv4/tcp_rto_max_ms", NETNS_SETTING_rto_max_ns, 1000000 },
 };
 
-enum { RANGE, RESERVED, SEND, NUMBERS, PATHS = NUMBERS + ARRAY_SIZE(numbers) };
+enum { RANGE, RESERVED, SEND, RECEIVE, NUMBERS, PATHS = NUMBERS + ARRAY_SIZE(numbers) };
 
 struct visit {
 	struct table *t;
@@ -100,6 +100,8 @@ static void take(void *arg, size_t path, int err, const char *bytes, size_t len)
 		put_reserved(v, &c);
 	else if (path == SEND)
 		put_most(v, NETNS_SETTING_send_max_bytes, &c);
+	else if (path == RECEIVE)
+		put_most(v, NETNS_SETTING_receive_max_bytes, &c);
 	else
 		put_number(v, numbers[path - NUMBERS].column, numbers[path - NUMBERS].scale, &c);
 }
@@ -109,7 +111,8 @@ static int visit(struct probe *p, struct table *t, uint64_t netns, uint64_t pid)
 	struct visit v = { .t = t, .row = table_add(t) };
 	const char *paths[PATHS] = { [RANGE] = "proc/sys/net/ipv4/ip_local_port_range",
 		[RESERVED] = "proc/sys/net/ipv4/ip_local_reserved_ports",
-		[SEND] = "proc/sys/net/ipv4/tcp_wmem" };
+		[SEND] = "proc/sys/net/ipv4/tcp_wmem",
+		[RECEIVE] = "proc/sys/net/ipv4/tcp_rmem" };
 
 	if (!v.row)
 		return -ENOMEM;

@@ -169,6 +169,105 @@ static void one_frame(void **state UNUSED)
 	scene_end(&s);
 }
 
+/* What came in 2 s over 40 ms, into which window and buffer. */
+struct arrival {
+	uint64_t kilobytes, window_was, window, queue, buffer_was, buffer, max;
+	uint64_t rtt_ms;
+};
+
+static void add_arrival(struct scene *s, const struct arrival *a)
+{
+	struct tcp_socket *was = add_socket(&s->was, 1, "192.0.2.9");
+	struct tcp_socket *now = add_socket(&s->now, 1, "192.0.2.9");
+
+	add_process(s, 'S');
+	was->receive_window_bytes = a->window_was;
+	was->receive_buffer_bytes = a->buffer_was;
+	now->receive_window_bytes = a->window;
+	now->receive_buffer_bytes = a->buffer;
+	now->receive_queue = a->queue;
+	now->min_rtt_ns = MS(a->rtt_ms);
+	now->received_bytes = a->kilobytes * 1000;
+	add_owner(s, 1);
+	struct netns_setting *n = build_row(&s->now, TABLE_netns_setting);
+
+	n->receive_max_bytes = a->max;
+	if (a->max == 0)
+		build_unset(n, NETNS_SETTING_receive_max_bytes);
+}
+
+static void our_window(void **state UNUSED)
+{
+	static const struct arrival full = { 3200, 65536, 65536, 0, 131072, 131072, 131072, 40 };
+	struct {
+		struct arrival a;
+		enum verdict verdict;
+		const char *cause;
+	} cases[16];
+	size_t n = 0;
+
+#define CASE(member, value, v, word)                                             \
+	(cases[n].a = full, cases[n].a.member = (value), cases[n].verdict = (v), \
+		cases[n++].cause = (word))
+	CASE(rtt_ms, 40, VERDICT_SAD, "is the most that net.ipv4.tcp_rmem allows");
+	CASE(max, 6291456, VERDICT_SAD, "set SO_RCVBUF");
+	CASE(max, 0, VERDICT_SAD, "could not be read");
+	CASE(rtt_ms, 4, VERDICT_FINE, NULL);
+	CASE(kilobytes, 2200, VERDICT_FINE, NULL); /* two thirds of it each round trip */
+	CASE(window_was, 40000, VERDICT_FINE, NULL);
+	CASE(buffer_was, 87040, VERDICT_FINE, NULL); /* it grows yet */
+	CASE(queue, 20000, VERDICT_FINE, NULL);      /* its program does not read */
+	CASE(window, 0, VERDICT_FINE, NULL);
+#undef CASE
+	for (size_t i = 0; i < n; i++) {
+		struct scene s;
+
+		scene_start(&s);
+		add_arrival(&s, &cases[i].a);
+		const struct finding *f = scene_case(
+			&s, &check_tcp_window_limited, i, cases[i].verdict, SEVERITY_INFO);
+
+		if (f) {
+			bool program = cases[i].a.max == 6291456;
+
+			assert_non_null(strstr(f->cause, cases[i].cause));
+			assert_non_null(strstr(f->title, "1 connection from 192.0.2.9 carries"));
+			assert_int_equal(
+				f->culprits[0].kind, program ? ENTITY_PROCESS : ENTITY_HOST);
+			/* Its own setting: then no larger one helps. */
+			assert_int_equal(!program, strstr(f->todo[2], "third value of") != NULL);
+		}
+		scene_end(&s);
+	}
+}
+
+/* Both ends are seen: the sender's side says more. */
+static void one_connection_once(void **state UNUSED)
+{
+	static const struct arrival full = { 3200, 65536, 65536, 0, 131072, 131072, 131072, 40 };
+	struct scene s;
+
+	scene_start(&s);
+	add_arrival(&s, &full);
+	add_transfer(&s, 2, &capped);
+	for (int i = 0; i < 2; i++) {
+		struct frame *f = i ? &s.was : &s.now;
+		struct tcp_socket *reader = table_at(f->at[TABLE_tcp_socket], 0);
+		struct tcp_socket *sender = table_at(f->at[TABLE_tcp_socket], 1);
+
+		reader->local = sender->peer;
+		reader->local_port = sender->peer_port;
+		reader->peer = sender->local;
+		reader->peer_port = sender->local_port;
+	}
+	const struct finding *f =
+		scene_case(&s, &check_tcp_window_limited, 0, VERDICT_SAD, SEVERITY_INFO);
+
+	assert_int_equal(s.judgement.n_findings, 1);
+	assert_non_null(strstr(f->title, "its window"));
+	scene_end(&s);
+}
+
 /* 100 segments once each 40 ms, 12 of 5,000 sent again. */
 static const struct transfer held_down = { .rtt_ms = 40,
 	.smooth_ms = 42,
@@ -266,6 +365,8 @@ int main(void)
 		cmocka_unit_test(own_send_buffer),
 		cmocka_unit_test(buffers_that_are_no_cap),
 		cmocka_unit_test(one_frame),
+		cmocka_unit_test(our_window),
+		cmocka_unit_test(one_connection_once),
 		cmocka_unit_test(losses_hold_it_down),
 		cmocka_unit_test(losses_that_are_none),
 	};
