@@ -20,8 +20,10 @@
 #define BUSY_WHY "a CPU that does nothing else has no room for more packets"
 #define MOST_RATIO 0.8
 #define MOST_WHY "nearly all packets, so more CPUs would help"
-/* One that encrypts has fewer than others; below it, it is busy with something else. */
-#define PACKETS_PER_S_MIN 1000.0
+/* A CPU can do 50 times that; below it, it may be busy with something else. */
+#define MANY_PER_S 10000.0
+/* One that encrypts has fewer. */
+#define DEAR_PER_S 1000.0
 /* With that no time left, the programs that send and receive may have a fifth of it. */
 #define NO_IDLE_RATIO 0.02
 #define BUSY_SHARED_RATIO 0.8
@@ -71,6 +73,9 @@ static struct core look_at(const struct model *m, const struct softnet *row)
 	c.limited = model_grown(m, TABLE_softnet, row, SOFTNET_flow_limited);
 	c.steered = model_grown(m, TABLE_softnet, row, SOFTNET_steered);
 	c.rounds = irq ? model_grown(m, TABLE_softirq, irq, SOFTIRQ_net_rx) : 0;
+	c.others = irq ? model_grown(m, TABLE_softirq, irq, SOFTIRQ_block) +
+				   model_grown(m, TABLE_softirq, irq, SOFTIRQ_tasklet)
+		       : 0;
 	c.softirq = cpu ? cpu_part(m, cpu, CPU_softirq_ns) : reading_none(STATE_ABSENT);
 	c.idle = cpu ? cpu_part(m, cpu, CPU_idle_ns) : reading_none(STATE_ABSENT);
 	if (reading_ok(c.softirq) && daemon > c.softirq.value)
@@ -86,6 +91,14 @@ static bool full(const struct core *c)
 	return c->softirq.value >= SOFTIRQ_BUSY_RATIO ||
 	       (c->softirq.value >= BUSY_SHARED_RATIO && reading_ok(c->idle) &&
 		       c->idle.value <= NO_IDLE_RATIO);
+}
+
+/* Are they what it is busy with? Few of them may be, if nothing else comes as often. */
+static bool by_packets(const struct core *c, double seconds)
+{
+	double rate = c->processed / seconds;
+
+	return rate >= MANY_PER_S || (rate >= DEAR_PER_S && c->others < c->rounds);
 }
 
 /* What that CPU takes for a packet at each device that hands it on. */
@@ -222,7 +235,7 @@ static enum verdict judge(const struct model *m, struct judgement *j)
 		 * All CPUs busy with packets is a flood, or a router at its end: not one that lags.
 		 */
 		bool alone = full(&c) && t->n > 1 && busy == 1 && c.share >= MOST_RATIO &&
-			     c.processed / seconds >= PACKETS_PER_S_MIN;
+			     by_packets(&c, seconds);
 
 		if (!c.loses && !alone)
 			continue;

@@ -14,8 +14,9 @@ struct core {
 	struct reading softirq; /* share of its time, that of ksoftirqd included */
 	struct reading idle;    /* likewise */
 	double processed, dropped, squeezed, limited, steered, rounds;
-	double share; /* of the packets of all CPUs */
-	bool loses;   /* enough of them to matter */
+	double others; /* rounds of disks and drivers */
+	double share;  /* of the packets of all CPUs */
+	bool loses;    /* enough of them to matter */
 };
 
 /* Settings of net.core, and the interrupt lines of link that fire on that CPU. link may be NULL. */

@@ -42,8 +42,8 @@ struct tcp_cap tcp_cap_of(const struct model *m, const struct tcp_socket *s);
 struct tcp_cap tcp_cap_by_loss(const struct model *m, const struct tcp_socket *s);
 
 /*
- * TCP_CAP_OURS, or TCP_CAP_NONE: what came filled our window once each round trip, the window stayed
- * as large as it was, and what came was read. Where the kernel tunes a buffer it makes the window
+ * TCP_CAP_OURS, or TCP_CAP_NONE: what came filled our window once each round trip, the window is as
+ * large as it was, and what came was read. Where the kernel tunes a buffer it makes the window
  * twice of what comes in a round trip, as long as it may.
  */
 struct tcp_cap tcp_cap_received(const struct model *m, const struct tcp_socket *s);

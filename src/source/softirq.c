@@ -7,6 +7,16 @@
 
 enum { CPUS_MAX = 8192 };
 
+static const struct {
+	const char *name;
+	unsigned int column;
+} lines[] = {
+	{ "NET_RX:", SOFTIRQ_net_rx },
+	{ "NET_TX:", SOFTIRQ_net_tx },
+	{ "BLOCK:", SOFTIRQ_block },
+	{ "TASKLET:", SOFTIRQ_tasklet },
+};
+
 /* "CPU0 CPU1 CPU3": a row each. Returns their number or -errno. */
 static int parse_head(struct cursor *line, struct table *t)
 {
@@ -46,7 +56,7 @@ static int parse_counts(struct cursor *line, struct table *t, size_t from, unsig
 }
 
 /*
- * Parse /proc/softirqs: only what concerns the network.
+ * Parse /proc/softirqs: what concerns the network, and what else takes long.
  *
  * Shape:  "CPU0 CPU1 ...", then "NET_RX: N N ..." and others, a number for each CPU of the head.
  * Errors: -EINVAL malformed or repeated, -ENODATA no CPU or no NET_RX.
@@ -64,10 +74,10 @@ int softirq_parse(const char *buf, size_t len, struct table *t)
 
 		if (!cursor_word(&line, &name))
 			continue;
-		if (span_eq(name, "NET_RX:"))
-			err = parse_counts(&line, t, before, SOFTIRQ_net_rx);
-		else if (span_eq(name, "NET_TX:"))
-			err = parse_counts(&line, t, before, SOFTIRQ_net_tx);
+		for (size_t i = 0; err == 0 && i < ARRAY_SIZE(lines); i++) {
+			if (span_eq(name, lines[i].name))
+				err = parse_counts(&line, t, before, lines[i].column);
+		}
 	}
 	if (err == 0 && !row_has(((struct softirq *)table_at(t, before))->has, SOFTIRQ_net_rx))
 		err = -ENODATA;

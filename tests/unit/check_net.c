@@ -40,7 +40,7 @@ static void packets_on_one_cpu(void **state UNUSED)
 		uint64_t percent, processed, dropped, other;
 		enum verdict verdict;
 		enum severity severity;
-		uint64_t system_percent;
+		uint64_t system_percent, disk_rounds;
 	} cases[] = {
 		{ 95, 40000, 0, 0, VERDICT_SAD, SEVERITY_INFO },
 		{ 95, 100000, 0, 0, VERDICT_SAD, SEVERITY_INFO }, /* 19 us each */
@@ -51,6 +51,8 @@ static void packets_on_one_cpu(void **state UNUSED)
 		{ 30, 19000, 19, 0, VERDICT_FINE, 0 },
 		{ 30, 30000, 20, 0, VERDICT_FINE, 0 },
 		{ 80, 2100, 0, 0, VERDICT_SAD, SEVERITY_INFO, 19 }, /* no time left */
+		{ 80, 2100, 0, 0, VERDICT_SAD, SEVERITY_INFO, 19, 199 },
+		{ 80, 2100, 0, 0, VERDICT_FINE, 0, 19, 200 }, /* it may be the disks */
 		{ 80, 2100, 0, 0, VERDICT_FINE, 0, 17 },
 		{ 79, 2100, 0, 0, VERDICT_FINE, 0, 21 },
 	};
@@ -64,6 +66,11 @@ static void packets_on_one_cpu(void **state UNUSED)
 		n->processed = cases[i].processed;
 		struct cpu *cpu = table_at(s.now.at[TABLE_cpu], 0);
 
+		build_row(&s.was, TABLE_softirq);
+		struct softirq *rounds = build_row(&s.now, TABLE_softirq);
+
+		rounds->net_rx = 200;
+		rounds->block = cases[i].disk_rounds;
 		cpu->system_ns = cases[i].system_percent * SECOND / 50;
 		cpu->idle_ns -= cpu->system_ns;
 		n->dropped = cases[i].dropped;
