@@ -38,6 +38,17 @@ bool tcp_window_takes_more(const struct tcp_socket *s)
 	       s->send_window_bytes >= flight_bytes(s) + next;
 }
 
+/*
+ * The timer of probes starts at the retransmission timeout, and later where a pace delays it
+ * (tcp_pacing_delay()). What a program corks (TCP_CORK, MSG_MORE) after a rest looks like a pace
+ * otherwise, for the 200 ms until that timer sends it.
+ */
+static bool paced(const struct tcp_socket *s)
+{
+	return row_has(s->has, TCP_SOCKET_rto_ns) && row_has(s->has, TCP_SOCKET_timer_ns) &&
+	       s->timer_ns > s->rto_ns && s->timer_ns - s->rto_ns >= TCP_STALL_PACE_NS;
+}
+
 /* Nothing is on its way, the window is open, and the timer that is left is that of probes. */
 static enum tcp_stall stall_unsent(const struct tcp_socket *s)
 {
@@ -47,7 +58,7 @@ static enum tcp_stall stall_unsent(const struct tcp_socket *s)
 		return TCP_STALL_NONE;
 	if (s->probes >= TCP_STALL_TRIES && s->backoff >= TCP_STALL_TRIES)
 		return TCP_STALL_REFUSED;
-	return s->probes == 0 && s->backoff == 0 && s->last_sent_ns >= TCP_STALL_NS
+	return s->probes == 0 && s->backoff == 0 && s->last_sent_ns >= TCP_STALL_NS && paced(s)
 		       ? TCP_STALL_PACED
 		       : TCP_STALL_NONE;
 }

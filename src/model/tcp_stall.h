@@ -17,6 +17,8 @@ enum tcp_stall {
 
 /* That long nothing moves. Links are shaped to less than a packet a second, but seldom. */
 #define TCP_STALL_NS UINT64_C(5000000000)
+/* What its pace delays it at least, from now. */
+#define TCP_STALL_PACE_NS UINT64_C(1000000000)
 /* Tries in a row that this host refused: 0.2, 0.4... 3.2 s after each other, 6 s in all. */
 enum { TCP_STALL_TRIES = 5 };
 

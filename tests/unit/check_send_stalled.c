@@ -138,6 +138,10 @@ static void what_is_not_sent(void **state UNUSED)
 	assert_int_equal(tcp_limit_of(s), TCP_LIMIT_OTHER);
 	assert_int_equal(tcp_future(s, set).what, TCP_END_NOTHING);
 	IS(TCP_STALL_PACED, "send-stalled");
+	s->timer_ns = UINT64_C(144) * MS; /* corked after a rest: it is sent when that fires */
+	IS(TCP_STALL_NONE, "fine");
+	build_unset(s, TCP_SOCKET_timer_ns);
+	IS(TCP_STALL_NONE, "fine");
 	s->last_sent_ns = TCP_STALL_NS - 1;
 	IS(TCP_STALL_NONE, "fine");
 	s->send_window_bytes = MSS - 1; /* shut, if not to 0 */
