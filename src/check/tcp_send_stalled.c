@@ -80,8 +80,10 @@ static bool same_cause(const struct flow *a, const struct flow *b)
 static void find_queue(const struct model *m, struct group *g)
 {
 	for (table_each(struct qdisc, q, frame_table(m->now, TABLE_qdisc))) {
-		if (q->netns != g->first->netns || q->backlog_packets == 0 ||
-			model_grown(m, TABLE_qdisc, q, QDISC_packets) > 0 ||
+		struct reading sent = model_delta(m, TABLE_qdisc, q, QDISC_packets);
+
+		if (!reading_ok(sent) || sent.value > 0 || q->netns != g->first->netns ||
+			q->backlog_packets == 0 ||
 			(g->qdisc && g->qdisc->backlog_bytes > q->backlog_bytes))
 			continue;
 		g->qdisc = q;
@@ -168,8 +170,8 @@ static void add_evidence(
 /* What Linux gives to interfaces by itself: it holds nothing back. */
 static bool shapes(const char *kind)
 {
-	static const char *const plain[] = { "mq", "mqprio", "pfifo_fast", "pfifo", "bfifo", "fq",
-		"fq_codel", "noqueue" };
+	static const char *const plain[] = { "mq", "mqprio", "pfifo_fast", "pfifo", "bfifo",
+		"pfifo_head_drop", "fq", "fq_codel", "fq_pie", "codel", "pie", "sfq", "noqueue" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(plain); i++) {
 		if (strcmp(kind, plain[i]) == 0)
@@ -185,6 +187,11 @@ static const char *queue_cause(struct judgement *j, const char *kind)
 		       "still: a driver or card has stopped one of its own, or this flow alone "
 		       "waits in a queue that others pass (a class without a rate; fq, and a pace "
 		       "that the program has set); peer and path are not to blame";
+	if (strcmp(kind, "fq") == 0)
+		return "its queue (fq) stands still: the only flows in it wait for a pace that "
+		       "their program has set (SO_MAX_PACING_RATE, in bytes a second), or, where "
+		       "they have none, the driver or the card has stopped; peer and path are not "
+		       "to blame";
 	if (!shapes(kind))
 		return judge_text(j,
 			"its queue (%s) stands still, and that kind holds nothing back by itself: "

@@ -195,6 +195,8 @@ static void the_interface_is_named(void **state UNUSED)
 	} cases[] = {
 		{ 22, 0, "tbf", "lab-a", "a rate of nearly nothing" },
 		{ 22, 0, "fq_codel", "lab-a", "the driver or the card has stopped" },
+		{ 22, 0, "sfq", "lab-a", "the driver or the card has stopped" },
+		{ 22, 0, "fq", "lab-a", "SO_MAX_PACING_RATE" }, /* it holds back what is paced */
 		{ 0, 0, "tbf", NULL, "no queue of its interfaces" },
 		{ 22, 1, "tbf", NULL, "no queue of its interfaces" }, /* it goes on */
 	};
@@ -227,6 +229,24 @@ static void the_interface_is_named(void **state UNUSED)
 		assert_int_equal(scene_judge(&s, &check_tcp_peer_gone), VERDICT_FINE);
 		scene_end(&s);
 	}
+}
+
+/* Of one reading it is not known whether a queue stands: a busy one is not to blame. */
+static void a_queue_seen_once(void **state UNUSED)
+{
+	struct scene s;
+
+	scene_start(&s);
+	add_process(&s, 'S');
+	add_held(&s.now, 1);
+	add_queue(&s, LINK, "tbf", 22);
+	((struct qdisc *)table_at(s.was.at[TABLE_qdisc], 0))->index = LINK + 1;
+	const struct finding *f = judge_sad(&s);
+
+	assert_int_equal(f->confidence, CONFIDENCE_LIKELY);
+	assert_int_equal(f->culprits[0].kind, ENTITY_HOST);
+	assert_non_null(strstr(f->cause, "no queue of its interfaces"));
+	scene_end(&s);
 }
 
 static void program_and_host_are_named(void **state UNUSED)
@@ -264,6 +284,7 @@ int main(void)
 		cmocka_unit_test(a_neighbour_that_is_gone),
 		cmocka_unit_test(what_is_not_sent),
 		cmocka_unit_test(the_interface_is_named),
+		cmocka_unit_test(a_queue_seen_once),
 		cmocka_unit_test(program_and_host_are_named),
 	};
 
