@@ -68,8 +68,10 @@ static struct sum sum_of(const struct model *m, const struct loss_caps *list, si
 
 		if (times > 0 && fast > 0 && sum.lost >= OURS_RATIO * again)
 			sum.burst = reading_of(fast / times);
-		sum.reordered = model_grown(m, TABLE_snmp, row, SNMP_tcp_dsack_received) >=
-				SPURIOUS_RATIO * again;
+		/* Nothing known of the namespace is no reordering. */
+		sum.reordered =
+			again > 0 && model_grown(m, TABLE_snmp, row, SNMP_tcp_dsack_received) >=
+					     SPURIOUS_RATIO * again;
 	}
 	return sum;
 }

@@ -348,6 +348,11 @@ static void losses_that_are_none(void **state UNUSED)
 	((struct snmp *)table_at(s.now.at[TABLE_snmp], 0))->tcp_dsack_received = 6;
 	scene_case(&s, &check_tcp_retrans, 0, VERDICT_FINE, SEVERITY_INFO);
 	scene_end(&s);
+	scene_start(&s); /* the namespace's counters are not known before: that tells nothing */
+	add_lossy(&s, &t, 100, 2);
+	((struct snmp *)table_at(s.was.at[TABLE_snmp], 0))->netns = 99;
+	assert_non_null(scene_case(&s, &check_tcp_retrans, 2, VERDICT_SAD, SEVERITY_INFO));
+	scene_end(&s);
 	t.again = 200;
 	scene_start(&s);
 	add_lossy(&s, &t, 100, 2);
