@@ -29,6 +29,8 @@
 #define BUSY_SHARED_RATIO 0.8
 /* A packet takes some microseconds from device to device. */
 #define DEAR_NS 20000.0
+/* A full one of Ethernet. */
+#define WIRE_BYTES 1514.0
 
 static const struct cpu *cpu_of(const struct model *m, uint64_t id)
 {
@@ -101,13 +103,17 @@ static bool by_packets(const struct core *c, double seconds)
 	return rate >= MANY_PER_S || (rate >= DEAR_PER_S && c->others < c->rounds);
 }
 
-/* What that CPU takes for a packet at each device that hands it on. */
-static double packet_ns(const struct model *m, const struct core *c)
+/*
+ * What that CPU takes for a packet at each device that hands it on. What GRO or the card merged, up
+ * to 64 KiB, is one there: it counts as the packets that it was.
+ */
+static double packet_ns(const struct model *m, const struct core *c, const struct link *l)
 {
 	double ns = (double)model_elapsed_ns(m, TABLE_softnet);
+	double wire = l ? model_grown(m, TABLE_link, l, LINK_rx_bytes) / WIRE_BYTES : 0;
+	double packets = wire > c->processed ? wire : c->processed;
 
-	return reading_ok(c->softirq) && c->processed > 0 ? c->softirq.value * ns / c->processed
-							  : 0;
+	return reading_ok(c->softirq) && packets > 0 ? c->softirq.value * ns / packets : 0;
 }
 
 /* The interface that received most, in whatever namespace. */
@@ -177,13 +183,13 @@ static void report(
 	else
 		f->title = judge_text(j, "CPU %llu does %s of all packets, and nothing else", cpu,
 			human_ratio(c->share).s);
-	if (!c->loses && packet_ns(m, c) >= DEAR_NS)
+	if (!c->loses && packet_ns(m, c, l) >= DEAR_NS)
 		f->cause = judge_text(j,
 			"one CPU processes what all interfaces receive, and each packet takes it "
 			"%s, many times as long as usual: it encrypts (IPsec, WireGuard), or "
 			"passes thousands of firewall rules; nothing is lost yet, but it cannot do "
 			"more",
-			human_ns(packet_ns(m, c)).s);
+			human_ns(packet_ns(m, c, l)).s);
 	else if (!c->loses)
 		f->cause =
 			"one CPU processes what all interfaces receive; nothing is lost yet, but "
