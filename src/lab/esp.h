@@ -31,10 +31,15 @@
 	ESP_POLICY(HOSTS_PEER, HOSTS_FIRST, "fwd", HOSTS_PEER, HOSTS_ROUTER)
 #define ESP_THERE_GATEWAY ESP_END(HOSTS_PEER, HOSTS_FIRST, HOSTS_PEER, HOSTS_ROUTER)
 
-/* Of the router: 20 ms each way, with queues that lose nothing; more: words for the way there. */
-#define ESP_FAR(more)                                                         \
-	"tc qdisc add dev lab-b root netem limit 20000 delay 20ms " more "\n" \
-	"tc qdisc add dev lab-r root netem limit 20000 delay 20ms\n"
+/* Of the router: so long each way, with queues that lose nothing. */
+#define ESP_FAR(delay)                                                    \
+	"tc qdisc add dev lab-b root netem limit 20000 delay " delay "\n" \
+	"tc qdisc add dev lab-r root netem limit 20000 delay " delay "\n"
+/* What it drops of the way there, and no queue of this machine counts. */
+#define ESP_DROP(which)                                                         \
+	"nft add table ip lab\n"                                                \
+	"nft 'add chain ip lab way { type filter hook forward priority 0; }'\n" \
+	"nft 'add rule ip lab way oif lab-b " which " drop'\n"
 
 #define ESP_BOUNDS "a guest, three network namespaces with a router, 1 connection"
 

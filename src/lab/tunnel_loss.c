@@ -8,7 +8,7 @@ static int run(struct scene *s)
 		.reads = true,
 		.here = ESP_HERE,
 		.there = ESP_THERE,
-		.path = ESP_FAR("loss 8%"),
+		.path = ESP_FAR("20ms") ESP_DROP("numgen random mod 100 < 8"),
 		.act = hosts_stream,
 		.culprit = "host",
 		.says = "sends through a tunnel to " HOSTS_SERVER ", which loses 8 %",

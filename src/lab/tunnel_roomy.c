@@ -8,7 +8,7 @@ static int run(struct scene *s)
 		.reads = true,
 		.here = ESP_HERE,
 		.there = ESP_THERE,
-		.path = ESP_FAR(""),
+		.path = ESP_FAR("20ms"),
 		.act = hosts_stream_slowly,
 		.says = "sends 4 MB a second through a tunnel to " HOSTS_SERVER,
 	};

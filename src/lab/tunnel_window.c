@@ -8,7 +8,7 @@ static int run(struct scene *s)
 		.reads = true,
 		.here = ESP_HERE,
 		.there = ESP_THERE,
-		.path = ESP_FAR(""),
+		.path = ESP_FAR("20ms"),
 		.sysctl_there = { "tcp_rmem", "4096 65536 65536" },
 		.act = hosts_stream,
 		.culprit = "host",
