@@ -88,7 +88,7 @@ static const struct link *culprit_of(const struct model *m, uint64_t below, doub
 		double sent = model_grown(m, TABLE_link, l, LINK_tx_packets);
 
 		if (more == 0 || !(l->flags & UP) || !row_has(l->has, LINK_mtu_bytes) ||
-			l->mtu_bytes + more <= below || sent <= most)
+			l->mtu_bytes + more <= below || below <= more || sent <= most)
 			continue;
 		most = sent;
 		best = l;

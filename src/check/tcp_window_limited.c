@@ -45,7 +45,7 @@ static bool told_by_sender(const struct flows *list, const struct flow *f)
 	for (size_t i = 0; i < list->n; i++) {
 		const struct tcp_socket *a = list->of[i].socket, *b = f->socket;
 
-		if (list->of[i].cap.kind == TCP_CAP_RECEIVER && a->local == b->peer &&
+		if (list->of[i].cap.kind != TCP_CAP_OURS && a->local == b->peer &&
 			a->peer == b->local && a->local_port == b->peer_port &&
 			a->peer_port == b->local_port)
 			return true;
@@ -78,6 +78,7 @@ static uint64_t pid_of(const struct model *m, const struct flow *f)
 /* The buffer that caps it, where it is of this host, and what the kernel would let it be. */
 struct room {
 	uint64_t bytes, max; /* max 0: unknown */
+	bool untuned;        /* the kernel is told not to make it larger */
 };
 
 static struct room room_of(const struct model *m, const struct flow *z)
@@ -88,15 +89,20 @@ static struct room room_of(const struct model *m, const struct flow *z)
 	if (z->cap.kind == TCP_CAP_OURS)
 		return (struct room){ z->socket->receive_buffer_bytes,
 			n && row_has(n->has, NETNS_SETTING_receive_max_bytes) ? n->receive_max_bytes
-									      : 0 };
+									      : 0,
+			n && row_has(n->has, NETNS_SETTING_receive_tuning) &&
+				n->receive_tuning == 0 };
 	return (struct room){ z->cap.limit_bytes,
 		n && row_has(n->has, NETNS_SETTING_send_max_bytes) ? n->send_max_bytes : 0 };
 }
 
-/* A program that sets a buffer switches the kernel's own tuning off. */
+/*
+ * A program that sets a buffer switches the kernel's own tuning off, and may have more than that
+ * would give it.
+ */
 static bool set_by_program(struct room r)
 {
-	return r.max > 0 && r.bytes < r.max;
+	return r.max > 0 && r.bytes != r.max && !r.untuned;
 }
 
 #define UNSCALED                                                                             \
@@ -112,11 +118,13 @@ static const char *our_cause(struct judgement *j, const struct model *m, const s
 		"round trip of %s: the receive buffer of %s %s%s",
 		human_bytes((double)z->cap.limit_bytes).s, human_ns((double)z->cap.rtt_ns).s,
 		human_bytes((double)r.bytes).s,
-		r.max == 0 ? "was set by the program (SO_RCVBUF), or net.ipv4.tcp_rmem, which "
-			     "could not be read, allows no more"
+		r.untuned    ? "does not grow, for net.ipv4.tcp_moderate_rcvbuf is off, or the "
+			       "program has set SO_RCVBUF"
+		: r.max == 0 ? "was set by the program (SO_RCVBUF), or net.ipv4.tcp_rmem, which "
+			       "could not be read, allows no more"
 		: set_by_program(r)
-			? "does not grow though tcp_rmem would let it: the program has set "
-			  "SO_RCVBUF, or net.ipv4.tcp_moderate_rcvbuf is off"
+			? "is not what tcp_rmem lets it grow to: the program has set SO_RCVBUF, "
+			  "which switches the kernel's own tuning off"
 			: "is the most that net.ipv4.tcp_rmem allows here",
 		z->cap.limit_bytes <= UINT16_MAX ? UNSCALED : "");
 }
@@ -141,15 +149,15 @@ static const char *cause_of(struct judgement *j, const struct model *m, const st
 			"once a round trip of %s; the program has set it (SO_SNDBUF), or "
 			"net.ipv4.tcp_wmem, which could not be read, allows no more",
 			size.s, trip.s);
-	if (c->limit_bytes >= max)
+	if (c->limit_bytes == max)
 		return judge_text(j,
 			"the send buffer of %s, the most that net.ipv4.tcp_wmem allows here, holds "
 			"what is not acknowledged, and is given back once a round trip of %s",
 			size.s, trip.s);
 	return judge_text(j,
 		"the send buffer of %s holds what is not acknowledged, and is given back once a "
-		"round trip of %s; it does not grow though tcp_wmem would let it: the program has "
-		"set SO_SNDBUF, which switches the kernel's own tuning off",
+		"round trip of %s; it is not what tcp_wmem lets it grow to: the program has set "
+		"SO_SNDBUF, which switches the kernel's own tuning off",
 		size.s, trip.s);
 }
 

@@ -26,6 +26,7 @@ static const struct {
 	{ "proc/sys/net/ipv4/tcp_keepalive_probes", NETNS_SETTING_keepalive_probes, 1 },
 	{ "proc/sys/net/ipv4/tcp_fin_timeout", NETNS_SETTING_fin_timeout_ns, NS_PER_S },
 	{ "proc/sys/net/ipv4/tcp_rto_min_us", NETNS_SETTING_rto_min_ns, 1000 },
+	{ "proc/sys/net/ipv4/tcp_moderate_rcvbuf", NETNS_SETTING_receive_tuning, 1 },
 	{ "proc/sys/net/ipv4/tcp_rto_max_ms", NETNS_SETTING_rto_max_ns, 1000000 },
 };
 

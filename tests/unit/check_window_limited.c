@@ -173,6 +173,7 @@ static void one_frame(void **state UNUSED)
 struct arrival {
 	uint64_t kilobytes, window_was, window, queue, buffer_was, buffer, max;
 	uint64_t rtt_ms;
+	bool untuned;
 };
 
 static void add_arrival(struct scene *s, const struct arrival *a)
@@ -192,6 +193,7 @@ static void add_arrival(struct scene *s, const struct arrival *a)
 	struct netns_setting *n = build_row(&s->now, TABLE_netns_setting);
 
 	n->receive_max_bytes = a->max;
+	n->receive_tuning = !a->untuned;
 	if (a->max == 0)
 		build_unset(n, NETNS_SETTING_receive_max_bytes);
 }
@@ -211,7 +213,9 @@ static void our_window(void **state UNUSED)
 		cases[n++].cause = (word))
 	CASE(rtt_ms, 40, VERDICT_SAD, "is the most that net.ipv4.tcp_rmem allows");
 	CASE(max, 6291456, VERDICT_SAD, "set SO_RCVBUF");
+	CASE(max, 65536, VERDICT_SAD, "set SO_RCVBUF"); /* net.core.rmem_max lets it have more */
 	CASE(max, 0, VERDICT_SAD, "could not be read");
+	CASE(untuned, true, VERDICT_SAD, "tcp_moderate_rcvbuf is off");
 	CASE(rtt_ms, 4, VERDICT_FINE, NULL);
 	CASE(kilobytes, 2200, VERDICT_FINE, NULL); /* two thirds of it each round trip */
 	CASE(window_was, 40000, VERDICT_FINE, NULL);
@@ -228,7 +232,7 @@ static void our_window(void **state UNUSED)
 			&s, &check_tcp_window_limited, i, cases[i].verdict, SEVERITY_INFO);
 
 		if (f) {
-			bool program = cases[i].a.max == 6291456;
+			bool program = cases[i].a.max == 6291456 || cases[i].a.max == 65536;
 
 			assert_non_null(strstr(f->cause, cases[i].cause));
 			assert_non_null(strstr(f->title, "1 connection from 192.0.2.9 carries"));
